@@ -1,0 +1,49 @@
+# Everything creates what it needs. PYTHON may name another interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help setup chat test lint format bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Isthmus needs Python 3.11 or newer; set PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing packages (once, a few minutes) …"
+	$(PIP) install --quiet --progress-bar on --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.ready ## create .venv and fetch the models
+	$(BIN)/isthmus fetch
+
+chat: setup ## open the chat in the browser (http://127.0.0.1:7860)
+	$(BIN)/isthmus page
+
+test: setup $(VENV)/.ready-dev ## run every test this machine can
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready-dev ## check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready-dev ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup $(VENV)/.ready-dev ## measure answers and latency (an hour or more)
+	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.answers
+
+clean: ## remove the environment
+	rm -rf $(VENV)

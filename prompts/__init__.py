@@ -1,0 +1,106 @@
+"""Prompts are text files that a translator can edit: one folder a task, one file a language.
+
+A file is TOML; its strings are `string.Template` texts whose variables the task fixes. They are filled
+in strictly (a missing or unknown variable is an error) and never evaluated.
+"""
+
+import functools
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
+
+from babel import Locale, UnknownLocaleError
+
+FIELDS = {
+    "answer": {
+        "language": {"language"},
+        "no_answer": set[str](),
+        "brief": {"language"},
+        "system": {"no_answer", "language"},
+        "user": {"passages", "question", "language"},
+    },
+    "rewrite": {"system": set[str](), "user": {"history", "question", "language"}},
+    "translate": {"system": {"language"}, "user": {"text"}},
+}
+"""For each task its fields, and the variables that each may use."""
+
+
+class PromptError(ValueError):
+    """A prompt file lacks a field, has one too many, or uses a variable its task does not give."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The texts of one task in one language."""
+
+    texts: dict[str, str]
+    language_name: str
+
+    def render(self, field: str, **values: str) -> str:
+        """The text of a field with its variables filled in. Raises KeyError for a variable without value."""
+        return Template(self.texts[field]).substitute(values, language=self.language_name)
+
+    @property
+    def closing(self) -> str:
+        """The last line of the user message, which asks for the language."""
+        return Template(self.texts["user"].splitlines()[-1]).substitute(language=self.language_name)
+
+    def messages(self, *, system: str = "system", **values: str) -> list[dict[str, str]]:
+        """The system message, from the field named, and the user message for a chat model.
+
+        The system message depends on the language alone, so that engines find it in their prompt cache.
+        """
+        if "no_answer" in self.texts:
+            values["no_answer"] = self.texts["no_answer"]
+        return [
+            {"role": "system", "content": self.render(system, **values)},
+            {"role": "user", "content": self.render("user", **values)},
+        ]
+
+
+def languages(task: str = "answer") -> list[str]:
+    """Codes of the languages that have a file of their own for this task."""
+    names = (entry.name for entry in files("prompts").joinpath(task).iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml") and name != "other.toml")
+
+
+@functools.cache
+def load_prompt(task: str, language: str) -> Prompt:
+    """The prompt of a task in a language; without a file of its own, one in English that names the language.
+
+    Raises PromptError if the file does not have exactly the task's fields and variables.
+    """
+    folder = files("prompts").joinpath(task)
+    file = folder.joinpath(f"{language}.toml")
+    if not file.is_file():
+        file = folder.joinpath("other.toml" if folder.joinpath("other.toml").is_file() else "en.toml")
+    texts = {key: str(value).strip() for key, value in tomllib.loads(file.read_text(encoding="utf-8")).items()}
+    wanted = FIELDS[task]
+    if texts.keys() != wanted.keys():
+        raise PromptError(f"{task}/{file.name} has the fields {sorted(texts)}, the task needs {sorted(wanted)}")
+    for field, text in texts.items():
+        if surplus := set(Template(text).get_identifiers()) - wanted[field]:
+            raise PromptError(f"{task}/{file.name}, {field}: unknown variables {sorted(surplus)}")
+    own_name = texts.get("language", "$language")
+    return Prompt(texts, english_name(language) if "$" in own_name else own_name)
+
+
+def english_name(language: str) -> str:
+    """ "ro" is "Romanian"; a code that CLDR does not know is returned as it is."""
+    if language == "hi-Latn":
+        return "Hinglish (romanised Hindi)"
+    try:
+        return Locale.parse(language, sep="-").get_display_name("en") or language
+    except (UnknownLocaleError, ValueError):
+        return language
+
+
+def native_name(language: str) -> str:
+    """ "ro" is "română"."""
+    if language == "hi-Latn":
+        return "Hinglish"
+    try:
+        return Locale.parse(language, sep="-").get_display_name() or language
+    except (UnknownLocaleError, ValueError):
+        return language

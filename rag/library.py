@@ -1,0 +1,333 @@
+"""A named collection of documents: add, list, remove, search.
+
+Order of writing, which keeps a killed process harmless: "not settled" is noted, vectors are written to
+Chroma, then one SQLite transaction puts the document in (and the one it replaces out), then surplus
+vectors are deleted, then the BM25 index is saved under the new revision, then "settled". Whoever opens
+the library and finds it not settled sweeps vectors that no document owns and makes the missing ones.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from rag.chunking import chunk
+from rag.parsing import PARSERS, UnreadableFile, parse
+from rag.settings import Settings
+from retriever.catalogue import Catalogue, Document
+from retriever.encoder import Encoder, Vectors
+from retriever.errors import IsthmusError
+from retriever.index import VectorIndex
+from retriever.language import detect_language
+from retriever.lexical import LexicalIndex
+from retriever.search import CrossLingualRetriever
+from retriever.types import Hit, Passage
+
+Status = Literal["added", "replaced", "unchanged", "failed"]
+EMBED_BATCH = 256
+BACKGROUND = 400
+
+Progress = Callable[[int, int, str], None]
+"""Called with (documents done, documents in all, name of the one in work)."""
+
+
+class LibraryBusy(IsthmusError):
+    """Another process holds the library."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one file; `reason` is for its owner if it failed."""
+
+    name: str
+    status: Status
+    passages: int = 0
+    reason: str = ""
+
+
+class Library:
+    """The documents under `settings.library`. One process holds it at a time; threads may share it.
+
+    Raises LibraryBusy, naming the holder, if another process has it open.
+    """
+
+    def __init__(self, settings: Settings, encoder: Encoder | None = None, *, holder: str = "isthmus") -> None:
+        self.settings = settings
+        self.folder = settings.library
+        _make_folder(self.folder)
+        self._lock = _own(self.folder, holder)
+        self._writing = threading.RLock()
+        self._background: tuple[int, Vectors] | None = None
+        try:
+            self.encoder = encoder or open_encoder(settings)
+            self.catalogue = Catalogue(self.folder / "catalogue.sqlite")
+            path = None if settings.chroma_url else self.folder / "vectors"
+            self.vectors = VectorIndex(self.encoder, path=path, url=settings.chroma_url)
+            self._settle()
+            self.retriever = CrossLingualRetriever(
+                encoder=self.encoder,
+                vectors=self.vectors,
+                lexical=self._load_lexical(),
+                store=self.catalogue,
+                k=settings.top_k,
+            )
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def close(self) -> None:
+        """Let other processes have the library."""
+        self.catalogue.close()
+        (self.folder / "holder.json").unlink(missing_ok=True)
+        self._lock.release()
+
+    def __enter__(self) -> "Library":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, paths: Iterable[Path], progress: Progress | None = None) -> list[Added]:
+        """Take in files, and the supported files of folders. A file that cannot be read fails alone."""
+        files = [(str(file.resolve()), file) for path in paths for file in _files(path)]
+        return self._add_each([(name, _reader(file, self._limit)) for name, file in files], progress)
+
+    def add_upload(self, files: Sequence[tuple[str, Path]], progress: Progress | None = None) -> list[Added]:
+        """Take in (name given by the user, file), named by the last part of that name."""
+        named = [(Path(name.replace("\\", "/")).name, file) for name, file in files]
+        return self._add_each([(name, _reader(file, self._limit)) for name, file in named], progress)
+
+    def add_texts(self, texts: Sequence[tuple[str, str]], progress: Progress | None = None) -> list[Added]:
+        """Take in (name, text); the name's ending tells the format (".md", ".txt", …)."""
+        return self._add_each([(name, text.encode) for name, text in texts], progress)
+
+    def documents(self) -> list[Document]:
+        """Every document, oldest first."""
+        return self.catalogue.documents()
+
+    def remove(self, names: Iterable[str]) -> list[Document]:
+        """Delete documents by id, source, file name or title, with all their passages and vectors.
+
+        Raises IsthmusError, and deletes nothing, if a name fits none or several.
+        """
+        with self._writing:
+            known = self.documents()
+            doomed = {document.id: document for document in (_pick(known, name) for name in names)}
+            if doomed:
+                surplus = [id_ for document in doomed for id_ in self.catalogue.passage_ids(document)]
+                self.catalogue.settled = False
+                self.catalogue.remove(doomed)
+                self.vectors.delete(surplus)
+                self._refresh_lexical()
+            return list(doomed.values())
+
+    def search(self, query: str, k: int | None = None) -> list[Hit]:
+        """The k best passages for a query in any language."""
+        return self.retriever.search(query, k)
+
+    def background(self) -> Vectors:
+        """Vectors of some passages, to tell what an ordinary one scores; taken anew when the library changes."""
+        revision = self.catalogue.revision
+        if self._background is None or self._background[0] != revision:
+            self._background = (revision, self.vectors.sample(BACKGROUND))
+        return self._background[1]
+
+    def check(self) -> list[str]:
+        """What is inconsistent between catalogue, vectors and BM25 index; nothing, normally."""
+        known = set(self.catalogue.passage_ids())
+        faults = []
+        for name, ids in (("vectors", self.vectors.ids()), ("the lexical index", set(self.retriever.lexical.ids))):
+            if missing := known - ids:
+                faults.append(f"{len(missing)} passages are missing from {name}")
+            if surplus := ids - known:
+                faults.append(f"{len(surplus)} passages in {name} belong to no document")
+        return faults
+
+    @property
+    def _limit(self) -> int:
+        return self.settings.max_file_mb * 1_000_000
+
+    def _add_each(self, files: Sequence[tuple[str, Callable[[], bytes]]], progress: Progress | None) -> list[Added]:
+        results = []
+        with self._writing:
+            try:
+                for done, (name, read) in enumerate(files):
+                    if progress:
+                        progress(done, len(files), Path(name).name)
+                    try:
+                        results.append(self._add_one(name, read()))
+                    except UnreadableFile as error:
+                        results.append(Added(name, "failed", reason=str(error)))
+                if progress:
+                    progress(len(files), len(files), "")
+            finally:
+                if not self.catalogue.settled:
+                    self._refresh_lexical()
+        return results
+
+    def _add_one(self, source: str, data: bytes) -> Added:
+        digest = hashlib.sha256(data).hexdigest()
+        present = self.documents()
+        if any(document.sha256 == digest for document in present):
+            return Added(source, "unchanged")
+        old = [document.id for document in present if document.source == source]
+        document, passages = self._read(source, data, digest)
+        surplus = [id_ for document_id in old for id_ in self.catalogue.passage_ids(document_id)]
+        self.catalogue.settled = False
+        self._embed(passages)
+        self.catalogue.replace(old, document, passages)
+        self.vectors.delete(surplus)
+        return Added(source, "replaced" if old else "added", len(passages))
+
+    def _read(self, source: str, data: bytes, digest: str) -> tuple[Document, list[Passage]]:
+        parsed = parse(Path(source).name, data)
+        # The id is of name and content, so a document that changes never shares passage ids with its past.
+        document_id = hashlib.sha256(f"{source}\0{digest}".encode(errors="replace")).hexdigest()[:16]
+        language = detect_language("\n".join(page.text for page in parsed.pages)[:4000])
+        passages = []
+        for page in parsed.pages:
+            for start, end in chunk(page, language, self.settings.passage_chars):
+                text = page.text[start:end]
+                spoken = detect_language(text) if len(text) >= 40 else language
+                id_ = f"{document_id}-{len(passages):05}"
+                passages.append(Passage(id_, document_id, parsed.title, text, page.number, start, end, spoken))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return Document(document_id, source, parsed.title, digest, language, len(data), now), passages
+
+    def _embed(self, passages: Sequence[Passage]) -> None:
+        for start in range(0, len(passages), EMBED_BATCH):
+            part = passages[start : start + EMBED_BATCH]
+            vectors = self.encoder.encode_passages([passage.embedded_text for passage in part])
+            self.vectors.add([(passage.id, passage.document_id, passage.language) for passage in part], vectors)
+
+    def _settle(self) -> None:
+        """After a kill, or where the vectors were deleted or come from elsewhere: make them fit the catalogue."""
+        if self.catalogue.settled and len(self.vectors) == len(self.catalogue.passage_ids()):
+            return
+        self.catalogue.settled = False
+        known, stored = self.catalogue.all_passages(), self.vectors.ids()
+        self.vectors.delete(stored - {passage.id for passage in known})
+        self._embed([passage for passage in known if passage.id not in stored])
+        self.catalogue.settled = True
+
+    def _load_lexical(self) -> LexicalIndex:
+        folder = self.folder / f"lexical-{self.catalogue.revision}"
+        return LexicalIndex.load(folder) if folder.is_dir() else self._build_lexical()
+
+    def _build_lexical(self) -> LexicalIndex:
+        passages = self.catalogue.all_passages()
+        lexical = LexicalIndex.build([p.id for p in passages], [p.embedded_text for p in passages])
+        folder = self.folder / f"lexical-{self.catalogue.revision}"
+        lexical.save(folder)
+        for old in self.folder.glob("lexical-*"):
+            if old != folder:
+                shutil.rmtree(old)
+        return lexical
+
+    def _refresh_lexical(self) -> None:
+        self.retriever.lexical = self._build_lexical()
+        self.catalogue.settled = True
+
+
+def open_encoder(settings: Settings) -> Encoder:
+    """The encoder that the settings name."""
+    return Encoder(
+        settings.encoder,
+        cache=settings.cache,
+        query_prefix=settings.query_prefix,
+        passage_prefix=settings.passage_prefix,
+        device=settings.device,
+    )
+
+
+def holder_of(folder: Path) -> dict[str, str]:
+    """Who holds the library in this folder: {"what": …, "pid": …}; empty if nobody does."""
+    lock = FileLock(folder / "library.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        try:
+            holder: dict[str, str] = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # it is just being written, or its owner was never able to
+            return {"what": "another process", "pid": "?"}
+        return holder
+    lock.release()
+    return {}
+
+
+def list_documents(folder: Path) -> list[Document]:
+    """The documents in a library folder, whoever holds it; opens neither encoder nor vectors."""
+    if not (folder / "catalogue.sqlite").exists():
+        return []
+    catalogue = Catalogue(folder / "catalogue.sqlite")
+    try:
+        return catalogue.documents()
+    finally:
+        catalogue.close()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IsthmusError(
+            f"The library folder {folder} cannot be made ({error}); set another with library."
+        ) from error
+
+
+def _own(folder: Path, what: str) -> FileLock:
+    lock = FileLock(folder / "library.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        holder = holder_of(folder)
+        raise LibraryBusy(
+            f"The library {folder} is in use by {holder.get('what', 'another process')} "
+            f"(process {holder.get('pid', '?')}); use it there, or stop it first."
+        ) from error
+    (folder / "holder.json").write_text(json.dumps({"what": what, "pid": str(os.getpid())}), encoding="utf-8")
+    return lock
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix.lower() in PARSERS and file.is_file())
+
+
+def _reader(file: Path, limit: int) -> Callable[[], bytes]:
+    def read() -> bytes:
+        try:
+            if (size := file.stat().st_size) > limit:
+                raise UnreadableFile(
+                    f"{file.name}: it has {size / 1e6:.0f} MB, the limit is {limit / 1e6:.0f} MB (setting max_file_mb)."
+                )
+            return file.read_bytes()
+        except FileNotFoundError as error:
+            raise UnreadableFile(f"{file.name}: there is no such file.") from error
+        except (OSError, ValueError) as error:
+            raise UnreadableFile(f"{file.name}: it cannot be read ({error}).") from error
+
+    return read
+
+
+def _pick(documents: Sequence[Document], name: str) -> Document:
+    keys = {name, str(Path(name).resolve())} if "\0" not in name else {name}
+    found = [d for d in documents if {d.id, d.source} & keys] or [
+        d for d in documents if name in (Path(d.source).name, d.title)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise IsthmusError(f"No document is called {name!r}; `isthmus list` shows what there is.")
+    raise IsthmusError(
+        f"{len(found)} documents are called {name!r}; name one by its id: {', '.join(d.id for d in found)}."
+    )

@@ -1,0 +1,252 @@
+"""A question goes in, a cited answer comes out: understand, retrieve, prompt, generate, check."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+
+from prompts import english_name, load_prompt
+from rag.evidence import Snippet, select_evidence, standing
+from rag.generator import Generator, GeneratorError, open_generator
+from rag.grounding import ground, in_language, is_rubbish, nearest, says_no_answer
+from rag.library import Added, Library
+from rag.settings import Settings, load_settings
+from rag.types import Answer, Turn
+from retriever.catalogue import Document
+from retriever.encoder import Encoder
+from retriever.errors import IsthmusError
+from retriever.language import UNKNOWN, detect_language
+from retriever.types import Hit
+
+MAX_QUESTION = 2000
+HISTORY_TURNS = 4
+"""How much of the conversation a follow-up question is rewritten with."""
+BATCH_THREADS = 8
+MIN_STANDING = 3.4
+"""Standard deviations that the best sentence must stand above ordinary passages to be worth an answer: keeps 92 %
+of the answerable and rejects 88 % of the unanswerable questions of XQuAD (a sample of 14 a language)."""
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _began: float = field(default_factory=time.perf_counter)
+    _last: float = field(default_factory=time.perf_counter)
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + now - self._last, 4)
+        self._last = now
+        self.seconds["total"] = round(now - self._began, 4)
+
+    def mark(self, name: str) -> None:
+        self.seconds.setdefault(name, round(time.perf_counter() - self._began, 4))
+
+
+class RAG:
+    """Ask in any language, get a cited answer in that language out of the library's documents.
+
+    `settings` are read from isthmus.toml and the environment if not given; keyword arguments override them:
+    `RAG(library="docs.lib", generator="embedded")`. The generator starts with the first question.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        encoder: Encoder | None = None,
+        engine: Generator | None = None,
+        holder: str = "a Python program",
+        **given: object,
+    ) -> None:
+        self.settings = settings or load_settings(**given)
+        self.library = Library(self.settings, encoder, holder=holder)
+        self._engine = engine
+        self._opening = threading.Lock()
+
+    @property
+    def engine(self) -> Generator:
+        """The generator; opened on first use. Raises GeneratorError if it cannot be had."""
+        with self._opening:
+            if self._engine is None:
+                self._engine = open_generator(self.settings)
+            return self._engine
+
+    def ask(self, question: str, *, language: str | None = None, history: Sequence[Turn] = ()) -> Answer:
+        """The answer to a question, in the question's language or the one named.
+
+        Raises IsthmusError for an unusable question and GeneratorError if the generator fails.
+        """
+        answer = None
+        for answer in self.stream(question, language=language, history=history):
+            pass
+        if answer is None:
+            raise GeneratorError("The generator gave no answer; ask again.")
+        return answer
+
+    def stream(self, question: str, *, language: str | None = None, history: Sequence[Turn] = ()) -> Iterator[Answer]:
+        """The answer so far, again and again; the last one is `final`. Closing the iterator cancels."""
+        question = " ".join(question.split())
+        if not question:
+            raise IsthmusError("The question is empty; type one.")
+        if len(question) > MAX_QUESTION:
+            raise IsthmusError(f"The question has {len(question)} characters; ask in at most {MAX_QUESTION}.")
+        clock = _Clock()
+        engine = self.engine
+        language = language or _language_of(question, history)
+        draft = Answer("", language, generator=engine.label, timings=clock.seconds, final=False)
+        yield draft
+
+        standalone = self._rewrite(question, history, language) if history else question
+        clock.lap("understand")
+        hits = self.library.search(standalone)
+        snippets = select_evidence(standalone, hits, self.library.encoder, engine.evidence_tokens)
+        clock.lap("retrieve")
+        encoder = self.library.encoder
+        strict = self.settings.grounding == "strict"
+        if not snippets or (
+            strict and standing(standalone, snippets, self.library.background(), encoder) < MIN_STANDING
+        ):
+            yield self._abstain(draft, standalone, snippets, clock)
+            return
+        messages = self._prompt(standalone, language, snippets)
+        text = ""
+        with contextlib.closing(engine.stream(messages, max_tokens=self.settings.max_answer_tokens)) as pieces:
+            for piece in pieces:
+                clock.mark("first_token")
+                text += piece
+                yield replace(draft, text=text)
+        clock.lap("generate")
+        yield self._check(replace(draft, text=text.strip()), standalone, snippets, messages, clock)
+
+    def batch(self, questions: Sequence[str], *, language: str | None = None) -> list[Answer]:
+        """The answers to questions, in their order; several are in flight at a time."""
+        _ = self.engine
+        with ThreadPoolExecutor(BATCH_THREADS) as pool:
+            return list(pool.map(lambda question: self.ask(question, language=language), questions))
+
+    async def aask(self, question: str, *, language: str | None = None, history: Sequence[Turn] = ()) -> Answer:
+        """`ask` without blocking the event loop."""
+        return await asyncio.to_thread(self.ask, question, language=language, history=history)
+
+    async def astream(
+        self, question: str, *, language: str | None = None, history: Sequence[Turn] = ()
+    ) -> AsyncIterator[Answer]:
+        """`stream` without blocking the event loop."""
+        answers = self.stream(question, language=language, history=history)
+        try:
+            while (answer := await asyncio.to_thread(next, answers, None)) is not None:
+                yield answer
+        finally:
+            await asyncio.to_thread(answers.close)  # type: ignore[attr-defined]
+
+    async def abatch(self, questions: Sequence[str], *, language: str | None = None) -> list[Answer]:
+        """`batch` without blocking the event loop."""
+        return await asyncio.to_thread(self.batch, questions, language=language)
+
+    def add(self, *paths: str | Path) -> list[Added]:
+        """Take files and folders into the library."""
+        return self.library.add([Path(path) for path in paths])
+
+    def search(self, query: str, k: int | None = None) -> list[Hit]:
+        """The k best passages for a query in any language; needs no generator."""
+        return self.library.search(query, k)
+
+    def documents(self) -> list[Document]:
+        """Every document of the library."""
+        return self.library.documents()
+
+    def remove(self, *names: str) -> list[Document]:
+        """Delete documents by id, path, file name or title."""
+        return self.library.remove(names)
+
+    def close(self) -> None:
+        """Stop an embedded engine and let other processes have the library."""
+        if self._engine is not None:
+            self._engine.close()
+        self.library.close()
+
+    def __enter__(self) -> "RAG":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _prompt(self, question: str, language: str, snippets: Sequence[Snippet]) -> list[dict[str, str]]:
+        passages = "\n".join(f"[{snippet.number}] {snippet.text}" for snippet in snippets)
+        prompt = load_prompt("answer", language)
+        return prompt.messages(system="brief" if self.engine.small else "system", passages=passages, question=question)
+
+    def _rewrite(self, question: str, history: Sequence[Turn], language: str) -> str:
+        """The question with what it leaves to the conversation put in; with the last question before it, if that fails."""
+        lines = [f"{turn.role}: {turn.text}" for turn in history[-HISTORY_TURNS:]]
+        messages = load_prompt("rewrite", language).messages(
+            history="\n".join(line[:500] for line in lines), question=question
+        )
+        rewritten = " ".join(self._complete(messages, max_tokens=100).split()).strip("\"'«»“”")
+        if 3 <= len(rewritten) <= 2 * len(question) + 200 and in_language(rewritten, _language_of(question, history)):
+            return rewritten
+        previous = next((turn.text for turn in reversed(history) if turn.role == "user"), "")
+        return f"{previous} {question}".strip()
+
+    def _complete(self, messages: list[dict[str, str]], *, max_tokens: int) -> str:
+        with contextlib.closing(self.engine.stream(messages, max_tokens=max_tokens)) as pieces:
+            return "".join(pieces).strip()
+
+    def _check(
+        self, draft: Answer, question: str, snippets: Sequence[Snippet], messages: list[dict[str, str]], clock: _Clock
+    ) -> Answer:
+        """Hold the finished text against the passages and the language asked for."""
+        prompt = load_prompt("answer", draft.language)
+        text = draft.text
+        if is_rubbish(text, question) or says_no_answer(text, prompt.texts["no_answer"]):
+            return self._abstain(draft, question, snippets, clock)
+        if not in_language(text, draft.language):
+            text = self._repair(text, draft.language, messages)
+            clock.lap("repair")
+        encoder = self.library.encoder
+        grounded = ground(text, question, draft.language, snippets, encoder)
+        if self.settings.grounding == "strict" and grounded.doubts:
+            return self._abstain(replace(draft, doubts=grounded.doubts), question, snippets, clock)
+        doubts = grounded.doubts if self.settings.grounding == "flag" else ()
+        clock.lap("check")
+        return replace(
+            draft, text=grounded.text, citations=grounded.citations, doubts=doubts, timings=clock.seconds, final=True
+        )
+
+    def _repair(self, text: str, language: str, messages: list[dict[str, str]]) -> str:
+        """Ask once more for the language; if that fails, have the first answer translated."""
+        name = english_name(language)
+        again = [
+            *messages,
+            {"role": "assistant", "content": text},
+            {"role": "user", "content": f"{load_prompt('answer', language).closing} ({name})"},
+        ]
+        second = self._complete(again, max_tokens=self.settings.max_answer_tokens)
+        if in_language(second, language) and any(character.isalnum() for character in second):
+            return second
+        translation = load_prompt("translate", language).messages(text=text)
+        return self._complete(translation, max_tokens=self.settings.max_answer_tokens)
+
+    def _abstain(self, draft: Answer, question: str, snippets: Sequence[Snippet], clock: _Clock) -> Answer:
+        """Say in the user's language that the documents hold no answer, and show the nearest passages."""
+        text = load_prompt("answer", draft.language).texts["no_answer"]
+        citations = nearest(snippets, question, self.library.encoder) if snippets else ()
+        clock.lap("check")
+        return replace(draft, text=text, citations=citations, abstained=True, timings=clock.seconds, final=True)
+
+
+def _language_of(question: str, history: Sequence[Turn]) -> str:
+    """The question's language; of a question without words ("1918?"), that of the conversation, else English."""
+    spoken = [question, *(turn.text for turn in reversed(history) if turn.role == "user")]
+    languages = (detect_language(text) for text in spoken)
+    return next((language for language in languages if language != UNKNOWN), "en")

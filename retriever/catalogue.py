@@ -1,0 +1,147 @@
+"""What is in the library: documents and passages in SQLite, the truth that the other indexes follow.
+
+A document is in the library from the moment its rows are committed here and no earlier; the vectors
+are written before that moment and deleted after it, so whatever a killed process leaves behind is
+known to be surplus and can be swept (see `rag.library`).
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from retriever.types import Passage
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    id TEXT PRIMARY KEY, source TEXT NOT NULL UNIQUE, title TEXT NOT NULL, sha256 TEXT NOT NULL,
+    language TEXT NOT NULL, bytes INTEGER NOT NULL, added TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS passages (
+    id TEXT PRIMARY KEY, document_id TEXT NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+    title TEXT NOT NULL, text TEXT NOT NULL, page INTEGER, start INTEGER NOT NULL, end INTEGER NOT NULL,
+    language TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS passages_document ON passages(document_id);
+CREATE TABLE IF NOT EXISTS state (revision INTEGER NOT NULL, settled INTEGER NOT NULL);
+INSERT INTO state SELECT 0, 1 WHERE NOT EXISTS (SELECT 1 FROM state);
+"""
+_COLUMNS = "id, document_id, title, text, page, start, end, language"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document of the library. `source` is where it came from (a path, or a name on the page), `added` UTC."""
+
+    id: str
+    source: str
+    title: str
+    sha256: str
+    language: str
+    bytes: int
+    added: str
+    passages: int = 0
+
+
+class Catalogue:
+    """The SQLite file. Readers in other processes are welcome; one process writes."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._db.executescript(_SCHEMA)
+
+    def documents(self) -> list[Document]:
+        """All documents, oldest first, with their number of passages."""
+        query = (
+            "SELECT d.*, (SELECT count(*) FROM passages p WHERE p.document_id = d.id) FROM documents d "
+            "ORDER BY d.added, d.source"
+        )
+        with self._lock:
+            return [Document(*row) for row in self._db.execute(query)]
+
+    def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
+        """The passages with these ids; ids that are not there are left out."""
+        marks = ",".join("?" * len(ids))
+        with self._lock:
+            rows = self._db.execute(f"SELECT {_COLUMNS} FROM passages WHERE id IN ({marks})", list(ids))  # noqa: S608
+            return {row[0]: Passage(*row) for row in rows}
+
+    def all_passages(self) -> list[Passage]:
+        """Every passage, in the order in which it was added."""
+        with self._lock:
+            return [Passage(*row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM passages ORDER BY rowid")]  # noqa: S608
+
+    def passage_ids(self, document_id: str | None = None) -> list[str]:
+        """Ids of a document's passages, or of all."""
+        query = "SELECT id FROM passages WHERE ?1 IS NULL OR document_id = ?1 ORDER BY rowid"
+        with self._lock:
+            return [row[0] for row in self._db.execute(query, (document_id,))]
+
+    def languages(self) -> dict[str, int]:
+        """Number of passages in each language."""
+        with self._lock:
+            return dict(self._db.execute("SELECT language, count(*) FROM passages GROUP BY language"))
+
+    def replace(self, old: Iterable[str], document: Document, passages: Sequence[Passage]) -> None:
+        """In one transaction, drop the documents with the ids in `old` and put this one in."""
+        with self._lock, self._transaction():
+            self._drop(old)
+            fields = (document.id, document.source, document.title, document.sha256)
+            self._db.execute(
+                "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*fields, document.language, document.bytes, document.added),
+            )
+            self._db.executemany(
+                "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(p.id, p.document_id, p.title, p.text, p.page, p.start, p.end, p.language) for p in passages],
+            )
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """In one transaction, drop documents and their passages."""
+        with self._lock, self._transaction():
+            self._drop(ids)
+
+    def _drop(self, ids: Iterable[str]) -> None:
+        self._db.executemany("DELETE FROM documents WHERE id = ?", [(id_,) for id_ in ids])
+        self._db.execute("UPDATE state SET revision = revision + 1")
+
+    def _transaction(self) -> "_Transaction":
+        return _Transaction(self._db)
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change; names the state that a lexical index was built from."""
+        with self._lock:
+            return int(self._db.execute("SELECT revision FROM state").fetchone()[0])
+
+    @property
+    def settled(self) -> bool:
+        """False while vectors may be there that no document owns."""
+        with self._lock:
+            return bool(self._db.execute("SELECT settled FROM state").fetchone()[0])
+
+    @settled.setter
+    def settled(self, value: bool) -> None:
+        with self._lock:
+            self._db.execute("UPDATE state SET settled = ?", (int(value),))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK if the block raises."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._db = database
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._db.execute("ROLLBACK" if kind else "COMMIT")

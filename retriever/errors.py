@@ -1,0 +1,10 @@
+"""Errors that a user can act on."""
+
+
+class IsthmusError(Exception):
+    """One clear sentence that says what is wrong and what to do about it.
+
+    The command line prints it and exits with `exit_code`; the page shows it as it is.
+    """
+
+    exit_code = 2

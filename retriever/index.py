@@ -1,0 +1,113 @@
+"""Passage vectors in Chroma: embedded on disk, or on a server, behind the same few calls."""
+
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import chromadb
+import numpy as np
+from chromadb.api import ClientAPI
+from chromadb.config import Settings
+from chromadb.errors import ChromaError
+
+from retriever.encoder import Encoder, Vectors
+from retriever.errors import IsthmusError
+
+PROBE = "Isthmus 1859: Căile peste istm, इस्थमस, 地峡, البرزخ"
+SAME_ENCODER = 0.99
+"""Least cosine of two vectors of the probe text for encoders to count as the same (back-ends differ a little)."""
+PAGE = 1000
+
+
+class VectorIndex:
+    """One Chroma collection of passage vectors, which remembers the encoder that made them.
+
+    Raises IsthmusError if the collection was made by another encoder, or the server cannot be reached.
+    """
+
+    def __init__(
+        self, encoder: Encoder, *, path: Path | None = None, url: str | None = None, name: str = "passages"
+    ) -> None:
+        self._encoder = encoder
+        client = _client(path, url)
+        probe = encoder.encode_passages([PROBE])[0]
+        metadata = {"encoder": encoder.name, "probe": json.dumps([round(float(value), 5) for value in probe])}
+        self._collection = client.get_or_create_collection(
+            name, metadata=metadata, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+        )
+        known = self._collection.metadata or {}
+        stored = np.asarray(json.loads(known.get("probe", "[]")), dtype=np.float32)
+        if stored.shape != probe.shape or float(stored @ probe) < SAME_ENCODER:
+            where = path or url
+            raise IsthmusError(
+                f"The vectors in {where} were made by the encoder {known.get('encoder')!r}, not by {encoder.name!r}. "
+                f"Set the encoder back, or delete that folder or collection: the vectors are made anew at the next start."
+            )
+        self._batch = client.get_max_batch_size()
+
+    def add(self, passages: Sequence[tuple[str, str, str]], vectors: Vectors) -> None:
+        """Store vectors[i] for passages[i] = (passage id, document id, language)."""
+        size = min(self._batch, PAGE)
+        for start in range(0, len(passages), size):
+            rows = passages[start : start + size]
+            self._collection.upsert(
+                ids=[row[0] for row in rows],
+                embeddings=cast(Any, vectors[start : start + size]),
+                metadatas=[{"document": row[1], "language": row[2]} for row in rows],
+            )
+
+    def delete(self, ids: Iterable[str]) -> None:
+        """Forget passages; unknown ids are ignored."""
+        listed = list(ids)
+        for start in range(0, len(listed), PAGE):
+            self._collection.delete(ids=listed[start : start + PAGE])
+
+    def search(self, vector: Vectors, k: int, where: Mapping[str, Any] | None = None) -> list[tuple[str, float]]:
+        """The k nearest passages as (id, cosine), best first; `where` is a Chroma metadata filter."""
+        found = self._collection.query(
+            query_embeddings=cast(Any, vector[None, :]),
+            n_results=k,
+            where=cast(Any, where),
+            include=["distances"],
+        )
+        distances = (found["distances"] or [[]])[0]
+        return [(id_, 1.0 - float(distance)) for id_, distance in zip(found["ids"][0], distances, strict=True)]
+
+    def sample(self, size: int) -> Vectors:
+        """Up to `size` of the stored vectors, shape (≤ size, dimensions)."""
+        found = self._collection.get(limit=size, include=["embeddings"])["embeddings"]
+        return np.asarray(found if found is not None else [], dtype=np.float32)
+
+    def ids(self) -> set[str]:
+        """Every stored passage id."""
+        known: set[str] = set()
+        for offset in itertools.count(0, PAGE):
+            page = self._collection.get(limit=PAGE, offset=offset, include=[])["ids"]
+            known.update(page)
+            if len(page) < PAGE:
+                return known
+        return known
+
+    def __len__(self) -> int:
+        return self._collection.count()
+
+
+def _client(path: Path | None, url: str | None) -> ClientAPI:
+    quiet = Settings(anonymized_telemetry=False)
+    if url is None:
+        return chromadb.PersistentClient(path=str(path), settings=quiet)
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise IsthmusError(f"The Chroma address {url!r} is no http(s) URL; give one like http://127.0.0.1:8001.")
+    try:
+        return chromadb.HttpClient(
+            host=parts.hostname,
+            port=parts.port or (443 if parts.scheme == "https" else 8000),
+            ssl=parts.scheme == "https",
+            settings=quiet,
+        )
+    except (ValueError, ChromaError, OSError) as error:
+        raise IsthmusError(f"No Chroma server answers at {url} ({error}). Start it, or unset chroma_url.") from error

@@ -1,0 +1,22 @@
+"""The command `isthmus`: everything in `rag.cli`, and the page."""
+
+from typing import Annotated
+
+import typer
+
+from rag.cli import app, main
+from rag.settings import load_settings
+
+__all__ = ["main"]
+
+
+@app.command()
+def page(
+    port: Annotated[int | None, typer.Option(help="Port of the page.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback by default.")] = None,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser window.")] = False,
+) -> None:
+    """Open the chat in the browser."""
+    from ui.app import launch
+
+    launch(load_settings(port=port, host=host), open_browser=open_browser)

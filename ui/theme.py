@@ -1,0 +1,36 @@
+"""Looks, and the little JavaScript that right-to-left text and input methods need."""
+
+import gradio as gr
+
+THEME = gr.themes.Soft(
+    primary_hue="teal",
+    font=["system-ui", "Noto Sans", "Noto Sans Arabic", "Noto Sans Devanagari", "Noto Sans Thai", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+)
+
+CSS = """
+.message, .card, .card *, textarea, input { unicode-bidi: plaintext; text-align: start; }
+.card { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: .6em .8em; margin-bottom: .6em; }
+.card summary { cursor: pointer; font-weight: 600; }
+.card .meta { opacity: .7; font-size: .85em; }
+.card p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .4em 0 0; }
+.card mark { background: #fde68a; color: #1f2937; border-radius: 3px; padding: 0 .1em; }
+.note { opacity: .75; font-size: .9em; }
+.failed { color: #b91c1c; }
+@media (max-width: 640px) { .gradio-container { padding: 4px !important; } #question-row { flex-wrap: wrap; } }
+footer { display: none !important; }
+"""
+
+# Direction per message: dir="auto" on whatever holds a user's or a document's words. Enter that ends a
+# composition (Japanese, Chinese, Korean input) must reach the input method only.
+HEAD = """
+<script>
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) event.stopImmediatePropagation();
+}, true);
+const setDirections = () => document.querySelectorAll(WORDS).forEach((element) => {
+  if (element.dir !== "auto") element.dir = "auto";
+});
+new MutationObserver(setDirections).observe(document.documentElement, { childList: true, subtree: true });
+</script>
+"""
