@@ -87,7 +87,7 @@ def load_prompt(task: str, language: str) -> Prompt:
 
 
 def english_name(language: str) -> str:
-    """ "ro" is "Romanian"; a code that CLDR does not know is returned as it is."""
+    """For "ro", "Romanian"; a code that CLDR does not know is returned as it is."""
     if language == "hi-Latn":
         return "Hinglish (romanised Hindi)"
     try:
@@ -97,7 +97,7 @@ def english_name(language: str) -> str:
 
 
 def native_name(language: str) -> str:
-    """ "ro" is "română"."""
+    """For "ro", "română"."""
     if language == "hi-Latn":
         return "Hinglish"
     try:

@@ -16,8 +16,6 @@ from babel import Locale, UnknownLocaleError
 from num2words import num2words
 from rapidfuzz import fuzz
 
-from retriever.language import UNKNOWN
-
 _NUMBER = regex.compile(r"\d+(?:[.,'’\u00a0\u202f\u066b\u066c]\d+)*")
 _ROMAN = regex.compile(r"\b[IVXLC]{2,7}\b")
 _MONTH_SIGNS = ("月", "월")
@@ -27,25 +25,26 @@ _NAME_WORD = regex.compile(r"(?:\p{Lu}[\p{L}\p{M}'’-]*[\p{L}\p{M}]|\p{Lu}{2,})
 _CASED = regex.compile(r"[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}]")
 _SENTENCE_START = regex.compile(r"(?:^|[.!?:;…»”\"]\s+|\n|[\[(«“„\"]\s*)$")
 
-SCALES = {
-    word: 10**power
-    for power, words in {
-        3: "thousand mil mille tausend mie mii тысяч тысячи тысяча हज़ार हजार ألف آلاف พัน nghìn ngàn ribu bin elfu tysięcy tisíc тисяч",
-        4: "万 萬 만 หมื่น",
-        5: "lakh लाख लाखों লাখ لاکھ แสน",
-        6: "million millions millionen milioane milion millones milhões milioni миллионов миллиона миллион мільйонів مليون ملايين दस-लाख "
-        "ล้าน triệu juta milyon milyonlarca milionów milionu",
-        7: "crore करोड़ করোড় কোটি کروڑ",
-        8: "億 亿 억",
-        9: "billion billions milliarden milliards miliarde miliardi миллиардов миллиарда миллиард مليار अरब tỷ miliar milyar miliardów",
-        12: "trillion trillions billionen 兆 조 ล้านล้าน",
-    }.items()
-    for word in words.split()
+SCALE_WORDS = {
+    3: "thousand mil mille tausend mie mii тысяч тысячи тысяча हज़ार हजार ألف آلاف พัน nghìn ngàn ribu bin elfu tysięcy",
+    4: "万 萬 만 หมื่น",
+    5: "lakh लाख लाखों লাখ لاکھ แสน",
+    6: "million millions millionen milioane milion millones milhões milioni миллионов миллиона миллион мільйонів "
+    "مليون ملايين ล้าน triệu juta milyon milionów milionu",
+    7: "crore करोड़ করোড় কোটি کروڑ",
+    8: "億 亿 억",
+    9: "billion billions milliarden milliards miliarde miliardi миллиардов миллиарда миллиард مليار अरब tỷ miliar "
+    "milyar miliardów",
+    12: "trillion trillions billionen 兆 조 ล้านล้าน",
 }
+"""Words after a number that multiply it, by their power of ten."""
+SCALES = {word: 10**power for power, words in SCALE_WORDS.items() for word in words.split()}
 _SCALES_LONGEST_FIRST = sorted(SCALES.items(), key=lambda pair: -len(pair[0]))
 SPELLED_UP_TO = 100
 ARTICLES_UP_TO = 2
 """Words for one and two are articles and pronouns in many languages; they are no claim."""
+SHORT_ANSWER = 3
+"""An answer of so few words may be nothing but a name."""
 SAME_NAME = 72
 """Least similarity (rapidfuzz, 0-100) of two romanised names that count as one."""
 SAME_MEANING = 0.90
@@ -197,10 +196,11 @@ def _months(text: str, language: str) -> list[tuple[str, int]]:
     names = _month_names(language)
     found = [(match.group(), int(match[1])) for match in _SIGNED_MONTH.finditer(text) if 1 <= int(match[1]) <= 12]
     for name, number in names.items():
-        boundary = r"\b" if _CASED.match(name) else ""
-        # "may" and "mars" are words too: a month stands beside a number
-        beside = rf"(?:\d[\w.]*\s+(?:\p{{L}}{{1,3}}\s+)?){boundary}{regex.escape(name)}|{boundary}{regex.escape(name)}{boundary}(?:\s+\p{{L}}{{1,3}})?,?\s*\d"
-        if regex.search(beside, text, flags=regex.IGNORECASE):
+        edge = r"\b" if _CASED.match(name) else ""
+        word = f"{edge}{regex.escape(name)}"
+        # "may" and "mars" are words too: a month stands beside a number, at most a short word between.
+        after, before = rf"\d[\w.]*\s+(?:\p{{L}}{{1,3}}\s+)?{word}", rf"{word}{edge}(?:\s+\p{{L}}{{1,3}})?,?\s*\d"
+        if regex.search(f"{after}|{before}", text, flags=regex.IGNORECASE):
             found.append((name, number))
     return found
 
@@ -213,21 +213,20 @@ def _numeric_months(text: str) -> set[float]:
 
 
 def _names(text: str, language: str) -> list[str]:
-    """Capitalised words that do not open a sentence; not in German, which capitalises every noun.
+    """Capitalised words that do not open a sentence, or make up the whole of a short answer.
 
-    In a script without capitals, Latin words are names; names in the script itself are not recognised.
+    None in German, which capitalises every noun. In a script without capitals, Latin words are names; names in
+    the script itself are not recognised.
     """
-    if language in ("de", UNKNOWN):
-        return (
-            [m.group() for m in regex.finditer(r"(?<=\p{Lu}[\p{L}\p{M}]+ )\p{Lu}[\p{L}\p{M}]{3,}", text)]
-            if language == "de"
-            else []
-        )
+    if language == "de":
+        return []
+    words = text.rstrip(".").split()
+    whole = len(words) <= SHORT_ANSWER and all(_NAME_WORD.match(word) for word in words)
     return [
         match.group()
         for match in _NAME_WORD.finditer(text)
         if len(match.group()) > 2
-        and not _SENTENCE_START.search(text[: match.start()])
+        and (whole or not _SENTENCE_START.search(text[: match.start()]))
         and not _roman(match.group().split("-")[0])
     ]
 

@@ -117,15 +117,14 @@ def add(
     """Take documents into the library."""
     from rag.library import Library
 
-    with Library(load_settings(library=library), holder="isthmus add") as opened:
-        with tqdm(unit="file", disable=True if as_json else None) as bar:
+    settings = load_settings(library=library)
+    with Library(settings, holder="isthmus add") as opened, tqdm(unit="file", disable=as_json or None) as bar:
 
-            def progress(done: int, total: int, name: str) -> None:
-                bar.total = total
-                bar.n = done
-                bar.set_description(name[:30], refresh=True)
+        def progress(done: int, total: int, name: str) -> None:
+            bar.total, bar.n = total, done
+            bar.set_description(name[:30], refresh=True)
 
-            results = opened.add(paths, progress)
+        results = opened.add(paths, progress)
     failed = [result for result in results if result.status == "failed"]
     if as_json:
         _print_json([asdict(result) for result in results])
@@ -213,7 +212,11 @@ def serve(
 
     signal.signal(signal.SIGTERM, end)
     settings = load_settings(serve_port=port)
-    report = (lambda line: err.print(line, markup=False)) if as_json else (lambda line: out.print(line, markup=False))
+    console = err if as_json else out
+
+    def report(line: str) -> None:
+        console.print(line, markup=False)
+
     try:
         with vllm_server(settings, model=model, report=report) as url:
             if as_json:

@@ -171,7 +171,7 @@ def is_small(model: str) -> bool:
 
 
 def open_generator(settings: Settings) -> Engine:
-    """The engine that the settings name; "auto" takes the endpoint, else a local vLLM that is up, else the embedded one.
+    """The engine that the settings name; "auto" is the endpoint, else a local vLLM that is up, else the embedded one.
 
     Raises GeneratorError if a named engine cannot be had.
     """

@@ -19,7 +19,8 @@ _MARK = regex.compile(r"\s*[\[［【]\s*(\d{1,2}(?:\s*[,，、;]\s*\d{1,2})*)\s*
 _SCRIPTS = {
     "Arab": "Arabic", "Beng": "Bengali", "Cyrl": "Cyrillic", "Deva": "Devanagari", "Grek": "Greek", "Hebr": "Hebrew",
     "Hans": "Han", "Hant": "Han", "Jpan": "Han}\\p{Script=Hiragana}\\p{Script=Katakana", "Kore": "Hangul",
-    "Khmr": "Khmer", "Laoo": "Lao", "Latn": "Latin", "Mymr": "Myanmar", "Taml": "Tamil", "Telu": "Telugu", "Thai": "Thai",
+    "Khmr": "Khmer", "Laoo": "Lao", "Latn": "Latin", "Mymr": "Myanmar", "Taml": "Tamil", "Telu": "Telugu",
+    "Thai": "Thai",
 }  # fmt: skip
 _CONFUSABLE = [
     {"id", "ms"}, {"hi", "mr", "ne"}, {"no", "nb", "nn", "da"}, {"cs", "sk"}, {"sr", "hr", "bs"}, {"tl", "fil"},

@@ -20,10 +20,10 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from rag.chunking import chunk
-from rag.parsing import PARSERS, UnreadableFile, parse
+from rag.parsing import PARSERS, UnreadableFileError, parse
 from rag.settings import Settings
 from retriever.catalogue import Catalogue, Document
-from retriever.encoder import Encoder, Vectors
+from retriever.encoder import Encoder
 from retriever.errors import IsthmusError
 from retriever.index import VectorIndex
 from retriever.language import detect_language
@@ -33,13 +33,14 @@ from retriever.types import Hit, Passage
 
 Status = Literal["added", "replaced", "unchanged", "failed"]
 EMBED_BATCH = 256
-BACKGROUND = 400
+BACKGROUND = 1000
+"""Passages whose scores tell what an ordinary one scores."""
 
 Progress = Callable[[int, int, str], None]
 """Called with (documents done, documents in all, name of the one in work)."""
 
 
-class LibraryBusy(IsthmusError):
+class LibraryBusyError(IsthmusError):
     """Another process holds the library."""
 
 
@@ -56,7 +57,7 @@ class Added:
 class Library:
     """The documents under `settings.library`. One process holds it at a time; threads may share it.
 
-    Raises LibraryBusy, naming the holder, if another process has it open.
+    Raises LibraryBusyError, naming the holder, if another process has it open.
     """
 
     def __init__(self, settings: Settings, encoder: Encoder | None = None, *, holder: str = "isthmus") -> None:
@@ -65,13 +66,13 @@ class Library:
         _make_folder(self.folder)
         self._lock = _own(self.folder, holder)
         self._writing = threading.RLock()
-        self._background: tuple[int, Vectors] | None = None
         try:
             self.encoder = encoder or open_encoder(settings)
             self.catalogue = Catalogue(self.folder / "catalogue.sqlite")
             path = None if settings.chroma_url else self.folder / "vectors"
             self.vectors = VectorIndex(self.encoder, path=path, url=settings.chroma_url)
             self._settle()
+            self.background = self.vectors.sample(BACKGROUND)
             self.retriever = CrossLingualRetriever(
                 encoder=self.encoder,
                 vectors=self.vectors,
@@ -97,7 +98,7 @@ class Library:
 
     def add(self, paths: Iterable[Path], progress: Progress | None = None) -> list[Added]:
         """Take in files, and the supported files of folders. A file that cannot be read fails alone."""
-        files = [(str(file.resolve()), file) for path in paths for file in _files(path)]
+        files = [(os.path.abspath(file), file) for path in paths for file in _files(path)]
         return self._add_each([(name, _reader(file, self._limit)) for name, file in files], progress)
 
     def add_upload(self, files: Sequence[tuple[str, Path]], progress: Progress | None = None) -> list[Added]:
@@ -126,19 +127,12 @@ class Library:
                 self.catalogue.settled = False
                 self.catalogue.remove(doomed)
                 self.vectors.delete(surplus)
-                self._refresh_lexical()
+                self._refresh()
             return list(doomed.values())
 
     def search(self, query: str, k: int | None = None) -> list[Hit]:
         """The k best passages for a query in any language."""
         return self.retriever.search(query, k)
-
-    def background(self) -> Vectors:
-        """Vectors of some passages, to tell what an ordinary one scores; taken anew when the library changes."""
-        revision = self.catalogue.revision
-        if self._background is None or self._background[0] != revision:
-            self._background = (revision, self.vectors.sample(BACKGROUND))
-        return self._background[1]
 
     def check(self) -> list[str]:
         """What is inconsistent between catalogue, vectors and BM25 index; nothing, normally."""
@@ -164,13 +158,13 @@ class Library:
                         progress(done, len(files), Path(name).name)
                     try:
                         results.append(self._add_one(name, read()))
-                    except UnreadableFile as error:
+                    except UnreadableFileError as error:
                         results.append(Added(name, "failed", reason=str(error)))
                 if progress:
                     progress(len(files), len(files), "")
             finally:
                 if not self.catalogue.settled:
-                    self._refresh_lexical()
+                    self._refresh()
         return results
 
     def _add_one(self, source: str, data: bytes) -> Added:
@@ -192,7 +186,7 @@ class Library:
         # The id is of name and content, so a document that changes never shares passage ids with its past.
         document_id = hashlib.sha256(f"{source}\0{digest}".encode(errors="replace")).hexdigest()[:16]
         language = detect_language("\n".join(page.text for page in parsed.pages)[:4000])
-        passages = []
+        passages: list[Passage] = []
         for page in parsed.pages:
             for start, end in chunk(page, language, self.settings.passage_chars):
                 text = page.text[start:end]
@@ -214,7 +208,10 @@ class Library:
             return
         self.catalogue.settled = False
         known, stored = self.catalogue.all_passages(), self.vectors.ids()
-        self.vectors.delete(stored - {passage.id for passage in known})
+        # Chroma itself, killed while it writes, can list an id and have no vector for it.
+        broken = self.vectors.unreadable(sorted(stored))
+        self.vectors.delete((stored - {passage.id for passage in known}) | broken)
+        stored -= broken
         self._embed([passage for passage in known if passage.id not in stored])
         self.catalogue.settled = True
 
@@ -232,8 +229,10 @@ class Library:
                 shutil.rmtree(old)
         return lexical
 
-    def _refresh_lexical(self) -> None:
+    def _refresh(self) -> None:
+        """Let search see what is now in the library, and note that nothing is left to sweep."""
         self.retriever.lexical = self._build_lexical()
+        self.background = self.vectors.sample(BACKGROUND)
         self.catalogue.settled = True
 
 
@@ -289,7 +288,7 @@ def _own(folder: Path, what: str) -> FileLock:
         lock.acquire(timeout=0)
     except Timeout as error:
         holder = holder_of(folder)
-        raise LibraryBusy(
+        raise LibraryBusyError(
             f"The library {folder} is in use by {holder.get('what', 'another process')} "
             f"(process {holder.get('pid', '?')}); use it there, or stop it first."
         ) from error
@@ -307,20 +306,20 @@ def _reader(file: Path, limit: int) -> Callable[[], bytes]:
     def read() -> bytes:
         try:
             if (size := file.stat().st_size) > limit:
-                raise UnreadableFile(
+                raise UnreadableFileError(
                     f"{file.name}: it has {size / 1e6:.0f} MB, the limit is {limit / 1e6:.0f} MB (setting max_file_mb)."
                 )
             return file.read_bytes()
         except FileNotFoundError as error:
-            raise UnreadableFile(f"{file.name}: there is no such file.") from error
+            raise UnreadableFileError(f"{file.name}: there is no such file.") from error
         except (OSError, ValueError) as error:
-            raise UnreadableFile(f"{file.name}: it cannot be read ({error}).") from error
+            raise UnreadableFileError(f"{file.name}: it cannot be read ({error}).") from error
 
     return read
 
 
 def _pick(documents: Sequence[Document], name: str) -> Document:
-    keys = {name, str(Path(name).resolve())} if "\0" not in name else {name}
+    keys = {name, os.path.abspath(name)}
     found = [d for d in documents if {d.id, d.source} & keys] or [
         d for d in documents if name in (Path(d.source).name, d.title)
     ]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from retriever.errors import IsthmusError
 
 MAX_UNPACKED_RATIO = 100
 """Office files are zip archives; one that unpacks to more than this times the size limit's files is a bomb."""
+RARE_ENCODINGS = "mac_cyrillic mac_greek mac_iceland mac_latin2 mac_roman mac_turkish hp_roman8 cp037 cp500".split()
+"""Hardly ever met, and taken for Windows' code pages."""
 MAX_EXTRACTED_CHARACTERS = 20_000_000
 
 
@@ -35,37 +38,43 @@ class Parsed:
     pages: tuple[Page, ...]
 
 
-class UnreadableFile(IsthmusError):
+class UnreadableFileError(IsthmusError):
     """A file that cannot be taken in; the message is one sentence for its owner."""
 
 
 def parse(name: str, data: bytes) -> Parsed:
-    """Read a file by its extension. Raises UnreadableFile with the reason."""
+    """Read a file by its extension. Raises UnreadableFileError with the reason."""
     suffix = Path(name).suffix.lower()
     parser = PARSERS.get(suffix)
     if parser is None:
         known = " ".join(sorted(PARSERS))
-        raise UnreadableFile(f"{name}: files ending in {suffix!r} are not supported; supported are {known}.")
+        raise UnreadableFileError(f"{name}: files ending in {suffix!r} are not supported; supported are {known}.")
     if not data.strip():
-        raise UnreadableFile(f"{name}: the file is empty.")
+        raise UnreadableFileError(f"{name}: the file is empty.")
     try:
         title, pages = parser(name, data)
-    except UnreadableFile:
+    except UnreadableFileError:
         raise
     except Exception as error:  # a parser meets a broken file with any exception; the reason goes to the owner
-        raise UnreadableFile(
+        raise UnreadableFileError(
             f"{name}: the file is damaged or is no {suffix} file ({type(error).__name__}: {str(error)[:120]})."
         ) from error
-    cleaned = tuple(Page(page.number, clean(page.text)) for page in pages)
+    heading = clean(title).split("\n")[0]
+    cleaned = tuple(Page(page.number, _without(heading, clean(page.text))) for page in pages)
     if not any(page.text for page in cleaned):
-        raise UnreadableFile(f"{name}: no text was found in it (a scan needs text recognition first).")
+        raise UnreadableFileError(f"{name}: no text was found in it (a scan needs text recognition first).")
     if sum(len(page.text) for page in cleaned) > MAX_EXTRACTED_CHARACTERS:
-        raise UnreadableFile(f"{name}: it holds more than {MAX_EXTRACTED_CHARACTERS:,} characters; split it.")
-    return Parsed(clean(title).split("\n")[0][:200] or Path(name).stem, cleaned)
+        raise UnreadableFileError(f"{name}: it holds more than {MAX_EXTRACTED_CHARACTERS:,} characters; split it.")
+    return Parsed(heading[:200] or Path(name).stem, cleaned)
+
+
+def _without(heading: str, text: str) -> str:
+    """The text without the title it opens with: a passage carries its document's title anyway."""
+    return text.removeprefix(f"{heading}\n").lstrip() if heading else text
 
 
 def clean(text: str) -> str:
-    """NFC, line ends as \\n, no control, bidi-override, zero-width or surrogate characters, no outer white space.
+    """NFC, lines ended by line feeds, without control, bidi-override, zero-width and surrogate characters.
 
     Zero-width joiner and non-joiner stay: Persian, Hindi and others are spelled with them.
     """
@@ -76,29 +85,29 @@ def clean(text: str) -> str:
         if character in "\n\t\u200c\u200d" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
     lines = (" ".join(line.split()) for line in "".join(kept).split("\n"))
-    return "\n".join(lines).strip()
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def decode(name: str, data: bytes) -> str:
-    """Text of any encoding. Raises UnreadableFile for binary data."""
+    """Text of any encoding. Raises UnreadableFileError for binary data."""
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
             try:
                 return data.decode(encoding)
             except UnicodeDecodeError as error:
-                raise UnreadableFile(f"{name}: it claims to be {encoding} text and is not ({error}).") from error
+                raise UnreadableFileError(f"{name}: it claims to be {encoding} text and is not ({error}).") from error
     if b"\x00" in data[:4096]:
-        raise UnreadableFile(f"{name}: this is binary data, not text.")
+        raise UnreadableFileError(f"{name}: this is binary data, not text.")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        guess = from_bytes(data[:200_000]).best()
+        guess = from_bytes(data[:200_000], cp_exclusion=RARE_ENCODINGS).best()
     if guess is None or not guess.could_be_from_charset:
-        raise UnreadableFile(f"{name}: its text encoding was not recognised; save it as UTF-8.")
+        raise UnreadableFileError(f"{name}: its text encoding was not recognised; save it as UTF-8.")
     try:
         return data.decode(guess.encoding)
     except UnicodeDecodeError as error:
-        raise UnreadableFile(f"{name}: its text encoding was not recognised; save it as UTF-8.") from error
+        raise UnreadableFileError(f"{name}: its text encoding was not recognised; save it as UTF-8.") from error
 
 
 Result = tuple[str, list[Page]]
@@ -169,8 +178,8 @@ def _pdf(name: str, data: bytes) -> Result:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise UnreadableFile(f"{name}: the PDF is encrypted; save a copy without a password.") from error
-        raise UnreadableFile(f"{name}: the PDF is damaged or is no PDF ({error}).") from error
+            raise UnreadableFileError(f"{name}: the PDF is encrypted; save a copy without a password.") from error
+        raise UnreadableFileError(f"{name}: the PDF is damaged or is no PDF ({error}).") from error
     try:
         pages = []
         for number in range(len(document)):
@@ -185,13 +194,13 @@ def _pdf(name: str, data: bytes) -> Result:
 def _check_zip(name: str, data: bytes) -> None:
     """Refuse an office file that is encrypted, no zip, or unpacks to far more than it weighs."""
     if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise UnreadableFile(
+        raise UnreadableFileError(
             f"{name}: the file is encrypted or in an old Office format; save it anew without a password."
         )
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
     if unpacked > max(MAX_UNPACKED_RATIO * len(data), 10_000_000):
-        raise UnreadableFile(f"{name}: it unpacks to {unpacked / 1e6:.0f} MB, which no honest document does.")
+        raise UnreadableFileError(f"{name}: it unpacks to {unpacked / 1e6:.0f} MB, which no honest document does.")
 
 
 def _docx(name: str, data: bytes) -> Result:
@@ -265,9 +274,9 @@ def _jsonl(name: str, data: bytes) -> Result:
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
-            raise UnreadableFile(f"{name}: line {number} is not JSON ({error.msg}).") from error
+            raise UnreadableFileError(f"{name}: line {number} is not JSON ({error.msg}).") from error
         if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-            raise UnreadableFile(f'{name}: line {number} has no "text"; each line must be like {{"text": "…"}}.')
+            raise UnreadableFileError(f'{name}: line {number} has no "text"; each line must be like {{"text": "…"}}.')
         title = record.get("title")
         parts.append(f"{title}\n{record['text']}" if isinstance(title, str) and title else record["text"])
     return Path(name).stem, [Page(None, "\n\n".join(parts))]

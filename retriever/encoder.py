@@ -49,9 +49,10 @@ class Encoder(Embeddings):
                 f"id this machine can reach, or {PACKAGED!r} for the packaged one."
             ) from error
         defaults = E5_PREFIXES if _NAMED_E5.search(model) else ("", "")
-        own = self._model.prompts
+        # sentence-transformers gives a model without prompts empty ones.
+        own = {name: prompt for name, prompt in self._model.prompts.items() if prompt}
         self.query_prefix = _first(query_prefix, own.get("query"), defaults[0])
-        self.passage_prefix = _first(passage_prefix, own.get("document") or own.get("passage"), defaults[1])
+        self.passage_prefix = _first(passage_prefix, own.get("document", own.get("passage")), defaults[1])
         self._lock = threading.Lock()
 
     @property

@@ -21,16 +21,3 @@ def reciprocal_rank_fusion(
         for rank, item in enumerate(run, start=1):
             scores[item] = scores.get(item, 0.0) + weight / (rank_constant + rank)
     return dict(sorted(scores.items(), key=lambda pair: -pair[1]))
-
-
-def interleave(runs: Sequence[Sequence[str]]) -> list[str]:
-    """Take the runs' items in turn, each item once.
-
-    An item at rank r of one of n runs comes out at rank n*r at the latest, whatever the other runs hold.
-    """
-    merged: dict[str, None] = {}
-    for rank in range(max((len(run) for run in runs), default=0)):
-        for run in runs:
-            if rank < len(run):
-                merged.setdefault(run[rank])
-    return list(merged)

@@ -13,6 +13,7 @@ from chromadb.api import ClientAPI
 from chromadb.config import Settings
 from chromadb.errors import ChromaError
 
+from retriever.background import Background
 from retriever.encoder import Encoder, Vectors
 from retriever.errors import IsthmusError
 
@@ -44,7 +45,7 @@ class VectorIndex:
             where = path or url
             raise IsthmusError(
                 f"The vectors in {where} were made by the encoder {known.get('encoder')!r}, not by {encoder.name!r}. "
-                f"Set the encoder back, or delete that folder or collection: the vectors are made anew at the next start."
+                f"Set the encoder back, or delete that folder or collection: they are made anew at the next start."
             )
         self._batch = client.get_max_batch_size()
 
@@ -76,10 +77,23 @@ class VectorIndex:
         distances = (found["distances"] or [[]])[0]
         return [(id_, 1.0 - float(distance)) for id_, distance in zip(found["ids"][0], distances, strict=True)]
 
-    def sample(self, size: int) -> Vectors:
-        """Up to `size` of the stored vectors, shape (≤ size, dimensions)."""
-        found = self._collection.get(limit=size, include=["embeddings"])["embeddings"]
-        return np.asarray(found if found is not None else [], dtype=np.float32)
+    def sample(self, size: int) -> Background:
+        """Up to `size` of the stored vectors."""
+        found = self._collection.get(limit=size, include=["embeddings", "metadatas"])
+        languages = tuple(str(row["language"]) for row in found["metadatas"] or [])
+        vectors = found["embeddings"] if languages else np.zeros((0, 1))
+        return Background(np.asarray(vectors, dtype=np.float32), languages)
+
+    def unreadable(self, ids: Sequence[str]) -> set[str]:
+        """Those of the listed passages whose vectors Chroma cannot give."""
+        if not ids:
+            return set()
+        try:
+            self._collection.get(ids=list(ids), include=["embeddings"])
+        except ChromaError:
+            half = len(ids) // 2
+            return self.unreadable(ids[:half]) | self.unreadable(ids[half:]) if half else set(ids)
+        return set()
 
     def ids(self) -> set[str]:
         """Every stored passage id."""

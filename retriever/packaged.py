@@ -146,7 +146,7 @@ def _convert_e5(weights: Path, tokenizer: Path, folder: Path) -> None:
     """Write the sentence-transformers folder: BERT, mean pooling, normalisation, and e5's prefixes."""
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Normalize, Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     header, tensors = _read_e5(weights)

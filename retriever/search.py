@@ -8,8 +8,8 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
-from retriever.encoder import Encoder
-from retriever.fusion import interleave, reciprocal_rank_fusion
+from retriever.encoder import Vectors
+from retriever.fusion import reciprocal_rank_fusion
 from retriever.index import VectorIndex
 from retriever.language import detect_language
 from retriever.lexical import LexicalIndex, shared_words
@@ -18,8 +18,12 @@ from retriever.types import Hit, Passage
 DEPTH = 30
 """How deep each run goes before fusion."""
 LEXICAL_WEIGHT_OWN, LEXICAL_WEIGHT_OTHER = 0.5, 0.1
-"""Weight of BM25 beside dense search's 1, where the library holds the query's language and where it does not
+"""Weight of BM25 beside dense search's 1, in a library all in the query's language and in any other
 (the best of 0, .1, .25, .5, 1 for English and for the other languages of XQuAD)."""
+
+
+RUNNERS_UP = slice(3, 10)
+"""The ranks (from 0) whose mean score is a language's level for a query: below the hits, above the noise."""
 
 
 class PassageStore(Protocol):
@@ -37,14 +41,16 @@ class PassageStore(Protocol):
 class CrossLingualRetriever(BaseRetriever):
     """Dense and BM25 search fused by reciprocal rank; a LangChain retriever.
 
-    Encoders prefer passages in the query's own language. Where the library has such passages beside others,
-    the two groups are searched apart and taken in turn, so a passage that is r-th among the other languages
-    is at least 2r-th in the dense run, however many documents in the query's language are added.
+    Encoders prefer passages in the query's own language, whatever they say: in a pool of English and Arabic
+    passages, stock e5-small finds the English answer to an Arabic question among its first six in 27 % of cases,
+    against 95 % without the Arabic ones. So each language is searched apart, and a hit counts by how far it stands
+    above the runners-up in its own language (89 %); and at most half of the hits are in the query's language while
+    there are others.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    encoder: Encoder
+    encoder: Any
     vectors: VectorIndex
     lexical: LexicalIndex
     store: Any
@@ -54,34 +60,67 @@ class CrossLingualRetriever(BaseRetriever):
         """The k best passages for a query, best first; fewer if the library is smaller."""
         wanted = k or self.k
         language = detect_language(query)
-        depth = max(DEPTH, wanted)
-        languages = self.store.languages()
-        if not languages or not query.strip():
+        sizes = self.store.languages()
+        if not sizes or not query.strip():
             return []
+        depth = max(DEPTH, wanted)
         vector = self.encoder.encode_queries([query])[0]
-        own = language in languages
-        if own and len(languages) > 1:
-            filters: list[dict[str, Any] | None] = [{"language": language}, {"language": {"$ne": language}}]
-        else:
-            filters = [None]
-        dense_runs = [self.vectors.search(vector, depth, where) for where in filters]
-        dense_runs.sort(key=lambda run: -run[0][1] if run else 0.0)
-        dense = {id_: score for run in dense_runs for id_, score in run}
-        lexical = dict(self.lexical.search(query if own else shared_words(query), depth))
-        fused = reciprocal_rank_fusion(
-            [interleave([[id_ for id_, _ in run] for run in dense_runs]), list(lexical)],
-            [1.0, LEXICAL_WEIGHT_OWN if own else LEXICAL_WEIGHT_OTHER],
-        )
+        dense, lifts = self._search_dense(vector, sizes, depth)
+        lexical = dict(self.lexical.search(query if language in sizes else shared_words(query), depth))
+        weight = LEXICAL_WEIGHT_OWN if set(sizes) == {language} else LEXICAL_WEIGHT_OTHER
+        fused = reciprocal_rank_fusion([sorted(lifts, key=lambda id_: -lifts[id_]), list(lexical)], [1.0, weight])
         passages = self.store.passages(list(fused))
         hits = [
             Hit(passages[id_], score, dense.get(id_), lexical.get(id_), language)
             for id_, score in fused.items()
             if id_ in passages
         ]
-        return hits[:wanted]
+        return _share(hits, wanted)
+
+    def _search_dense(
+        self, vector: Vectors, sizes: dict[str, int], depth: int
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Cosine of the nearest passages of each language, and how far each stands above the runners-up there.
+
+        Languages with too few passages to have runners-up are searched together, and measured against those of
+        all if they are too few even so.
+        """
+        large = [language for language, size in sizes.items() if size >= RUNNERS_UP.stop]
+        filters: list[dict[str, Any] | None] = [{"language": language} for language in large]
+        if len(large) < len(sizes):
+            filters.append({"language": {"$nin": large}} if large else None)
+        dense: dict[str, float] = {}
+        lifts: dict[str, float] = {}
+        general = _runners_up([score for _, score in self.vectors.search(vector, RUNNERS_UP.stop)])
+        for where in filters if len(filters) > 1 else [None]:
+            found = self.vectors.search(vector, depth, where)
+            scores = [score for _, score in found]
+            level = _runners_up(scores) if len(scores) >= RUNNERS_UP.stop else general
+            dense.update(found)
+            lifts.update({id_: score - level for id_, score in found})
+        return dense, lifts
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         return [as_document(hit) for hit in self.search(query)]
+
+
+def _runners_up(scores: list[float]) -> float:
+    """Mean of the scores at ranks RUNNERS_UP of a descending list, or of its second half if it is shorter."""
+    chosen = scores[RUNNERS_UP] if len(scores) >= RUNNERS_UP.stop else scores[len(scores) // 2 :]
+    return sum(chosen) / len(chosen) if chosen else 0.0
+
+
+def _share(hits: list[Hit], k: int) -> list[Hit]:
+    """The first k hits, of which at most half, rounded up, are in the query's language while there are others."""
+    others = sum(hit.passage.language != hit.query_language for hit in hits)
+    room = max(k - others, (k + 1) // 2)
+    taken = []
+    for hit in hits:
+        own = hit.passage.language == hit.query_language
+        if not own or room > 0:
+            taken.append(hit)
+            room -= own
+    return taken[:k]
 
 
 def as_document(hit: Hit) -> Document:

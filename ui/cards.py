@@ -38,6 +38,7 @@ def _card(number: str, passage: Passage, score: float, body: str, words: dict[st
     page = f"{escape(words['page'])} {passage.page} · " if passage.page else ""
     meta = f"{page}{escape(passage.language)} · {escape(words['score'])} {score:.3f}"
     return (
-        f'<details class="card" dir="auto"{" open" if opened else ""}><summary>[{number}] {escape(passage.title)}</summary>'
+        f'<details class="card" dir="auto"{" open" if opened else ""}>'
+        f"<summary>[{number}] {escape(passage.title)}</summary>"
         f'<div class="meta">{meta}</div><p dir="auto" lang="{escape(passage.language)}">{body}</p></details>'
     )

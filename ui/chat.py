@@ -75,16 +75,23 @@ def build(rag: RAG, t: Any) -> None:
         return messages[: data.index + 1] if isinstance(data.index, int) else messages
 
     asked = [question, conversation]
-    replied = {"fn": answer, "inputs": [conversation, language], "outputs": [conversation, panel], "api_name": False}
+    replied = {
+        "fn": answer,
+        "inputs": [conversation, language],
+        "outputs": [conversation, panel],
+        "api_visibility": "private",
+    }
     running = []
     for trigger in (question.submit, send.click):
-        event = trigger(put, asked, asked, queue=False, api_name=False)
+        event = trigger(put, asked, asked, queue=False, api_visibility="private")
         running.append(event.then(**replied))
-    chosen = examples.click(lambda row: row[0], examples, question, queue=False, api_name=False)
-    running.append(chosen.then(put, asked, asked, queue=False, api_name=False).then(**replied))
-    running.append(conversation.retry(again, conversation, conversation, queue=False, api_name=False).then(**replied))
+    chosen = examples.click(lambda row: row[0], examples, question, queue=False, api_visibility="private")
+    running.append(chosen.then(put, asked, asked, queue=False, api_visibility="private").then(**replied))
+    running.append(
+        conversation.retry(again, conversation, conversation, queue=False, api_visibility="private").then(**replied)
+    )
     stop.click(None, cancels=running)
-    clear.click(lambda: ([], ""), None, [conversation, panel], cancels=running, queue=False, api_name=False)
+    clear.click(lambda: ([], ""), None, [conversation, panel], cancels=running, queue=False, api_visibility="private")
 
     def engine_state(request: gr.Request) -> Iterator[str]:
         words = strings_for(request)
@@ -94,7 +101,7 @@ def build(rag: RAG, t: Any) -> None:
         except IsthmusError as error:
             yield _note(str(error))
 
-    gr.on(None, engine_state, None, state, api_name=False)
+    gr.on(None, engine_state, None, state, api_visibility="private")
 
 
 def _answer(rag: RAG, messages: Messages, wanted: str, request: gr.Request) -> Iterator[tuple[Messages, str]]:
@@ -105,7 +112,7 @@ def _answer(rag: RAG, messages: Messages, wanted: str, request: gr.Request) -> I
         return
     try:
         stream = rag.stream(turns[-1].text, language=wanted or None, history=turns[:-1])
-        with contextlib.closing(stream) as answers:  # type: ignore[type-var]
+        with contextlib.closing(stream) as answers:
             for answer in answers:
                 reply = {"role": "assistant", "content": answer.text or "…"}
                 yield [*messages, reply], cards.sources(answer, words) if answer.final else ""

@@ -69,7 +69,11 @@ def build(rag: RAG, t: Any) -> None:
         return f'<p class="note">− {escape(", ".join(d.title for d in removed))}</p>' if removed else ""
 
     listing = [documents, doomed]
-    gr.on(None, refresh, None, listing, api_name=False)
-    files.upload(upload, files, [files, report], api_name=False).then(refresh, None, listing, api_name=False)
-    query.submit(look, query, results, api_name=False)
-    delete.click(remove, doomed, report, api_name=False).then(refresh, None, listing, api_name=False)
+    gr.on(None, refresh, None, listing, api_visibility="private")
+    files.upload(upload, files, [files, report], api_visibility="private").then(
+        refresh, None, listing, api_visibility="private"
+    )
+    query.submit(look, query, results, api_visibility="private")
+    delete.click(remove, doomed, report, api_visibility="private").then(
+        refresh, None, listing, api_visibility="private"
+    )

@@ -28,6 +28,7 @@ HEAD = """
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) event.stopImmediatePropagation();
 }, true);
+const WORDS = ".message, .message p, textarea, input[type=text], td, button.gallery-item";
 const setDirections = () => document.querySelectorAll(WORDS).forEach((element) => {
   if (element.dir !== "auto") element.dir = "auto";
 });

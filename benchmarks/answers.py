@@ -1,0 +1,226 @@
+"""Answers to XQuAD questions in eight languages out of its English passages.
+
+`python -m benchmarks.answers [--engine embedded|vllm|both] [--questions 25] [--seed 1]`
+
+For each language as many questions as asked for, the same ones in every language, against a library of all 120
+English passages; and 25 questions, spread over the languages, against a library from which just their own
+passages were taken out, so that nothing answers them although the article's other passages are there.
+Answers are scored against XQuAD's gold answer in the question's language: character-3-gram recall (BERGEN), token
+F1; correct-language rate (judged by lingua at full accuracy, which the product does not use; answers of fewer than 15
+letters are left out); citation precision (share of cited passages that are the gold one); abstention.
+Without the data (ISTHMUS_DATA) it says so and ends.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import tempfile
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from lingua import LanguageDetector, LanguageDetectorBuilder
+from tqdm import tqdm
+
+from benchmarks.report import DATA, publish
+from rag.generator import ChatGenerator, GeneratorError
+from rag.grounding import strip_marks
+from rag.library import open_encoder
+from rag.pipeline import RAG
+from rag.serving import vllm_server
+from rag.settings import load_settings
+from rag.types import Answer
+
+LANGUAGES = ["en", "de", "es", "ro", "ru", "hi", "ar", "th"]
+UNANSWERABLE = 25
+JUDGED_LETTERS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A question in a language, its gold answers there, and the English paragraph that holds the answer."""
+
+    id: str
+    language: str
+    question: str
+    gold: tuple[str, ...]
+    paragraph: str
+
+
+def load(language: str) -> dict[str, Item]:
+    """XQuAD in one language, by question id; paragraphs are filled in from English by the caller."""
+    articles = json.loads((DATA / "xquad" / f"xquad.{language}.json").read_text(encoding="utf-8"))["data"]
+    return {
+        qa["id"]: Item(
+            qa["id"], language, qa["question"], tuple(a["text"] for a in qa["answers"]), paragraph["context"]
+        )
+        for article in articles
+        for paragraph in article["paragraphs"]
+        for qa in paragraph["qas"]
+    }
+
+
+def normal(text: str) -> str:
+    """Lower case, ASCII digits, letters and digits only."""
+    digits = (str(unicodedata.decimal(c)) if c.isdecimal() else c for c in unicodedata.normalize("NFKC", text).lower())
+    return " ".join("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in digits).split())
+
+
+def recall3(answer: str, gold: str) -> float:
+    """Share of the gold answer's character 3-grams that the answer holds."""
+
+    def grams(text: str) -> Counter[str]:
+        padded = normal(text)
+        return Counter(padded[i : i + 3] for i in range(max(1, len(padded) - 2)))
+
+    wanted = grams(gold)
+    return sum((wanted & grams(answer)).values()) / max(1, sum(wanted.values()))
+
+
+def token_f1(answer: str, gold: str) -> float:
+    """SQuAD's F1 over words; over characters in Thai, which writes no spaces."""
+    thai = any("\u0e00" <= c <= "\u0e7f" for c in gold)
+    ours, theirs = (Counter(normal(t).replace(" ", "") if thai else normal(t).split()) for t in (answer, gold))
+    common = sum((ours & theirs).values())
+    return 2 * common / max(1, sum(ours.values()) + sum(theirs.values()))
+
+
+def score(item: Item, answer: Answer, judge: LanguageDetector) -> dict[str, object]:
+    """One row of the record."""
+    plain = strip_marks(answer.text)
+    used = [citation for citation in answer.citations if citation.used]
+    spoken = None
+    if sum(c.isalpha() for c in plain) >= JUDGED_LETTERS:
+        detected = judge.detect_language_of(plain)
+        spoken = detected.iso_code_639_1.name.lower() if detected else "und"
+    paragraph = " ".join(item.paragraph.split())
+    return {
+        "id": item.id,
+        "language": item.language,
+        "question": item.question,
+        "gold": item.gold[0],
+        "answer": answer.text,
+        "abstained": answer.abstained,
+        "doubts": answer.doubts,
+        "recall3": 0.0 if answer.abstained else max(recall3(plain, gold) for gold in item.gold),
+        "f1": 0.0 if answer.abstained else max(token_f1(plain, gold) for gold in item.gold),
+        "spoken": spoken,
+        "citations_right": [" ".join(c.passage.text.split()) in paragraph for c in used],
+        "timings": dict(answer.timings),
+    }
+
+
+def ask_all(rag: RAG, items: list[Item], judge: LanguageDetector, threads: int) -> Iterator[dict[str, object]]:
+    """Ask, several at a time where the engine gains by it; a failure is recorded as one."""
+
+    def one(item: Item) -> dict[str, object]:
+        try:
+            return score(item, rag.ask(item.question), judge)
+        except GeneratorError as error:
+            return {"id": item.id, "language": item.language, "failed": str(error)}
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from tqdm(pool.map(one, items), total=len(items), unit="question")
+
+
+def summarise(rows: list[dict[str, object]], language: str) -> list[object]:
+    """One line of the table."""
+    own = [row for row in rows if row["language"] == language and "failed" not in row]
+    judged = [row["spoken"] == language for row in own if row["spoken"]]
+    cited = [right for row in own for right in row["citations_right"]]  # type: ignore[attr-defined]
+    answered = [row for row in own if not row["abstained"]]
+
+    def mean(values: list[float]) -> float:
+        return statistics.fmean(values) if values else float("nan")
+
+    return [
+        language,
+        len(own),
+        mean([float(row["recall3"]) for row in own]),  # type: ignore[arg-type]
+        mean([float(row["recall3"]) for row in answered]),  # type: ignore[arg-type]
+        mean([float(row["f1"]) for row in own]),  # type: ignore[arg-type]
+        f"{mean([float(j) for j in judged]):.3f} of {len(judged)}",
+        mean([float(right) for right in cited]),
+        1 - len(answered) / max(1, len(own)),
+        sum(row["language"] == language and "failed" in row for row in rows),
+    ]
+
+
+def measure(engine: str, per_language: int, seed: int, model: str) -> None:
+    """Run one engine over everything and publish answers-ENGINE.json."""
+    english = load("en")
+    picked = random.Random(seed).sample(sorted(english), per_language + UNANSWERABLE)
+    sets = {language: load(language) for language in LANGUAGES}
+    answerable = [sets[language][id_] for language in LANGUAGES for id_ in picked[:per_language]]
+    hopeless = [sets[LANGUAGES[n % len(LANGUAGES)]][id_] for n, id_ in enumerate(picked[per_language:])]
+    answerable, hopeless = (
+        [Item(i.id, i.language, i.question, i.gold, english[i.id].paragraph) for i in items]
+        for items in (answerable, hopeless)
+    )
+    judge = LanguageDetectorBuilder.from_all_languages().build()
+    paragraphs = list(dict.fromkeys(item.paragraph for item in english.values()))
+    doomed = {item.paragraph for item in hopeless}
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        base = load_settings(embedded_model=model, generator="embedded", timeout=600)
+        encoder = open_encoder(base)
+        shared = None
+        if engine == "vllm":
+            url = stack.enter_context(vllm_server(base, model=model))
+            shared = ChatGenerator(url, model=None, api_key="none", timeout=600)
+        rows = {}
+        for name, items, texts in (
+            ("answerable", answerable, paragraphs),
+            ("unanswerable", hopeless, [text for text in paragraphs if text not in doomed]),
+        ):
+            settings = base.model_copy(update={"library": Path(scratch, name)})
+            rag = RAG(settings, encoder=encoder, engine=shared)
+            rag.library.add_texts([(f"{n:03}.txt", text) for n, text in enumerate(texts)])
+            shared = rag.engine
+            rows[name] = list(ask_all(rag, items, judge, threads=4 if engine == "vllm" else 1))
+            rag.library.close()
+        label = shared.label if shared else engine
+        if shared:
+            shared.close()
+    refused = [row for row in rows["unanswerable"] if "failed" not in row]
+    columns = [
+        "language",
+        "n",
+        "recall3",
+        "recall3 answered",
+        "F1",
+        "right language",
+        "citation precision",
+        "abstained",
+        "failed",
+    ]
+    table = [summarise(rows["answerable"], language) for language in LANGUAGES]
+    abstained = statistics.fmean(float(bool(row["abstained"])) for row in refused)
+    table.append(
+        ["unanswerable", len(refused), "", "", "", "", "", abstained, len(rows["unanswerable"]) - len(refused)]
+    )
+    record = {"engine": engine, "generator": label, "seed": seed, "data": "XQuAD, 24 articles", "answers": rows}
+    publish(f"answers-{engine}-{model}", columns, table, record)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--engine", choices=["embedded", "vllm", "both"], default="both")
+    parser.add_argument("--model", choices=["1.5b", "0.5b"], default="1.5b")
+    parser.add_argument("--questions", type=int, default=25, help="questions a language")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    if not (DATA / "xquad").is_dir():
+        sys.exit(f"XQuAD is not at {DATA / 'xquad'}; set ISTHMUS_DATA.")
+    for engine in ["embedded", "vllm"] if given.engine == "both" else [given.engine]:
+        measure(engine, given.questions, given.seed, given.model)
+
+
+if __name__ == "__main__":
+    main()

