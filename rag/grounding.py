@@ -16,6 +16,7 @@ from retriever.encoder import Encoder
 from retriever.language import ROMANISED_HINDI, UNKNOWN, detect_language
 
 _MARK = regex.compile(r"\s*[\[［【]\s*(\d{1,2}(?:\s*[,，、;]\s*\d{1,2})*)\s*[\]］】]")
+_CAPITALISED = regex.compile(r"\b\p{Lu}[\p{L}\p{M}'’-]*")
 _SCRIPTS = {
     "Arab": "Arabic", "Beng": "Bengali", "Cyrl": "Cyrillic", "Deva": "Devanagari", "Grek": "Greek", "Hebr": "Hebrew",
     "Hans": "Han", "Hant": "Han", "Jpan": "Han}\\p{Script=Hiragana}\\p{Script=Katakana", "Kore": "Hangul",
@@ -26,9 +27,10 @@ _CONFUSABLE = [
     {"id", "ms"}, {"hi", "mr", "ne"}, {"no", "nb", "nn", "da"}, {"cs", "sk"}, {"sr", "hr", "bs"}, {"tl", "fil"},
     {"zh", "yue", "wuu"}, {"pt", "gl"}, {"fa", "ps"}, {"hi-Latn", "ur", "hi"},
 ]  # fmt: skip
-SHORT_LETTERS = 15
+SHORT_LETTERS = 13
 """Answers with fewer letters ("Denver Broncos") tell no language; only their script is judged."""
-RUBBISH = 90
+ECHO = 85
+"""Similarity (rapidfuzz, 0-100) from which a sentence is the abstention, or the question said back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def nearest(snippets: Sequence[Snippet], question: str, encoder: Encoder) -> tup
 def says_no_answer(text: str, no_answer: str) -> bool:
     """Whether the model wrote the sentence that it was told to write when the passages hold no answer."""
     plain = strip_marks(text)
-    return fuzz.partial_ratio(no_answer.casefold(), plain.casefold()) >= RUBBISH and len(plain) < 2 * len(no_answer)
+    return fuzz.partial_ratio(no_answer.casefold(), plain.casefold()) >= ECHO and len(plain) < 2 * len(no_answer)
 
 
 def is_rubbish(text: str, question: str) -> bool:
@@ -134,12 +136,27 @@ def is_rubbish(text: str, question: str) -> bool:
     plain = strip_marks(text)
     if not any(character.isalnum() for character in plain):
         return True
-    return fuzz.ratio(plain.casefold(), question.casefold()) >= RUBBISH
+    return echoes(plain, question)
+
+
+def without_echo(text: str, question: str, instruction: str) -> str:
+    """The answer without sentences that only say the question or the instruction back, as small models do."""
+    kept = [text[start:end] for start, end in sentences(text, UNKNOWN)]
+    return " ".join(piece for piece in kept if not (echoes(piece, question) or echoes(piece, instruction)))
+
+
+def echoes(text: str, said: str) -> bool:
+    """Whether a text says another one back and adds no word to it."""
+    ours, theirs = (regex.findall(r"[\p{L}\p{M}\p{N}]+", strip_marks(each).casefold()) for each in (text, said))
+    return bool(ours) and set(ours) <= set(theirs) and fuzz.ratio(" ".join(ours), " ".join(theirs)) >= ECHO
 
 
 def in_language(text: str, language: str) -> bool:
-    """Whether a text is in a language, as far as its length lets one tell."""
-    plain = regex.sub(r"[\d\p{P}\p{S}]+", " ", strip_marks(text))
+    """Whether a text is in a language, as far as its length lets one tell.
+
+    Names tell nothing ("Peyton Manning a jucat la Super Bowl"): capitalised words are left out of account.
+    """
+    plain = regex.sub(r"[\d\p{P}\p{S}]+", " ", _CAPITALISED.sub(" ", strip_marks(text)))
     letters = [character for character in plain if character.isalpha()]
     if not letters or language == UNKNOWN:
         return True
@@ -149,7 +166,7 @@ def in_language(text: str, language: str) -> bool:
         return True if own or script == "Latin" else len(plain.split()) <= 3
     if script and script != "Latin" and own < 0.4 * len(letters):
         return False
-    detected = detect_language(strip_marks(text))
+    detected = detect_language(plain)
     if script and script != "Latin" and own >= 0.4 * len(letters) and detected in ("en", UNKNOWN):
         return True  # names in Latin letters amid the right script
     return detected == language or any({detected, language} <= group for group in _CONFUSABLE)

@@ -2,8 +2,9 @@
 
 Order of writing, which keeps a killed process harmless: "not settled" is noted, vectors are written to
 Chroma, then one SQLite transaction puts the document in (and the one it replaces out), then surplus
-vectors are deleted, then the BM25 index is saved under the new revision, then "settled". Whoever opens
-the library and finds it not settled sweeps vectors that no document owns and makes the missing ones.
+vectors are deleted, then the BM25 index is saved under the new revision. "Settled" comes with closing: Chroma,
+killed at any time after a write, may list passages whose vectors are lost (the test that kills found it). Whoever
+opens the library and finds it not settled copies the vectors of its documents into a new collection.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from rag.chunking import chunk
@@ -69,8 +71,7 @@ class Library:
         try:
             self.encoder = encoder or open_encoder(settings)
             self.catalogue = Catalogue(self.folder / "catalogue.sqlite")
-            path = None if settings.chroma_url else self.folder / "vectors"
-            self.vectors = VectorIndex(self.encoder, path=path, url=settings.chroma_url)
+            self.vectors = self._open_vectors(self.catalogue.generation)
             self._settle()
             self.background = self.vectors.sample(BACKGROUND)
             self.retriever = CrossLingualRetriever(
@@ -86,6 +87,8 @@ class Library:
 
     def close(self) -> None:
         """Let other processes have the library."""
+        self.vectors.close()
+        self.catalogue.settled = True
         self.catalogue.close()
         (self.folder / "holder.json").unlink(missing_ok=True)
         self._lock.release()
@@ -163,7 +166,7 @@ class Library:
                 if progress:
                     progress(len(files), len(files), "")
             finally:
-                if not self.catalogue.settled:
+                if self.catalogue.revision != self._indexed:
                     self._refresh()
         return results
 
@@ -176,7 +179,7 @@ class Library:
         document, passages = self._read(source, data, digest)
         surplus = [id_ for document_id in old for id_ in self.catalogue.passage_ids(document_id)]
         self.catalogue.settled = False
-        self._embed(passages)
+        self._embed(passages, self.vectors)
         self.catalogue.replace(old, document, passages)
         self.vectors.delete(surplus)
         return Added(source, "replaced" if old else "added", len(passages))
@@ -196,27 +199,43 @@ class Library:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return Document(document_id, source, parsed.title, digest, language, len(data), now), passages
 
-    def _embed(self, passages: Sequence[Passage]) -> None:
+    def _embed(self, passages: Sequence[Passage], index: VectorIndex) -> None:
         for start in range(0, len(passages), EMBED_BATCH):
             part = passages[start : start + EMBED_BATCH]
-            vectors = self.encoder.encode_passages([passage.embedded_text for passage in part])
-            self.vectors.add([(passage.id, passage.document_id, passage.language) for passage in part], vectors)
+            index.add(_rows(part), self.encoder.encode_passages([passage.embedded_text for passage in part]))
 
     def _settle(self) -> None:
-        """After a kill, or where the vectors were deleted or come from elsewhere: make them fit the catalogue."""
-        if self.catalogue.settled and len(self.vectors) == len(self.catalogue.passage_ids()):
+        """After a kill, or where vectors were deleted or come from elsewhere: make them fit the catalogue.
+
+        What Chroma holds after a kill is only read, never built upon: the vectors of the catalogue's passages are
+        copied into a new collection, those that cannot be read are made anew, and one transaction switches over.
+        """
+        count = len(self.catalogue.passage_ids())
+        if self.catalogue.settled and len(self.vectors) == count:
             return
         self.catalogue.settled = False
-        known, stored = self.catalogue.all_passages(), self.vectors.ids()
-        # Chroma itself, killed while it writes, can list an id and have no vector for it.
-        broken = self.vectors.unreadable(sorted(stored))
-        self.vectors.delete((stored - {passage.id for passage in known}) | broken)
-        stored -= broken
-        self._embed([passage for passage in known if passage.id not in stored])
-        self.catalogue.settled = True
+        generation = self.catalogue.generation + 1
+        old, fresh = self.vectors, self._open_vectors(generation, fresh=True)
+        known = self.catalogue.all_passages()
+        for start in range(0, count, EMBED_BATCH):
+            part = known[start : start + EMBED_BATCH]
+            kept = old.read([passage.id for passage in part])
+            self._embed([passage for passage in part if passage.id not in kept], fresh)
+            copied = [passage for passage in part if passage.id in kept]
+            if copied:
+                fresh.add(_rows(copied), np.stack([kept[passage.id] for passage in copied]))
+        self.catalogue.generation = generation
+        self.vectors = fresh
+        old.drop()
+
+    def _open_vectors(self, generation: int, *, fresh: bool = False) -> VectorIndex:
+        url = self.settings.chroma_url
+        path = None if url else self.folder / "vectors"
+        return VectorIndex(self.encoder, path=path, url=url, name=f"passages-{generation}", fresh=fresh)
 
     def _load_lexical(self) -> LexicalIndex:
         folder = self.folder / f"lexical-{self.catalogue.revision}"
+        self._indexed = self.catalogue.revision
         return LexicalIndex.load(folder) if folder.is_dir() else self._build_lexical()
 
     def _build_lexical(self) -> LexicalIndex:
@@ -224,16 +243,20 @@ class Library:
         lexical = LexicalIndex.build([p.id for p in passages], [p.embedded_text for p in passages])
         folder = self.folder / f"lexical-{self.catalogue.revision}"
         lexical.save(folder)
+        self._indexed = self.catalogue.revision
         for old in self.folder.glob("lexical-*"):
             if old != folder:
                 shutil.rmtree(old)
         return lexical
 
     def _refresh(self) -> None:
-        """Let search see what is now in the library, and note that nothing is left to sweep."""
+        """Let search see what is now in the library."""
         self.retriever.lexical = self._build_lexical()
         self.background = self.vectors.sample(BACKGROUND)
-        self.catalogue.settled = True
+
+
+def _rows(passages: Sequence[Passage]) -> list[tuple[str, str, str]]:
+    return [(passage.id, passage.document_id, passage.language) for passage in passages]
 
 
 def open_encoder(settings: Settings) -> Encoder:

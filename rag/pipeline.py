@@ -13,7 +13,7 @@ from types import TracebackType
 from prompts import english_name, load_prompt
 from rag.evidence import Snippet, select_evidence, standing
 from rag.generator import Engine, GeneratorError, open_generator
-from rag.grounding import ground, in_language, is_rubbish, nearest, says_no_answer
+from rag.grounding import ground, in_language, is_rubbish, nearest, says_no_answer, without_echo
 from rag.library import Added, Library
 from rag.settings import Settings, load_settings
 from rag.types import Answer, Turn
@@ -207,7 +207,7 @@ class RAG:
     ) -> Answer:
         """Hold the finished text against the passages and the language asked for."""
         prompt = load_prompt("answer", draft.language)
-        text = draft.text
+        text = without_echo(draft.text, question, prompt.closing)
         if is_rubbish(text, question) or says_no_answer(text, prompt.texts["no_answer"]):
             return self._abstain(draft, question, snippets, clock)
         if not in_language(text, draft.language):

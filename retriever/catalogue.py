@@ -22,8 +22,8 @@ CREATE TABLE IF NOT EXISTS passages (
     title TEXT NOT NULL, text TEXT NOT NULL, page INTEGER, start INTEGER NOT NULL, end INTEGER NOT NULL,
     language TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS passages_document ON passages(document_id);
-CREATE TABLE IF NOT EXISTS state (revision INTEGER NOT NULL, settled INTEGER NOT NULL);
-INSERT INTO state SELECT 0, 1 WHERE NOT EXISTS (SELECT 1 FROM state);
+CREATE TABLE IF NOT EXISTS state (revision INTEGER NOT NULL, settled INTEGER NOT NULL, generation INTEGER NOT NULL);
+INSERT INTO state SELECT 0, 1, 0 WHERE NOT EXISTS (SELECT 1 FROM state);
 """
 _COLUMNS = "id, document_id, title, text, page, start, end, language"
 
@@ -119,7 +119,7 @@ class Catalogue:
 
     @property
     def settled(self) -> bool:
-        """False while vectors may be there that no document owns."""
+        """False from the first write until the library is closed: what Chroma then holds is not to be relied on."""
         with self._lock:
             return bool(self._db.execute("SELECT settled FROM state").fetchone()[0])
 
@@ -127,6 +127,17 @@ class Catalogue:
     def settled(self, value: bool) -> None:
         with self._lock:
             self._db.execute("UPDATE state SET settled = ?", (int(value),))
+
+    @property
+    def generation(self) -> int:
+        """Which collection of vectors belongs to this catalogue."""
+        with self._lock:
+            return int(self._db.execute("SELECT generation FROM state").fetchone()[0])
+
+    @generation.setter
+    def generation(self, value: int) -> None:
+        with self._lock:
+            self._db.execute("UPDATE state SET generation = ?", (value,))
 
     def close(self) -> None:
         """Close the file."""

@@ -26,14 +26,23 @@ PAGE = 1000
 class VectorIndex:
     """One Chroma collection of passage vectors, which remembers the encoder that made them.
 
+    With `fresh`, whatever was in a collection of that name is deleted first.
     Raises IsthmusError if the collection was made by another encoder, or the server cannot be reached.
     """
 
     def __init__(
-        self, encoder: Encoder, *, path: Path | None = None, url: str | None = None, name: str = "passages"
+        self,
+        encoder: Encoder,
+        *,
+        path: Path | None = None,
+        url: str | None = None,
+        name: str = "passages",
+        fresh: bool = False,
     ) -> None:
         self._encoder = encoder
-        client = _client(path, url)
+        self._client = client = _client(path, url)
+        if fresh and name in {collection.name for collection in client.list_collections()}:
+            client.delete_collection(name)
         probe = encoder.encode_passages([PROBE])[0]
         metadata = {"encoder": encoder.name, "probe": json.dumps([round(float(value), 5) for value in probe])}
         self._collection = client.get_or_create_collection(
@@ -84,16 +93,28 @@ class VectorIndex:
         vectors = found["embeddings"] if languages else np.zeros((0, 1))
         return Background(np.asarray(vectors, dtype=np.float32), languages)
 
-    def unreadable(self, ids: Sequence[str]) -> set[str]:
-        """Those of the listed passages whose vectors Chroma cannot give."""
+    def read(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        """The stored vectors of passages; those that are not there, or that Chroma cannot give, are left out.
+
+        Chroma, killed while it writes, can list an id and have no vector for it.
+        """
         if not ids:
-            return set()
+            return {}
         try:
-            self._collection.get(ids=list(ids), include=["embeddings"])
+            found = self._collection.get(ids=list(ids), include=["embeddings"])
         except ChromaError:
             half = len(ids) // 2
-            return self.unreadable(ids[:half]) | self.unreadable(ids[half:]) if half else set(ids)
-        return set()
+            return self.read(ids[:half]) | self.read(ids[half:]) if half else {}
+        vectors = np.asarray(found["embeddings"] if found["ids"] else [], dtype=np.float32)
+        return dict(zip(found["ids"], vectors, strict=True))
+
+    def close(self) -> None:
+        """Let go of the store; whoever opens it next in this process sees what others wrote meanwhile."""
+        cast(Any, self._client).close()
+
+    def drop(self) -> None:
+        """Delete the whole collection."""
+        self._client.delete_collection(self._collection.name)
 
     def ids(self) -> set[str]:
         """Every stored passage id."""

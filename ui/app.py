@@ -22,6 +22,7 @@ def build(rag: RAG) -> tuple[gr.Blocks, gr.I18n]:
     """The page over a RAG, and its translations, which `launch` wants."""
     t: Any = gr.I18n(**translations())
     with gr.Blocks(title="Isthmus", analytics_enabled=False, fill_width=True) as page:
+        gr.Markdown("# Isthmus")
         gr.Markdown(t("tagline"))
         with gr.Tab(t("chat")):
             chat.build(rag, t)

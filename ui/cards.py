@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from rag.types import Answer, Citation
+from retriever.catalogue import Document
 from retriever.types import Hit, Passage
 
 
@@ -26,6 +28,18 @@ def found(hits: Sequence[Hit], words: dict[str, str]) -> str:
         _card(str(number), hit.passage, hit.score, escape(hit.passage.text), words, opened=True)
         for number, hit in enumerate(hits, start=1)
     )
+
+
+def documents(listed: Sequence[Document], words: dict[str, str]) -> str:
+    """The table of the library's documents."""
+    columns = ("col_title", "col_language", "col_passages", "col_source")
+    head = "".join(f"<th>{escape(words[column])}</th>" for column in columns)
+    rows = (
+        f'<tr><td dir="auto">{escape(d.title)}</td><td>{escape(d.language)}</td><td>{d.passages}</td>'
+        f'<td dir="auto">{escape(Path(d.source).name)}</td></tr>'
+        for d in listed
+    )
+    return f'<div class="documents"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
 
 
 def _citation(citation: Citation, words: dict[str, str], *, opened: bool) -> str:

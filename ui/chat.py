@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from html import escape, unescape
 from typing import Any
 
 import gradio as gr
@@ -66,7 +67,7 @@ def build(rag: RAG, t: Any) -> None:
     def put(text: str, messages: Messages) -> tuple[str, Messages]:
         if not text.strip():
             return "", messages
-        return "", [*messages, {"role": "user", "content": text}]
+        return "", [*messages, {"role": "user", "content": escape(text)}]
 
     def answer(messages: Messages, wanted: str, request: gr.Request) -> Iterator[tuple[Messages, str]]:
         yield from _answer(rag, messages, wanted, request)
@@ -114,21 +115,23 @@ def _answer(rag: RAG, messages: Messages, wanted: str, request: gr.Request) -> I
         stream = rag.stream(turns[-1].text, language=wanted or None, history=turns[:-1])
         with contextlib.closing(stream) as answers:
             for answer in answers:
-                reply = {"role": "assistant", "content": answer.text or "…"}
+                reply = {"role": "assistant", "content": escape(answer.text) or "…"}
                 yield [*messages, reply], cards.sources(answer, words) if answer.final else ""
     except IsthmusError as error:
-        yield [*messages, {"role": "assistant", "content": f"⚠ {error}"}], ""
+        yield [*messages, {"role": "assistant", "content": f"⚠ {escape(str(error))}"}], ""
 
 
 def text_of(message: dict[str, Any]) -> str:
-    """The text of a Gradio message, whose content is a string or a list of blocks."""
+    """The text of a Gradio message, whose content is a string or a list of blocks.
+
+    Gradio shows a message as HTML even without Markdown, so messages are kept escaped, and unescaped here.
+    """
     content = message["content"]
     if isinstance(content, str):
-        return content
-    return "\n".join(str(block.get("text", "")) if isinstance(block, dict) else str(block) for block in content)
+        return unescape(content)
+    blocks = (str(block.get("text", "")) if isinstance(block, dict) else str(block) for block in content)
+    return unescape("\n".join(blocks))
 
 
 def _note(text: str) -> str:
-    from html import escape
-
     return f'<p class="note">{escape(text)}</p>'

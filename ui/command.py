@@ -1,5 +1,6 @@
 """The command `isthmus`: everything in `rag.cli`, and the page."""
 
+import signal
 from typing import Annotated
 
 import typer
@@ -19,4 +20,6 @@ def page(
     """Open the chat in the browser."""
     from ui.app import launch
 
+    # Asked to end by a supervisor, the page closes its library as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     launch(load_settings(port=port, host=host), open_browser=open_browser)

