@@ -32,10 +32,13 @@ HEAD = """
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) event.stopImmediatePropagation();
 }, true);
-const WORDS = ".message, .message p, textarea, input[type=text], td, button.gallery-item";
+const WORDS =
+  "#conversation .message, #conversation .message [dir], textarea, input[type=text], td, button.gallery-item";
 const setDirections = () => document.querySelectorAll(WORDS).forEach((element) => {
   if (element.dir !== "auto") element.dir = "auto";
 });
-new MutationObserver(setDirections).observe(document.documentElement, { childList: true, subtree: true });
+new MutationObserver(setDirections).observe(document.documentElement, {
+  childList: true, subtree: true, attributes: true, attributeFilter: ["dir"],
+});
 </script>
 """

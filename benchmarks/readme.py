@@ -1,0 +1,43 @@
+"""Copy the figures of benchmarks/results into README.md: `python -m benchmarks.readme`."""
+
+import json
+import re
+from pathlib import Path
+
+from benchmarks.report import RESULTS
+
+README = Path(__file__).parents[1] / "README.md"
+START, END = "<!-- figures -->", "<!-- /figures -->"
+SHOWN = ("latency-1.5b", "answers-embedded-1.5b", "answers-vllm-1.5b")
+COMMANDS = {
+    "latency-1.5b": "python -m benchmarks.latency",
+    "answers-embedded-1.5b": "python -m benchmarks.answers --engine embedded",
+    "answers-vllm-1.5b": "python -m benchmarks.answers --engine vllm",
+}
+
+
+def cell(value: object) -> str:
+    """A figure as the README shows it."""
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def section(name: str) -> str:
+    """One result as a Markdown table with where it comes from."""
+    result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    columns, rows = result["table"]["columns"], result["table"]["rows"]
+    lines = [f"| {' | '.join(columns)} |", f"| {' | '.join('---' for _ in columns)} |"]
+    lines += [f"| {' | '.join(map(cell, row))} |" for row in rows]
+    source = f"`{COMMANDS[name]}`, {result['time'][:10]}, {result['processor']}, {result['cores']} cores"
+    return f"{source}:\n\n" + "\n".join(lines)
+
+
+def main() -> None:
+    """Rewrite the part between the marks."""
+    figures = "\n\n".join(section(name) for name in SHOWN if (RESULTS / f"{name}.json").exists())
+    text = README.read_text(encoding="utf-8")
+    block = f"{START}\n{figures}\n{END}"
+    README.write_text(re.sub(f"{START}.*{END}", lambda _: block, text, flags=re.DOTALL), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
