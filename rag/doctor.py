@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rag.generator import served_by_vllm
-from rag.library import holder_of, list_documents
+from rag.holder import holder_of
+from rag.library import list_documents
 from rag.serving import has_gpu
 from rag.settings import Settings
 from retriever.packaged import describe

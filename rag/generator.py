@@ -9,7 +9,6 @@ from typing import Any, Protocol, cast
 import httpx
 import openai
 
-from rag.settings import Settings
 from retriever.errors import IsthmusError
 
 Message = dict[str, str]
@@ -170,24 +169,6 @@ def is_small(model: str) -> bool:
     return any(float(size) / (1000 if unit == "m" else 1) < SMALL_BILLIONS for size, unit in sizes)
 
 
-def open_generator(settings: Settings) -> Engine:
-    """The engine that the settings name; "auto" is the endpoint, else a local vLLM that is up, else the embedded one.
-
-    Raises GeneratorError if a named engine cannot be had.
-    """
-    kind = settings.generator
-    local = f"http://127.0.0.1:{settings.serve_port}/v1"
-    if kind == "endpoint" and not settings.endpoint:
-        raise GeneratorError("generator is set to endpoint but no endpoint is named; set endpoint (ISTHMUS_ENDPOINT).")
-    if kind == "endpoint" or (kind == "auto" and settings.endpoint):
-        return _client(settings, str(settings.endpoint))
-    if kind == "vllm" or (kind == "auto" and served_by_vllm(local)):
-        return _client(settings, local, "vLLM on this machine")
-    from rag.embedded import EmbeddedGenerator
-
-    return EmbeddedGenerator(settings)
-
-
 def served_by_vllm(base_url: str) -> str | None:
     """The model that a vLLM server at this address serves; None if there is no such server."""
     try:
@@ -196,17 +177,3 @@ def served_by_vllm(base_url: str) -> str | None:
     except (httpx.HTTPError, ValueError, LookupError, TypeError):  # whatever is there, it is no vLLM
         return None
     return str(first["id"]) if first.get("owned_by") == "vllm" else None
-
-
-def _client(settings: Settings, url: str, place: str | None = None) -> ChatGenerator:
-    key = settings.api_key.get_secret_value() if settings.api_key else "none"
-    generator = ChatGenerator(
-        url.rstrip("/"),
-        model=settings.model,
-        api_key=key,
-        timeout=settings.timeout,
-        evidence_tokens=settings.evidence_tokens or ENDPOINT_EVIDENCE_TOKENS,
-    )
-    if place:
-        generator.label = f"{generator.model}, {place}"
-    return generator

@@ -8,7 +8,6 @@ opens the library and finds it not settled copies the vectors of its documents i
 """
 
 import hashlib
-import json
 import os
 import shutil
 import threading
@@ -19,9 +18,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from rag.chunking import chunk
+from rag.holder import take
 from rag.parsing import PARSERS, UnreadableFileError, parse
 from rag.settings import Settings
 from retriever.catalogue import Catalogue, Document
@@ -40,10 +39,6 @@ BACKGROUND = 1000
 
 Progress = Callable[[int, int, str], None]
 """Called with (documents done, documents in all, name of the one in work)."""
-
-
-class LibraryBusyError(IsthmusError):
-    """Another process holds the library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,7 @@ class Library:
         self.settings = settings
         self.folder = settings.library
         _make_folder(self.folder)
-        self._lock = _own(self.folder, holder)
+        self._lock = take(self.folder, holder)
         self._writing = threading.RLock()
         try:
             self.encoder = encoder or open_encoder(settings)
@@ -90,7 +85,6 @@ class Library:
         self.vectors.close()
         self.catalogue.settled = True
         self.catalogue.close()
-        (self.folder / "holder.json").unlink(missing_ok=True)
         self._lock.release()
 
     def __enter__(self) -> "Library":
@@ -270,21 +264,6 @@ def open_encoder(settings: Settings) -> Encoder:
     )
 
 
-def holder_of(folder: Path) -> dict[str, str]:
-    """Who holds the library in this folder: {"what": …, "pid": …}; empty if nobody does."""
-    lock = FileLock(folder / "library.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        try:
-            holder: dict[str, str] = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # it is just being written, or its owner was never able to
-            return {"what": "another process", "pid": "?"}
-        return holder
-    lock.release()
-    return {}
-
-
 def list_documents(folder: Path) -> list[Document]:
     """The documents in a library folder, whoever holds it; opens neither encoder nor vectors."""
     if not (folder / "catalogue.sqlite").exists():
@@ -303,20 +282,6 @@ def _make_folder(folder: Path) -> None:
         raise IsthmusError(
             f"The library folder {folder} cannot be made ({error}); set another with library."
         ) from error
-
-
-def _own(folder: Path, what: str) -> FileLock:
-    lock = FileLock(folder / "library.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        holder = holder_of(folder)
-        raise LibraryBusyError(
-            f"The library {folder} is in use by {holder.get('what', 'another process')} "
-            f"(process {holder.get('pid', '?')}); use it there, or stop it first."
-        ) from error
-    (folder / "holder.json").write_text(json.dumps({"what": what, "pid": str(os.getpid())}), encoding="utf-8")
-    return lock
 
 
 def _files(path: Path) -> list[Path]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
-from prompts import english_name, load_prompt
+from prompts import english_name, languages, load_prompt
+from rag.engines import open_generator
 from rag.evidence import Snippet, select_evidence, standing
-from rag.generator import Engine, GeneratorError, open_generator
+from rag.generator import Engine, GeneratorError
 from rag.grounding import ground, in_language, is_rubbish, nearest, says_no_answer, without_echo
 from rag.library import Added, Library
 from rag.settings import Settings, load_settings
@@ -240,6 +241,9 @@ class RAG:
     def _abstain(self, draft: Answer, question: str, snippets: Sequence[Snippet], clock: _Clock) -> Answer:
         """Say in the user's language that the documents hold no answer, and show the nearest passages."""
         text = load_prompt("answer", draft.language).texts["no_answer"]
+        if draft.language not in languages():
+            translation = load_prompt("translate", draft.language).messages(text=text)
+            text = self._complete(translation, max_tokens=self.settings.max_answer_tokens)
         citations = nearest(snippets, question, self.library.encoder) if snippets else ()
         clock.lap("check")
         return replace(draft, text=text, citations=citations, abstained=True, timings=clock.seconds, final=True)

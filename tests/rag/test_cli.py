@@ -96,6 +96,13 @@ def test_a_held_library_says_by_whom(isthmus, tmp_path, encoder, cache):
         isthmus("list")
 
 
+def test_telemetry_is_off():
+    code = "import os, rag; print([os.environ[k] for k in ('ANONYMIZED_TELEMETRY', 'GRADIO_ANALYTICS_ENABLED')])"
+    environment = {key: value for key, value in os.environ.items() if "TELEMETRY" not in key and "ANALYTICS" not in key}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.stdout.strip() == "['False', 'False']"
+
+
 def test_import_is_light():
     code = "import sys, rag; print([m for m in ('torch', 'chromadb', 'gradio', 'langchain_core') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

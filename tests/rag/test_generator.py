@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rag.generator import ChatGenerator, GeneratorError, is_small, open_generator, served_by_vllm
+from rag.engines import open_generator
+from rag.generator import ChatGenerator, GeneratorError, is_small, served_by_vllm
 from rag.settings import load_settings
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.library import Library, LibraryBusyError, holder_of, list_documents
+from rag.holder import LibraryBusyError, holder_of
+from rag.library import Library, list_documents
 from retriever.errors import IsthmusError
 
 pytestmark = pytest.mark.slow
