@@ -103,7 +103,8 @@ def _model(settings: Settings, model: str, python: Path, report: Report) -> tupl
             draft = folder.with_name(folder.name + ".draft")
             shutil.rmtree(draft, ignore_errors=True)
             converter = Path(__file__).with_name("gguf_to_safetensors.py")
-            _run([str(python), str(converter), str(gguf), str(draft)], "convert the packaged model")
+            # -P: the script's folder, with its types.py, must not come before the standard library.
+            _run([str(python), "-P", str(converter), str(gguf), str(draft)], "convert the packaged model")
             draft.rename(folder)
     return str(folder), name
 
