@@ -13,7 +13,7 @@ from rag.settings import Settings
 from retriever.packaged import GENERATORS, generator_file
 
 CONTEXT_TOKENS = 4096
-EVIDENCE_TOKENS = 200
+EVIDENCE_TOKENS = 180
 """A processor reads some 75 prompt tokens a second, and the user waits for that."""
 PROMPT_CACHE_MB = 128
 """Prompts kept in memory beside the one in use, so that the instructions of each language are read once."""
@@ -38,6 +38,8 @@ class EmbeddedGenerator(ChatGenerator):
         params.n_batch = params.n_ubatch = 512
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 2
         params.cache_ram_mib = PROMPT_CACHE_MB
+        # llama.cpp repacks the weights for the processor; mapping the file would keep the originals in memory too.
+        params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
         params.hostnames = ["127.0.0.1"]
         params.port = 0
         params.api_keys = [key]
