@@ -6,6 +6,7 @@ import socket
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from rag.generator import Message
@@ -13,6 +14,10 @@ from rag.library import Library
 from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.encoder import Encoder
+
+# How long an example takes says nothing on a shared machine.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 DATA = Path(os.environ.get("ISTHMUS_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
 

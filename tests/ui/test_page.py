@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,7 +21,8 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed"),
 ]
 ROOT = Path(__file__).parents[2]
-SHOTS = Path(os.environ.get("ISTHMUS_SHOTS", "/tmp/isthmus-screenshots"))  # leftovers for people, outside the repo
+# Leftovers for people, outside the repo.
+SHOTS = Path(os.environ.get("ISTHMUS_SHOTS", Path(tempfile.gettempdir(), "isthmus-screenshots")))
 
 
 @pytest.fixture(scope="module")
