@@ -91,11 +91,12 @@ class CrossLingualRetriever(BaseRetriever):
             filters.append({"language": {"$nin": large}} if large else None)
         dense: dict[str, float] = {}
         lifts: dict[str, float] = {}
-        general = _runners_up([score for _, score in self.vectors.search(vector, RUNNERS_UP.stop)])
         for where in filters if len(filters) > 1 else [None]:
             found = self.vectors.search(vector, depth, where)
             scores = [score for _, score in found]
-            level = _runners_up(scores) if len(scores) >= RUNNERS_UP.stop else general
+            if len(scores) < RUNNERS_UP.stop:  # at most the last group, of the small languages
+                scores = [score for _, score in self.vectors.search(vector, RUNNERS_UP.stop)]
+            level = _runners_up(scores)
             dense.update(found)
             lifts.update({id_: score - level for id_, score in found})
         return dense, lifts

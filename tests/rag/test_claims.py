@@ -1,6 +1,7 @@
 import pytest
 
 from rag.claims import Source, extract_claims
+from rag.grounding import strip_marks
 
 PASSAGE = (
     "The University was founded on March 14, 1879 by Stephen Báthory in the 19th century. "
@@ -58,7 +59,7 @@ def test_a_translated_name_counts_by_meaning():
 
 @pytest.mark.parametrize("text", ["", "…", "नमस्ते", "[1]", "Yes, it is so."])
 def test_nothing_to_check(text):
-    assert extract_claims(text, "en") in ([], extract_claims(text, "en"))
+    assert extract_claims(strip_marks(text), "en") == []  # marks are stripped before claims are read
 
 
 def test_articles_and_german_nouns_are_no_claims():
