@@ -27,8 +27,14 @@ _CONFUSABLE = [
     {"id", "ms"}, {"hi", "mr", "ne"}, {"no", "nb", "nn", "da"}, {"cs", "sk"}, {"sr", "hr", "bs"}, {"tl", "fil"},
     {"zh", "yue", "wuu"}, {"pt", "gl"}, {"fa", "ps"}, {"hi-Latn", "ur", "hi"},
 ]  # fmt: skip
+_ASKS = regex.compile(r"[?？؟\u037e]['\"»”’)\]\s]*$")
+_LABEL = regex.compile(r"[:：]\s*$")
+LOOP_CHARACTERS, LOOP_SHARE = 100, 0.5
+"""From which length on, and below which share of distinct 4-grams, a text repeats itself."""
 SHORT_LETTERS = 13
 """Answers with fewer letters ("Denver Broncos") tell no language; only their script is judged."""
+OWN_SCRIPT = 0.5
+"""Least share of an answer's letters in its language's script; the rest may be names."""
 ECHO = 85
 """Similarity (rapidfuzz, 0-100) from which a sentence is the abstention, or the question said back."""
 
@@ -132,17 +138,30 @@ def says_no_answer(text: str, no_answer: str) -> bool:
 
 
 def is_rubbish(text: str, question: str) -> bool:
-    """Nothing but marks and signs, or the question said back."""
+    """Nothing but marks and signs, the question said back, or the same words over and over."""
     plain = strip_marks(text)
     if not any(character.isalnum() for character in plain):
         return True
-    return echoes(plain, question)
+    return echoes(plain, question) or _repeats(plain)
+
+
+def _repeats(text: str) -> bool:
+    """Whether a text goes round in circles, as small models do: few of its character 4-grams are new ones."""
+    if len(text) < LOOP_CHARACTERS:
+        return False
+    grams = [text[i : i + 4] for i in range(len(text) - 3)]
+    return len(set(grams)) < LOOP_SHARE * len(grams)
 
 
 def without_echo(text: str, question: str, instruction: str) -> str:
-    """The answer without sentences that only say the question or the instruction back, as small models do."""
-    kept = [text[start:end] for start, end in sentences(text, UNKNOWN)]
-    return " ".join(piece for piece in kept if not (echoes(piece, question) or echoes(piece, instruction)))
+    """The answer without sentences that ask, only say the question or the instruction back, or announce an answer."""
+    pieces = [text[start:end] for start, end in sentences(text, UNKNOWN)]
+    return " ".join(piece for piece in pieces if not _says_nothing(strip_marks(piece), question, instruction))
+
+
+def _says_nothing(sentence: str, question: str, instruction: str) -> bool:
+    asks = _ASKS.search(sentence) or _LABEL.search(sentence)
+    return bool(asks) or echoes(sentence, question) or echoes(sentence, instruction)
 
 
 def echoes(text: str, said: str) -> bool:
@@ -161,13 +180,13 @@ def in_language(text: str, language: str) -> bool:
     if not letters or language == UNKNOWN:
         return True
     script = _script(language)
-    own = len(regex.findall(rf"[\p{{Script={script}}}]", plain)) if script else len(letters)
+    own = len(regex.findall(rf"[\p{{Script={script}}}&&\p{{L}}]", plain, flags=regex.V1)) if script else len(letters)
     if len(letters) < SHORT_LETTERS:
         return True if own or script == "Latin" else len(plain.split()) <= 3
-    if script and script != "Latin" and own < 0.4 * len(letters):
+    if script and script != "Latin" and own < OWN_SCRIPT * len(letters):
         return False
     detected = detect_language(plain)
-    if script and script != "Latin" and own >= 0.4 * len(letters) and detected in ("en", UNKNOWN):
+    if script and script != "Latin" and own >= OWN_SCRIPT * len(letters) and detected in ("en", UNKNOWN):
         return True  # names in Latin letters amid the right script
     return detected == language or any({detected, language} <= group for group in _CONFUSABLE)
 

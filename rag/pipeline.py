@@ -14,7 +14,7 @@ from prompts import english_name, languages, load_prompt
 from rag.engines import open_generator
 from rag.evidence import Snippet, select_evidence, standing
 from rag.generator import Engine, GeneratorError
-from rag.grounding import ground, in_language, is_rubbish, nearest, says_no_answer, without_echo
+from rag.grounding import ground, in_language, is_rubbish, nearest, says_no_answer, strip_marks, without_echo
 from rag.library import Added, Library
 from rag.settings import Settings, load_settings
 from rag.types import Answer, Turn
@@ -212,7 +212,8 @@ class RAG:
         if is_rubbish(text, question) or says_no_answer(text, prompt.texts["no_answer"]):
             return self._abstain(draft, question, snippets, clock)
         if not in_language(text, draft.language):
-            text = self._repair(text, draft.language, messages)
+            text, spoken = self._repair(text, question, messages, draft.language)
+            draft = replace(draft, language=spoken)
             clock.lap("repair")
         encoder = self.library.encoder
         grounded = ground(text, question, draft.language, snippets, encoder)
@@ -224,19 +225,24 @@ class RAG:
             draft, text=grounded.text, citations=grounded.citations, doubts=doubts, timings=clock.seconds, final=True
         )
 
-    def _repair(self, text: str, language: str, messages: list[dict[str, str]]) -> str:
-        """Ask once more for the language; if that fails, have the first answer translated."""
-        name = english_name(language)
+    def _repair(self, text: str, question: str, messages: list[dict[str, str]], language: str) -> tuple[str, str]:
+        """The answer in the language, and the language it came out in.
+
+        Ask once more for the language; if that fails, have the first answer translated; if that fails too, the first
+        answer, which is at least true, stands as it is.
+        """
+        closing = load_prompt("answer", language).closing
         again = [
             *messages,
             {"role": "assistant", "content": text},
-            {"role": "user", "content": f"{load_prompt('answer', language).closing} ({name})"},
+            {"role": "user", "content": f"{closing} ({english_name(language)})"},
         ]
-        second = self._complete(again, max_tokens=self.settings.max_answer_tokens)
-        if in_language(second, language) and any(character.isalnum() for character in second):
-            return second
         translation = load_prompt("translate", language).messages(text=text)
-        return self._complete(translation, max_tokens=self.settings.max_answer_tokens)
+        for attempt in (again, translation):
+            new = without_echo(self._complete(attempt, max_tokens=self.settings.max_answer_tokens), question, closing)
+            if in_language(new, language) and not is_rubbish(new, question):
+                return new, language
+        return text, detect_language(strip_marks(text))
 
     def _abstain(self, draft: Answer, question: str, snippets: Sequence[Snippet], clock: _Clock) -> Answer:
         """Say in the user's language that the documents hold no answer, and show the nearest passages."""

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 PACKAGED = "base"
 E5_PREFIXES = ("query: ", "passage: ")
+REMEMBERED_QUERIES = 4096
+"""One question is asked for several times on its way to an answer, and again when it is asked again."""
 # Hub copies of e5 do not carry their prefixes in the model's own configuration.
 _NAMED_E5 = re.compile(r"\be5-(?:small|base|large)(?:-v2)?$", re.IGNORECASE)
 
@@ -54,6 +57,7 @@ class Encoder(Embeddings):
         self.query_prefix = _first(query_prefix, own.get("query"), defaults[0])
         self.passage_prefix = _first(passage_prefix, own.get("document", own.get("passage")), defaults[1])
         self._lock = threading.Lock()
+        self._queries: OrderedDict[str, Vectors] = OrderedDict()
 
     @property
     def device(self) -> str:
@@ -61,8 +65,16 @@ class Encoder(Embeddings):
         return str(self._model.device)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of queries, shape (len(texts), dimensions)."""
-        return self._encode(texts, self.query_prefix)
+        """Unit vectors of queries, shape (len(texts), dimensions); the last few thousand are remembered."""
+        known = {text: vector for text in texts if (vector := self._queries.get(text)) is not None}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            known.update(zip(missing, self._encode(missing, self.query_prefix), strict=True))
+            with self._lock:
+                self._queries.update((text, known[text]) for text in missing)
+                while len(self._queries) > REMEMBERED_QUERIES:
+                    self._queries.popitem(last=False)
+        return np.stack([known[text] for text in texts]) if texts else self._encode([], self.query_prefix)
 
     def encode_passages(self, texts: Sequence[str], *, progress: bool = False) -> Vectors:
         """Unit vectors of passages, shape (len(texts), dimensions); longer texts than the model reads are cut."""

@@ -99,6 +99,41 @@ def test_echoes_are_taken_out():
     assert not is_rubbish(answered, asked)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "In 2000, what was it about? [1]",
+        "في عام 2000 بدأت شبكة ABC حملةً على الإنترنت تتمحور حول ماذا؟",
+        "हिन्दी में:",
+        "那是什么？",
+    ],
+)
+def test_questions_and_announcements_are_no_answers(said):
+    assert without_echo(said, "Another question", "x") == ""
+
+
+def test_what_follows_a_question_said_back_is_kept():
+    assert strip_marks(without_echo("Când a fost fondată? [1] În anul 1088.", "Când?", "x")) == "În anul 1088."
+
+
+@pytest.mark.parametrize(
+    ("text", "loops"),
+    [
+        ("الكتاب البوسيط للكتاب " * 8, True),
+        ("Вот ответ на русском языке: " * 6, True),
+        ("विश्वास अनुमान करने के लिए " * 6, True),
+        (
+            "The university was founded in 1088 by students who hired their own teachers; it is the oldest.",
+            False,
+        ),
+        ("大学は1088年に設立され、学生たちが自ら教師を雇ったことで知られています。" * 1, False),
+        ("40,000", False),
+    ],
+)
+def test_going_round_in_circles_is_rubbish(text, loops):
+    assert is_rubbish(text, "?") is loops
+
+
 def test_rubbish_and_abstention():
     assert is_rubbish("[1]", "Când?")
     assert is_rubbish("Chuo kikuu kilianzishwa lini?", "Chuo kikuu kilianzishwa lini?")

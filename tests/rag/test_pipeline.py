@@ -89,6 +89,15 @@ def test_then_translated(make_rag):
     assert "translate into Romanian" in engine.asked[2][0]["content"]
 
 
+@pytest.mark.parametrize("useless", ["[1]", QUESTION, "The university was founded in that same year, 1088."])
+def test_a_repair_that_fails_leaves_the_true_answer_and_says_its_language(make_rag, useless):
+    english = "The University of Bologna was founded in the year 1088."
+    rag, engine = make_rag(TEXTS, english, useless, useless)
+    answer = rag.ask(QUESTION)
+    assert (answer.text, answer.language) == (f"{english} [1]", "en")
+    assert len(engine.asked) == 3
+
+
 def test_follow_ups_are_rewritten_with_the_history(make_rag):
     rag, engine = make_rag(TEXTS, "Cine a predat la Universitatea din Bologna?", "Laura Bassi a predat acolo.")
     history = [Turn("user", QUESTION), Turn("assistant", "În 1088.")]

@@ -1,4 +1,5 @@
 import zipfile
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -66,6 +67,21 @@ def test_is_a_langchain_embeddings(encoder):
     assert len(vector) == 384
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     assert len(encoder.embed_documents(["a", "b"])) == 2
+
+
+def test_queries_are_remembered(encoder, monkeypatch):
+    texts = ["unu", "दो", "三", "unu"]
+    first = encoder.encode_queries(texts)
+    monkeypatch.setattr(encoder, "_encode", lambda *_: pytest.fail("embedded again"))
+    np.testing.assert_array_equal(encoder.encode_queries(texts[::-1]), first[::-1])
+    np.testing.assert_array_equal(first[0], first[3])
+
+
+def test_no_more_queries_are_remembered_than_agreed(encoder, monkeypatch):
+    monkeypatch.setattr("retriever.encoder.REMEMBERED_QUERIES", 2)
+    monkeypatch.setattr(encoder, "_queries", OrderedDict())
+    assert encoder.encode_queries(["a", "b", "c"]).shape == (3, 384)
+    assert list(encoder._queries) == ["b", "c"]
 
 
 def test_unknown_model_is_one_clear_sentence(cache, tmp_path):
