@@ -60,7 +60,8 @@ def _rag(settings: Settings) -> Iterator[Any]:
         yield rag
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """For `--json`."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -76,7 +77,7 @@ def ask(
     """Answer one question, with its sources."""
     with _rag(load_settings(library=library, generator=generator, endpoint=endpoint)) as rag:
         if as_json:
-            _print_json(asdict(rag.ask(question, language=language)))
+            print_json(asdict(rag.ask(question, language=language)))
             return
         _print_answer(_stream(rag.stream(question, language=language)))
 
@@ -99,7 +100,7 @@ def chat(
                 err.print(f"isthmus: {error}", style="red", markup=False)
                 continue
             if as_json:
-                _print_json(asdict(answer))
+                print_json(asdict(answer))
             else:
                 _print_answer(answer)
             history += [Turn("user", question), Turn("assistant", answer.text)]
@@ -124,7 +125,7 @@ def add(
         results = opened.add(paths, progress)
     failed = [result for result in results if result.status == "failed"]
     if as_json:
-        _print_json([asdict(result) for result in results])
+        print_json([asdict(result) for result in results])
     else:
         for result in failed:
             err.print(result.reason, style="red", markup=False)
@@ -143,7 +144,7 @@ def list_(library: LibraryOption = None, as_json: Json = False) -> None:
 
     documents = list_documents(load_settings(library=library).library)
     if as_json:
-        _print_json([asdict(document) for document in documents])
+        print_json([asdict(document) for document in documents])
         return
     table = Table("id", "title", "language", "passages", "added", "source")
     for d in documents:
@@ -163,7 +164,7 @@ def remove(
     with Library(load_settings(library=library), holder="isthmus remove") as opened:
         removed = opened.remove(names)
     if as_json:
-        _print_json([asdict(document) for document in removed])
+        print_json([asdict(document) for document in removed])
     else:
         for document in removed:
             out.print(f"removed {document.title}", markup=False)
@@ -182,7 +183,7 @@ def search(
     with Library(load_settings(library=library), holder="isthmus search") as opened:
         hits = opened.search(query, k)
     if as_json:
-        _print_json([asdict(hit) for hit in hits])
+        print_json([asdict(hit) for hit in hits])
         return
     for number, hit in enumerate(hits, start=1):
         passage = hit.passage
@@ -217,7 +218,7 @@ def serve(
     try:
         with vllm_server(settings, model=model, report=report) as url:
             if as_json:
-                _print_json({"endpoint": url})
+                print_json({"endpoint": url})
                 sys.stdout.flush()
             else:
                 out.print(f"Serving at {url}; Ctrl-C stops it.", style="green")
@@ -239,7 +240,7 @@ def fetch(as_json: Json = False) -> None:
     if size and settings.generator in ("auto", "embedded") and not settings.endpoint:
         fetched["generator"] = str(generator_file(size, settings.cache))
     if as_json:
-        _print_json(fetched)
+        print_json(fetched)
 
 
 @app.command()
@@ -249,7 +250,7 @@ def doctor(library: LibraryOption = None, as_json: Json = False) -> None:
 
     findings = examine(load_settings(library=library))
     if as_json:
-        _print_json([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
         return
     table = Table("", "found", "what to do")
     for finding in findings:

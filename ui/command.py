@@ -1,10 +1,11 @@
-"""The command `isthmus`: everything in `rag.cli`, and the page."""
+"""The command `isthmus`: everything in `rag.cli` and `rag.cli_research`, and the page."""
 
 import signal
 from typing import Annotated
 
 import typer
 
+import rag.cli_research  # noqa: F401 - adds its commands
 from rag.cli import app, main
 from rag.settings import load_settings
 

@@ -1,0 +1,177 @@
+"""An evaluation on disk: TREC runs, results.json, plots, and one self-contained HTML page."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retriever.evaluation.metrics import (
+    MEASURES,
+    Comparison,
+    Run,
+    compare,
+    confidence,
+    fairness,
+    per_query,
+    preference,
+)
+from retriever.evaluation.systems import System
+from retriever.evaluation.tasks import Task
+
+Values = dict[tuple[str, str, str], dict[str, dict[str, float]]]
+"""By (system, direction, language): measure -> query -> value."""
+MAIN = "R@1"
+
+
+class Evaluation:
+    """Runs of systems over tasks and their figures. The first system is the one others are compared with."""
+
+    def __init__(self, systems: Sequence[System], tasks: Sequence[Task]) -> None:
+        self.systems = [system.name for system in systems]
+        self.tasks = list(tasks)
+        self.runs: dict[tuple[str, str, str], Run] = {}
+        self.values: Values = {}
+        for system in systems:
+            for task in tasks:
+                key = (system.name, task.direction, task.language)
+                self.runs[key] = system.rank(task)
+                self.values[key] = per_query(task.qrels, self.runs[key])
+
+    @property
+    def directions(self) -> list[str]:
+        """The directions measured, in order."""
+        return list(dict.fromkeys(task.direction for task in self.tasks))
+
+    def languages(self, direction: str) -> list[str]:
+        """The languages measured in a direction."""
+        return [task.language for task in self.tasks if task.direction == direction]
+
+    def mean(self, system: str, direction: str, language: str, measure: str = MAIN) -> float:
+        """Mean of a measure over the queries."""
+        return float(np.mean(list(self.values[system, direction, language][measure].values())))
+
+    def by_language(self, system: str, direction: str, measure: str = MAIN) -> dict[str, list[float]]:
+        """The per-query values of each language, queries in their order."""
+        return {
+            language: list(self.values[system, direction, language][measure].values())
+            for language in self.languages(direction)
+        }
+
+    def against(self, system: str, direction: str, language: str | None = None) -> Comparison:
+        """A system against the first, paired by query: one language, or all together."""
+        ours, theirs = (self.by_language(name, direction) for name in (system, self.systems[0]))
+        chosen = [language] if language else list(ours)
+        return compare([v for c in chosen for v in ours[c]], [v for c in chosen for v in theirs[c]])
+
+    def table(self, direction: str) -> tuple[list[str], list[list[object]]]:
+        """R@1 of every language, and fairness, one line a system."""
+        languages = self.languages(direction)
+        columns = ["system", *languages, "mean", "worst", "spread", "to English", "difference", "p"]
+        rows = []
+        for system in self.systems:
+            fair = fairness(self.by_language(system, direction))
+            line: list[object] = [system, *(self.mean(system, direction, language) for language in languages)]
+            line += [fair.mean, fair.worst, fair.spread, fair.to_english]
+            if system == self.systems[0]:
+                line += ["", ""]
+            else:
+                against = self.against(system, direction)
+                line += [f"{against.difference:+.3f}", against.p]
+            rows.append(line)
+        return columns, rows
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the runs, for JSON."""
+        results: list[dict[str, Any]] = []
+        for task in self.tasks:
+            for system in self.systems:
+                values = self.values[system, task.direction, task.language]
+                row: dict[str, Any] = {"system": system, "direction": task.direction, "language": task.language}
+                row["queries"], row["passages"] = len(task.queries), len(task.passages)
+                row["measures"] = {name: float(np.mean(list(values[name].values()))) for name in MEASURES}
+                row["interval"] = confidence(list(values[MAIN].values()))
+                if system != self.systems[0]:
+                    row["against_first"] = asdict(self.against(system, task.direction, task.language))
+                if task.versions is not None:
+                    run = self.runs[system, task.direction, task.language]
+                    row["preference"] = asdict(preference(task, run))
+                results.append(row)
+        summary = [
+            {"system": system, "direction": direction, **asdict(fairness(self.by_language(system, direction)))}
+            for direction in self.directions
+            for system in self.systems
+        ]
+        return {"systems": self.systems, "results": results, "fairness": summary}
+
+    def save(self, folder: Path, about: Mapping[str, object]) -> None:
+        """Write runs/*.trec, results.json, a plot for each direction, and report.html."""
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        for (system, direction, language), run in self.runs.items():
+            lines = [
+                f"{query} Q0 {passage} {rank} {score:.6f} {system.replace(' ', '_')}\n"
+                for query, hits in run.items()
+                for rank, (passage, score) in enumerate(sorted(hits.items(), key=lambda hit: -hit[1]), start=1)
+            ]
+            file = folder / "runs" / f"{_slug(system)}.{_slug(direction)}.{language}.trec"
+            file.write_text("".join(lines), encoding="utf-8")
+        record = {**about, **self.as_dict()}
+        (folder / "results.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        plots = {direction: self._plot(direction) for direction in self.directions}
+        for direction, png in plots.items():
+            (folder / f"{_slug(direction)}.png").write_bytes(png)
+        (folder / "report.html").write_text(self._html(about, plots), encoding="utf-8")
+
+    def _plot(self, direction: str) -> bytes:
+        from matplotlib.figure import Figure
+
+        languages = self.languages(direction)
+        figure = Figure(figsize=(max(6, 0.35 * len(languages) * (len(self.systems) + 1)), 3.6), layout="constrained")
+        axes = figure.subplots()
+        width = 0.8 / len(self.systems)
+        for n, system in enumerate(self.systems):
+            values = self.by_language(system, direction)
+            means = [float(np.mean(values[language])) for language in languages]
+            bounds = [confidence(values[language]) for language in languages]
+            errors = np.abs(np.array([(m - b[0], b[1] - m) for m, b in zip(means, bounds, strict=True)]).T)
+            places = np.arange(len(languages)) + (n - (len(self.systems) - 1) / 2) * width
+            axes.bar(places, means, width * 0.92, yerr=errors, label=system, error_kw={"elinewidth": 0.7})
+        axes.set_xticks(np.arange(len(languages)), languages)
+        axes.set_ylabel(MAIN)
+        axes.set_title(f"{direction}: {MAIN}, 95 % intervals")
+        axes.legend(loc="lower left", fontsize="small")
+        buffer = BytesIO()
+        figure.savefig(buffer, format="png", dpi=130)
+        return buffer.getvalue()
+
+    def _html(self, about: Mapping[str, object], plots: Mapping[str, bytes]) -> str:
+        parts = [
+            "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>",
+            "<title>Isthmus: retrieval</title><style>body{font:15px/1.5 system-ui;max-width:70rem;margin:2rem auto;",
+            "padding:0 1rem}table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .6rem;text-align:right;",
+            "border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}img{max-width:100%}</style>",
+            "<h1>Retrieval by language</h1>",
+        ]
+        parts += [f"<p>{escape(str(key))}: {escape(str(value))}</p>" for key, value in about.items()]
+        for direction, png in plots.items():
+            columns, rows = self.table(direction)
+            head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+            body = "".join("<tr>" + "".join(f"<td>{escape(cell(c))}</td>" for c in row) + "</tr>" for row in rows)
+            image = base64.b64encode(png).decode()
+            parts += [f"<h2>{escape(direction)}</h2><table><tr>{head}</tr>{body}</table>"]
+            parts += [f"<img alt='{escape(direction)}' src='data:image/png;base64,{image}'>"]
+        return "\n".join(parts) + "\n"
+
+
+def cell(value: object) -> str:
+    """A table's cell as text: three decimals."""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-@" else "-" for c in name)
