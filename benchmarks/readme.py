@@ -8,8 +8,10 @@ from benchmarks.report import RESULTS
 
 README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- figures -->", "<!-- /figures -->"
-SHOWN = ("latency-1.5b", "answers-embedded-1.5b", "answers-vllm-1.5b")
 COMMANDS = {
+    "retrieval": "python -m benchmarks.retrieval",
+    "alignment-kb": "python -m benchmarks.alignment --part kb",
+    "alignment-squad": "python -m benchmarks.alignment --part squad",
     "latency-1.5b": "python -m benchmarks.latency",
     "answers-embedded-1.5b": "python -m benchmarks.answers --engine embedded",
     "answers-vllm-1.5b": "python -m benchmarks.answers --engine vllm",
@@ -33,7 +35,7 @@ def section(name: str) -> str:
 
 def main() -> None:
     """Rewrite the part between the marks."""
-    figures = "\n\n".join(section(name) for name in SHOWN if (RESULTS / f"{name}.json").exists())
+    figures = "\n\n".join(section(name) for name in COMMANDS if (RESULTS / f"{name}.json").exists())
     text = README.read_text(encoding="utf-8")
     block = f"{START}\n{figures}\n{END}"
     README.write_text(re.sub(f"{START}.*{END}", lambda _: block, text, flags=re.DOTALL), encoding="utf-8")

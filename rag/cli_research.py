@@ -1,7 +1,7 @@
-"""The commands for those who measure and train: `isthmus eval`."""
+"""The commands for those who measure and train: `isthmus eval` and `isthmus align`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.table import Table
@@ -10,6 +10,10 @@ from rag.cli import Json, app, err, out, print_json
 from rag.library import open_encoder
 from rag.settings import load_settings
 from retriever.errors import IsthmusError
+
+if TYPE_CHECKING:
+    from retriever.alignment.run import Method
+    from retriever.alignment.weighted import Sampling
 
 evaluate = typer.Typer(help="Measure on public data.", no_args_is_help=True)
 app.add_typer(evaluate, name="eval")
@@ -28,7 +32,7 @@ def eval_retrieval(
     as_json: Json = False,
 ) -> None:
     """How well does each language find the right passages? Others are compared with the first system, paired."""
-    from retriever.evaluation import Dense, Evaluation, Lexical, Product, System, read_tasks
+    from retriever.evaluation import Dense, Evaluation, Lexical, Product, System, cell, read_tasks
 
     chosen = _listed(systems, SYSTEMS, "systems")
     tasks = read_tasks(
@@ -56,12 +60,85 @@ def eval_retrieval(
         return
     for direction in evaluation.directions:
         columns, rows = evaluation.table(direction)
-        table = Table(*columns, title=f"{direction}, R@1")
-        for row in rows:
-            table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row))
+        # Languages downwards: a terminal has room for a few systems, not for forty languages.
+        table = Table(f"{direction}, R@1", *(str(row[0]) for row in rows))
+        for name, *values in list(zip(columns, *rows, strict=True))[1:]:
+            table.add_row(name, *(cell(value) for value in values))
         out.print(table)
     if save:
         err.print(f"Runs, results.json, plots and report.html are in {save}", markup=False)
+
+
+@app.command()
+def align(
+    data: Annotated[list[Path], typer.Option(help="Parallel SQuAD folder, pairs TSV(s), or labelled TSVs; repeat.")],
+    save: Annotated[Path, typer.Option("--out", help="Folder of the new encoder; training resumes from it.")],
+    method: Annotated[str, typer.Option(help="distill, clear, mnrl or weighted.")] = "distill",
+    languages: Annotated[str | None, typer.Option(help="Train on these alone, e.g. ro,hi.")] = None,
+    base: Annotated[str, typer.Option(help="The encoder to start from: base, a folder or a hub id.")] = "base",
+    steps: Annotated[int, typer.Option(min=1)] = 200,
+    batch: Annotated[int, typer.Option(min=2)] = 64,
+    learning_rate: Annotated[float, typer.Option("--lr", min=0)] = 5e-5,
+    negatives: Annotated[int, typer.Option(min=1, max=20, help="Hard negatives a row (clear, mnrl).")] = 1,
+    alpha: Annotated[float, typer.Option(help="CLEAR: weight of the reverse term.")] = 0.4,
+    beta: Annotated[float, typer.Option(help="CLEAR: weight of the KL term.")] = 0.2,
+    sampling: Annotated[str, typer.Option(help="weighted: mixed, random, hard or hardest negatives.")] = "mixed",
+    mini_batch: Annotated[int | None, typer.Option(help="Embed so many texts at once (cached gradients).")] = None,
+    max_tokens: Annotated[int, typer.Option(min=16, max=8192, help="Cut texts so, in training only.")] = 128,
+    query_side: Annotated[bool, typer.Option("--query-side", help="Leave passages, and indexes, as they are.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="distill: names of places and languages too.")] = False,
+    train_words: Annotated[bool, typer.Option("--train-words", help="Train the word embeddings too.")] = False,
+    test_articles: Annotated[int, typer.Option(min=1, help="Articles kept for the report.")] = 8,
+    dev_articles: Annotated[int, typer.Option(min=0, help="Articles kept to choose weights by.")] = 2,
+    seed: int = 1,
+    reproduce: Annotated[
+        str | None, typer.Option(help="default: the encoder Isthmus ships, from the folder of all data.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train an encoder that finds English passages from your languages, and report what it gained and lost."""
+    from retriever.alignment.default import default_plan
+    from retriever.alignment.run import Plan, align
+    from retriever.alignment.train import Recipe
+
+    if method not in (known := ("distill", "clear", "mnrl", "weighted")):
+        raise IsthmusError(f"{method!r} is none of the methods: {', '.join(known)}.")
+    if sampling not in (known := ("mixed", "random", "hard", "hardest")):
+        raise IsthmusError(f"{sampling!r} is none of the ways to sample negatives: {', '.join(known)}.")
+    recipe = Recipe(
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        mini_batch=mini_batch,
+        max_tokens=max_tokens,
+        freeze_words=not train_words,
+        seed=seed,
+    )
+    plan = Plan(
+        method=cast("Method", method),
+        data=tuple(data),
+        out=save,
+        recipe=recipe,
+        languages=tuple(languages.split(",")) if languages else (),
+        negatives=negatives,
+        alpha=alpha,
+        beta=beta,
+        sampling=cast("Sampling", sampling),
+        query_side=query_side,
+        names=names,
+        test_articles=test_articles,
+        dev_articles=dev_articles,
+    )
+    if reproduce not in (None, "default"):
+        raise IsthmusError(f"{reproduce!r} cannot be reproduced; only default can.")
+    if reproduce:
+        plan = default_plan(data[0], save)
+    report = align(plan, open_encoder(load_settings(encoder=base)))
+    if as_json:
+        print_json(report)
+        return
+    out.print((save / "README.md").read_text(encoding="utf-8").split("---", 2)[2], markup=False)
+    err.print(f"The encoder is in {save}; use it with ISTHMUS_ENCODER={save}", markup=False)
 
 
 def _listed(text: str, known: tuple[str, ...], what: str) -> list[str]:

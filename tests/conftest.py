@@ -1,8 +1,11 @@
 """What tests share: real models loaded once, a scripted generator, and no network beyond this machine."""
 
 import ipaddress
+import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +22,8 @@ from retriever.encoder import Encoder
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-DATA = Path(os.environ.get("ISTHMUS_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("ISTHMUS_DATA", ROOT.parent / "shared" / "data"))
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +58,14 @@ def cache() -> Path:
 
 @pytest.fixture(scope="session")
 def encoder(cache) -> Encoder:
+    """The encoder people get: the aligned one."""
     return Encoder(cache=cache)
+
+
+@pytest.fixture(scope="session")
+def base_encoder(cache) -> Encoder:
+    """The packaged encoder before alignment."""
+    return Encoder("base", cache=cache)
 
 
 @pytest.fixture
@@ -137,12 +148,28 @@ def embedded(cache, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def vllm_url(cache, tmp_path_factory):
-    """A real vLLM server on the processor with the 1.5B model, started once."""
-    from rag.serving import vllm_server
-
+    """A real vLLM server on the processor with the 1.5B model, as `isthmus serve` runs it; started once."""
+    folder = tmp_path_factory.mktemp("serve")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = load_settings(library=tmp_path_factory.mktemp("unused"), cache=cache, serve_port=port)
-    with vllm_server(settings) as url:
-        yield url
+    log = folder / "log"
+    with log.open("wb") as words:
+        served = subprocess.Popen(
+            [sys.executable, "-c", "from ui.command import main; main()", "serve", "--port", str(port), "--json"],
+            stdout=subprocess.PIPE,
+            stderr=words,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "ISTHMUS_CACHE": str(cache)},
+        )
+    try:
+        said = b"".join(served.stdout.readline() for _ in range(3))  # the endpoint, once it is healthy
+        assert said, log.read_text()
+        yield json.loads(said)["endpoint"]
+    finally:
+        served.terminate()
+        ended = served.wait(120)
+    assert ended == 0, log.read_text()
+    assert "Stopped." in log.read_text()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0

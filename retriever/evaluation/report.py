@@ -13,15 +13,17 @@ import numpy as np
 
 from retriever.evaluation.metrics import (
     MEASURES,
+    Alignment,
     Comparison,
     Run,
+    alignment,
     compare,
     confidence,
     fairness,
     per_query,
     preference,
 )
-from retriever.evaluation.systems import System
+from retriever.evaluation.systems import Dense, System
 from retriever.evaluation.tasks import Task
 
 Values = dict[tuple[str, str, str], dict[str, dict[str, float]]]
@@ -37,11 +39,16 @@ class Evaluation:
         self.tasks = list(tasks)
         self.runs: dict[tuple[str, str, str], Run] = {}
         self.values: Values = {}
+        self.alignments: dict[tuple[str, str, str], Alignment] = {}
         for system in systems:
             for task in tasks:
                 key = (system.name, task.direction, task.language)
                 self.runs[key] = system.rank(task)
                 self.values[key] = per_query(task.qrels, self.runs[key])
+                if isinstance(system, Dense) and task.originals:
+                    texts = system.encoder.encode_queries([query.text for query in task.queries.values()])
+                    english = system.encoder.encode_queries(list(task.originals.values()))
+                    self.alignments[key] = alignment(texts, english)
 
     @property
     def directions(self) -> list[str]:
@@ -98,6 +105,8 @@ class Evaluation:
                 row["interval"] = confidence(list(values[MAIN].values()))
                 if system != self.systems[0]:
                     row["against_first"] = asdict(self.against(system, task.direction, task.language))
+                if found := self.alignments.get((system, task.direction, task.language)):
+                    row["alignment"] = asdict(found)
                 if task.versions is not None:
                     run = self.runs[system, task.direction, task.language]
                     row["preference"] = asdict(preference(task, run))

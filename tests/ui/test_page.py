@@ -17,6 +17,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from rag.grounding import in_language
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed"),
@@ -167,6 +169,43 @@ def test_upload_ask_in_romanian_and_arabic_and_delete(open_page, tmp_path):
     browser.find_element(By.CSS_SELECTOR, "#doomed input").send_keys(Keys.ESCAPE)
     browser.find_element(By.CSS_SELECTOR, "#delete").click()
     wait(browser, lambda: "bridge.pdf" not in text_of(browser, "#documents"))
+
+
+def test_stop_follow_up_retry_and_chosen_language(open_page):
+    browser = open_page()
+    wait(browser, lambda: "embedded" in text_of(browser, "#generator"))
+    box = browser.find_element(By.CSS_SELECTOR, "#question textarea")
+    box.send_keys("Tell me about the Panama Canal, its history and its builders.")
+    box.send_keys(Keys.ENTER)
+    wait(browser, lambda: len(text_of(browser, "#conversation .bot")) > 8)
+    browser.find_element(By.CSS_SELECTOR, "#stop button, button#stop").click()
+    time.sleep(1)
+    stopped = text_of(browser, "#conversation .bot")
+    time.sleep(3)
+    assert text_of(browser, "#conversation .bot") == stopped
+    assert not text_of(browser, "#sources .card")
+
+    browser.refresh()
+    wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#question textarea"))
+    answer, _ = ask(browser, "When was the University of Bologna founded?")
+    assert "1088" in answer
+    again = "#conversation button[aria-label='Retry'], #conversation button[title='Retry']"
+    wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, again))[-1].click()
+    wait(browser, lambda: not text_of(browser, "#sources .card"))
+    wait(browser, lambda: text_of(browser, "#sources .card"))
+    assert text_of(browser, "#conversation .bot") == answer
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#conversation .user .message, #conversation .message.user")) == 1
+
+    browser.find_element(By.CSS_SELECTOR, "#language input").click()
+    wait(browser, lambda: browser.find_elements(By.XPATH, "//li[contains(., 'Deutsch')]"))[0].click()
+    box = browser.find_element(By.CSS_SELECTOR, "#question textarea")
+    box.send_keys("And in which city is it?")
+    box.send_keys(Keys.ENTER)
+    wait(browser, lambda: not text_of(browser, "#sources .card"))
+    wait(browser, lambda: text_of(browser, "#sources .card"))
+    answer = text_of(browser, "#conversation .bot")
+    assert "Bologna" in answer
+    assert in_language(answer, "de")
 
 
 def test_the_browsers_language_and_right_to_left(open_page):

@@ -1,0 +1,264 @@
+"""`isthmus align`: read the data, train by a method, keep English, report, and write a model folder."""
+
+import json
+import random
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from datasets import Dataset
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Module
+from sentence_transformers.sentence_transformer.losses import (
+    CachedMultipleNegativesRankingLoss,
+    MultipleNegativesRankingLoss,
+)
+from sentence_transformers.sentence_transformer.modules import Router
+from torch import nn
+
+from retriever.alignment.clear import Clear
+from retriever.alignment.data import Kind, Split, anchoring_rows, parallel_texts, split_articles
+from retriever.alignment.names import name_lists, name_pairs
+from retriever.alignment.objective import ObjectiveLoss
+from retriever.alignment.parallel import clear_rows, mnrl_columns
+from retriever.alignment.train import EnglishGuard, Recipe, interpolate, train
+from retriever.alignment.weighted import Sampling, split_knowledge_base, weighted_rows
+from retriever.datasets import DataError, Labelled, Pair, ParallelSquad, read_labelled, read_pairs, read_squad
+from retriever.delta import State, apply, difference, save_delta
+from retriever.encoder import ENGLISH_FILE, Encoder
+from retriever.evaluation.report import Evaluation
+from retriever.evaluation.systems import Dense
+from retriever.evaluation.tasks import Task, labelled_tasks, squad_tasks
+
+Method = Literal["distill", "clear", "mnrl", "weighted"]
+SHARES: dict[Kind, float] = {"question": 0.4, "pair": 0.2, "name": 0.2, "english": 0.1, "piece": 0.1}
+FACTORS = (0.25, 0.5, 0.75, 1.0)
+"""Between base (0) and tuned weights (1): the factor is chosen on the development articles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to train, on what, and how. Fields with a default follow the papers, or our tables where those are silent.
+
+    `data` are folders or files as `isthmus eval retrieval` reads them. Of parallel SQuAD, `test_articles` are kept for
+    the report and `dev_articles` to choose by. `shares`: what distillation's rows are made of. With `delta_rank` the
+    model is the base plus a difference of that rank, written to delta.safetensors.
+    """
+
+    method: Method
+    data: tuple[Path, ...]
+    out: Path
+    recipe: Recipe
+    languages: tuple[str, ...] = ()
+    negatives: int = 1
+    alpha: float = 0.4
+    beta: float = 0.2
+    scale: float = 20.0
+    sampling: Sampling = "mixed"
+    query_side: bool = False
+    names: bool = False
+    delta_rank: int | None = None
+    test_articles: int = 8
+    dev_articles: int = 2
+    shares: dict[Kind, float] = field(default_factory=lambda: dict(SHARES))
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the data folders hold, divided into what is trained on and what is measured."""
+
+    split: Split | None
+    pairs: list[Pair]
+    labelled: list[Labelled]
+    test_labelled: list[Labelled]
+
+    @property
+    def train(self) -> ParallelSquad | None:
+        """The parallel questions to train on."""
+        return self.split.train if self.split else None
+
+
+def read_material(plan: Plan) -> Material:
+    """Read every data folder; only the plan's languages are trained on, all are measured. Raises DataError."""
+    split, pairs, labelled, held = None, list[Pair](), list[Labelled](), list[Labelled]()
+    for path in plan.data:
+        if not path.exists():
+            raise DataError(f"{path} does not exist.")
+        if path.is_dir() and any(path.glob("*.json")):
+            squad = read_squad(path)
+            whole = split_articles(squad, test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed)
+            split = Split(_in_languages(whole.train, plan.languages), whole.dev, whole.test)
+        elif (path / "train.tsv").is_file():
+            labelled += read_labelled(path / "train.tsv")
+            held += [row for name in ("test.tsv", "validation.tsv") for row in _optional(path / name)]
+        else:
+            pairs += read_pairs(path)
+    wanted = [pair for pair in pairs if not plan.languages or pair.language in plan.languages]
+    mixed = labelled if not plan.languages or "hi-Latn" in plan.languages or plan.method == "weighted" else []
+    return Material(split, wanted, mixed, held)
+
+
+def align(plan: Plan, base: Encoder) -> dict[str, Any]:
+    """Train a copy of the base encoder, choose the weights, write `plan.out`, and return the report.
+
+    The folder holds the model, report.json and the evaluation's plots. Training that was broken off goes on where it
+    was. Raises DataError if the data do not fit the method.
+    """
+    material = read_material(plan)
+    tasks = report_tasks(material)
+    before = Dense(base, "before")
+    model = SentenceTransformer(base.folder, device=base.device, trust_remote_code=False)
+    start: State = {name: value.clone() for name, value in model.state_dict().items()}
+    rows, loss, note = _method(plan, material, base, model)
+    prefixes = (base.query_prefix, base.passage_prefix)
+    guard = None
+    if material.split and any(material.split.dev.questions.values()):
+        fixed = base.encode_passages(list(material.split.dev.passages["en"].values())) if plan.query_side else None
+        watched = _watched(material.split)
+        english = base.encode_queries([question.text for question in watched.questions["en"]])
+        guard = EnglishGuard(watched, prefixes, plan.recipe.english_tolerance, english, fixed)
+    _claim(plan)
+    train(model, rows, loss, plan.recipe, plan.out, guard)
+    curve = _choose(model, start, guard) if guard else []
+    if plan.delta_rank:
+        delta = difference(start, model.state_dict(), plan.delta_rank)
+        save_delta(delta, plan.out / "delta.safetensors", {"base": base.name, "method": plan.method})
+        model.load_state_dict(apply(start, delta))
+    _save(model, base, plan)
+    tuned = Encoder(str(plan.out), cache=base.cache, device=base.device)
+    evaluation = Evaluation([before, Dense(tuned, "after")], tasks)
+    report = {
+        "method": plan.method,
+        "base": base.name,
+        "note": note,
+        "rows": len(rows),
+        "recipe": asdict(plan.recipe),
+        "data": [path.name for path in plan.data],
+        "test_articles": material.split.test.articles if material.split else [],
+        "dev_articles": material.split.dev.articles if material.split else [],
+        "curve": curve,
+    }
+    evaluation.save(plan.out / "evaluation", report)
+    whole = {**report, **evaluation.as_dict()}
+    (plan.out / "report.json").write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (plan.out / "README.md").write_text(_card(plan, base, report, evaluation), encoding="utf-8")
+    shutil.rmtree(plan.out / "checkpoints")
+    return whole
+
+
+def _claim(plan: Plan) -> None:
+    """Note whose folder it is. Raises DataError if checkpoints of another plan lie there."""
+    plan.out.mkdir(parents=True, exist_ok=True)
+    note = plan.out / "plan.txt"
+    text = repr(plan) + "\n"
+    if (plan.out / "checkpoints").is_dir() and note.is_file() and note.read_text(encoding="utf-8") != text:
+        raise DataError(f"{plan.out} holds unfinished training by another plan; name another folder or delete it.")
+    note.write_text(text, encoding="utf-8")
+
+
+def report_tasks(material: Material) -> list[Task]:
+    """What the report measures: held-out articles in both directions, held-out labelled queries."""
+    tasks: list[Task] = []
+    if material.split:
+        tasks += squad_tasks(material.split.test, ("L-en", "en-L"))
+    if material.test_labelled:
+        tasks += labelled_tasks(material.labelled, material.test_labelled, "hi-Latn")
+    if not tasks:
+        raise DataError("There is nothing to measure on: give parallel SQuAD data or labelled train and test TSVs.")
+    return tasks
+
+
+def _method(
+    plan: Plan, material: Material, base: Encoder, model: SentenceTransformer
+) -> tuple[Dataset, nn.Module, str]:
+    """A method is rows and a loss."""
+    count, mini, seed = plan.recipe.steps * plan.recipe.batch, plan.recipe.mini_batch, plan.recipe.seed
+    if plan.method == "distill":
+        texts = parallel_texts(material.train, material.pairs, material.labelled)
+        if plan.names:
+            pairs = name_pairs(sorted({text.language for text in texts}))
+            texts += name_lists(pairs, round(count * plan.shares["name"]), seed)
+        rows, anchoring = anchoring_rows(texts, base, count=count, seed=seed, shares=plan.shares)
+        return rows, ObjectiveLoss(model, anchoring, mini), f"{len(texts)} parallel texts"
+    if plan.method == "weighted":
+        if not material.labelled:
+            raise DataError("weighted needs labelled queries: a folder with train.tsv and validation.tsv.")
+        index, training = split_knowledge_base(material.labelled, 0.3, random.Random(seed))
+        rounds = -(-count // len(training))
+        rows, contrast = weighted_rows(index, training, base, sampling=plan.sampling, rounds=rounds, seed=seed)
+        return rows.select_columns([*contrast.columns, "label"]), ObjectiveLoss(model, contrast, mini), plan.sampling
+    if not material.train:
+        raise DataError(f"{plan.method} needs parallel SQuAD data: a folder of files named like xquad.ro.json.")
+    rows = clear_rows(
+        material.train, base, count=count, negatives=plan.negatives, seed=seed, languages=plan.languages or None
+    )
+    if plan.method == "clear":
+        clear = Clear(plan.negatives, plan.alpha, plan.beta, plan.scale)
+        return rows.select_columns(list(clear.columns)), ObjectiveLoss(model, clear, mini), repr(clear)
+    rows = rows.select_columns(mnrl_columns(plan.negatives))
+    if mini:
+        cached = CachedMultipleNegativesRankingLoss(model, scale=plan.scale, mini_batch_size=mini)
+        return rows, cached, f"CachedMultipleNegativesRankingLoss(scale={plan.scale})"
+    return rows, MultipleNegativesRankingLoss(model, scale=plan.scale), f"MultipleNegativesRankingLoss({plan.scale})"
+
+
+def _choose(model: SentenceTransformer, start: State, guard: EnglishGuard) -> list[dict[str, float]]:
+    """Load the interpolation with the best guarded mean into the model; returns the trade-off curve."""
+    tuned: State = {name: value.clone() for name, value in model.state_dict().items()}
+    curve = []
+    for factor in (0.0, *FACTORS):
+        model.load_state_dict(interpolate(start, tuned, factor))
+        curve.append({"factor": factor, **guard(model)})
+    best = max(curve, key=lambda point: point["guarded_mean"])
+    model.load_state_dict(interpolate(start, tuned, best["factor"]))
+    return curve
+
+
+def _save(model: SentenceTransformer, base: Encoder, plan: Plan) -> None:
+    """A sentence-transformers folder; if only queries were aligned, one that routes passages to the base weights."""
+    if plan.query_side:
+        untouched = SentenceTransformer(base.folder, device="cpu", trust_remote_code=False)
+        queries, passages = ([cast(Module, part) for part in side.children()] for side in (model, untouched))
+        model = SentenceTransformer(modules=[Router.for_query_document(queries, passages)], device=base.device)
+    model.prompts = {"query": base.query_prefix, "document": base.passage_prefix}
+    model.save_pretrained(str(plan.out), create_model_card=False)
+    (plan.out / ENGLISH_FILE).write_text(json.dumps({"english_queries": base.name}) + "\n", encoding="utf-8")
+
+
+def _card(plan: Plan, base: Encoder, report: dict[str, Any], evaluation: Evaluation) -> str:
+    languages = sorted({task.language for task in evaluation.tasks} | set(plan.languages))
+    lines = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity", "language:"]
+    lines += [f"- {language}" for language in languages if language != "hi-Latn"]
+    lines += ["tags:", "- sentence-transformers", "- cross-lingual-retrieval", "---", ""]
+    lines += [f"# {report['base']}, aligned by {plan.method}", ""]
+    lines += ["Made by `isthmus align`; report.json holds the recipe and all figures.", ""]
+    lines += [f"Trained on: {', '.join(report['data'])}; {report['rows']} rows. {report['note']}", ""]
+    lines += [f"Prefixes, which the model carries: query {base.query_prefix!r}, document {base.passage_prefix!r}.", ""]
+    for direction in evaluation.directions:
+        columns, rows = evaluation.table(direction)
+        lines += [f"## {direction}, R@1", "", "| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+        lines += ["| " + " | ".join(f"{c:.3f}" if isinstance(c, float) else str(c) for c in row) + " |" for row in rows]
+        lines += [""]
+    if report["test_articles"]:
+        lines += [f"On the articles {', '.join(report['test_articles'])}, which training did not see.", ""]
+    return "\n".join(lines)
+
+
+def _watched(split: Split) -> ParallelSquad:
+    """The development questions, and all English ones outside the test: none is trained on, so they tell as well."""
+    english = split.train.questions["en"] + split.dev.questions["en"]
+    return ParallelSquad({**split.dev.questions, "en": english}, split.dev.passages)
+
+
+def _in_languages(squad: ParallelSquad, languages: Sequence[str]) -> ParallelSquad:
+    kept = [language for language in squad.questions if not languages or language in languages or language == "en"]
+    return ParallelSquad(
+        {language: squad.questions[language] for language in kept},
+        {language: squad.passages[language] for language in kept},
+    )
+
+
+def _optional(path: Path) -> list[Labelled]:
+    return read_labelled(path) if path.is_file() else []

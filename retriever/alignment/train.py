@@ -1,0 +1,198 @@
+"""One training loop for every method: sentence-transformers' trainer, with a guard on English."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from datasets import Dataset
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+from sentence_transformers.base.evaluation import BaseEvaluator
+from torch import nn
+from transformers import EarlyStoppingCallback, PreTrainedModel
+from transformers.trainer_utils import get_last_checkpoint
+
+from retriever.datasets import ParallelSquad
+from retriever.delta import State
+from retriever.encoder import Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How long and how fast to train.
+
+    `mini_batch` bounds memory by cached gradients; None embeds a batch at once. `max_tokens` cuts texts in training
+    only. `dropout` None is the model's own. Every `check_every` steps the guard looks at the development questions, and
+    `patience` checks without a better result end the training.
+    """
+
+    steps: int
+    batch: int = 64
+    learning_rate: float = 5e-5
+    warmup: float = 0.05
+    mini_batch: int | None = None
+    max_tokens: int = 128
+    freeze_words: bool = True
+    dropout: float | None = None
+    check_every: int = 50
+    patience: int = 4
+    english_tolerance: float = 0.005
+    seed: int = 1
+
+
+class EnglishGuard(BaseEvaluator):
+    """R@1 of development questions in every language against English passages, and whether English suffered.
+
+    `english` holds the vectors of the English questions, by the untouched encoder, as Isthmus embeds them: what can
+    hurt them is the passages' moving away. The score that picks the best weights is the mean over languages; it is 1
+    less where English fell by more than `tolerance` below where it began, so such weights are never chosen. With
+    `fixed` passage vectors (query-side alignment) passages are not embedded anew.
+    """
+
+    def __init__(
+        self,
+        squad: ParallelSquad,
+        prefixes: tuple[str, str],
+        tolerance: float,
+        english: Vectors,
+        fixed: Vectors | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.primary_metric = "guarded_mean"
+        self.squad = squad
+        self.prefixes = prefixes
+        self.tolerance = tolerance
+        self.english = english
+        self.fixed = fixed
+        self.english_before: float | None = None
+        self.length: int | None = None
+
+    def measure(self, model: SentenceTransformer) -> dict[str, float]:
+        """R@1 of each language, at the model's full length."""
+        trained_length = model.max_seq_length
+        model.max_seq_length = self.length or trained_length
+        try:
+            return self._measure(model)
+        finally:
+            model.max_seq_length = trained_length
+
+    def _measure(self, model: SentenceTransformer) -> dict[str, float]:
+        pool = self.squad.passages["en"]
+        names = np.array(list(pool))
+        vectors = self.fixed if self.fixed is not None else _encode(model, list(pool.values()), self.prefixes[1])
+        found = {}
+        for language, questions in self.squad.questions.items():
+            if questions:
+                texts = [question.text for question in questions]
+                queries = self.english if language == "en" else _encode(model, texts, self.prefixes[0])
+                first = names[(queries @ vectors.T).argmax(axis=1)]
+                right = [name == question.passage_id for name, question in zip(first, questions, strict=True)]
+                found[language] = float(np.mean(right))
+        return found
+
+    def __call__(  # type: ignore[override]  # the library's own evaluators narrow it so
+        self, model: SentenceTransformer, output_path: str | None = None, epoch: float = -1, steps: int = -1
+    ) -> dict[str, float]:
+        """The trainer's call."""
+        found = self.measure(model)
+        mean = float(np.mean(list(found.values())))
+        english = found.get("en", mean)
+        if self.english_before is None:
+            self.english_before = english
+        broken = english < self.english_before - self.tolerance
+        return {"mean": mean, "english": english, "guarded_mean": mean - broken}
+
+
+def train(
+    model: SentenceTransformer,
+    rows: Dataset,
+    loss: nn.Module,
+    recipe: Recipe,
+    folder: Path,
+    guard: EnglishGuard | None = None,
+) -> None:
+    """Train the model in place; with a guard it ends up with the best weights seen.
+
+    Checkpoints go to `folder`/checkpoints; if there are any, training goes on from the last. bf16 is used where the
+    processor or GPU has it. Several GPUs: start it with `accelerate launch`.
+    """
+    prompts, longest = dict(model.prompts), model.max_seq_length
+    if guard is not None:
+        guard.length = longest
+    model.prompts = {}  # the rows carry their prefixes
+    model.max_seq_length = recipe.max_tokens
+    words = cast(PreTrainedModel, model[0].auto_model).get_input_embeddings().weight
+    words.requires_grad_(not recipe.freeze_words)
+    if recipe.dropout is not None:
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = recipe.dropout
+    checkpoints = folder / "checkpoints"
+    if guard is not None and guard.english_before is None:
+        guard(model)  # resumed or not, English is measured against the weights training starts from
+    try:
+        trainer = SentenceTransformerTrainer(
+            model=model,
+            args=_arguments(recipe, checkpoints, guarded=guard is not None),
+            train_dataset=rows,
+            loss=loss,
+            evaluator=guard,
+            callbacks=[EarlyStoppingCallback(recipe.patience)] if guard is not None else [],
+        )
+        last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+        trainer.train(resume_from_checkpoint=last)
+    finally:
+        model.prompts, model.max_seq_length = prompts, longest
+        words.requires_grad_(True)
+        model.eval()
+
+
+def _arguments(recipe: Recipe, checkpoints: Path, *, guarded: bool) -> SentenceTransformerTrainingArguments:
+    cpu = not torch.cuda.is_available()
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=recipe.steps,
+        per_device_train_batch_size=recipe.batch,
+        learning_rate=recipe.learning_rate,
+        warmup_steps=recipe.warmup,
+        lr_scheduler_type="cosine",
+        bf16=has_bf16(),
+        use_cpu=cpu,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        eval_strategy="steps" if guarded else "no",
+        eval_steps=recipe.check_every,
+        save_strategy="steps",
+        save_steps=recipe.check_every,
+        save_total_limit=2,
+        load_best_model_at_end=guarded,
+        metric_for_best_model="eval_guarded_mean" if guarded else None,
+        logging_steps=recipe.check_every,
+        report_to=[],
+        dataloader_pin_memory=not cpu,
+    )
+
+
+def has_bf16() -> bool:
+    """Whether bf16 arithmetic is worth it here: on a GPU that has it, or a processor with AVX-512 BF16 or AMX."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return os.path.exists("/proc/cpuinfo") and "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+
+
+def interpolate(base: State, tuned: State, factor: float) -> State:
+    """Base + factor · (tuned - base), tensor by tensor: 0 is the base, 1 the tuned model."""
+    return {
+        name: (value + factor * (tuned[name] - value)).to(value.dtype) if value.is_floating_point() else value
+        for name, value in base.items()
+    }
+
+
+def _encode(model: SentenceTransformer, texts: list[str], prefix: str) -> np.ndarray:
+    return np.asarray(model.encode(texts, prompt=prefix, normalize_embeddings=True, show_progress_bar=False))

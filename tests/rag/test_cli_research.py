@@ -1,0 +1,104 @@
+"""`isthmus eval` as a user runs it, on a few questions with the real encoder."""
+
+import json
+import sys
+
+import ir_measures
+import pytest
+
+from ui import command
+
+pytestmark = pytest.mark.slow
+
+ARTICLES = {
+    "Danube": {
+        "en": ("How long is the Danube?", "The Danube is a river in Europe, 2,850 kilometres long."),
+        "ro": ("Cât de lungă este Dunărea?", "Dunărea este un fluviu din Europa, lung de 2.850 de kilometri."),
+        "th": ("แม่น้ำดานูบยาวเท่าไร", "แม่น้ำดานูบเป็นแม่น้ำในยุโรป ยาว 2,850 กิโลเมตร"),
+    },
+    "Bologna": {
+        "en": ("When was the university founded?", "The University of Bologna was founded in 1088."),
+        "ro": ("Când a fost fondată universitatea?", "Universitatea din Bologna a fost fondată în 1088."),
+        "th": ("มหาวิทยาลัยก่อตั้งเมื่อใด", "มหาวิทยาลัยโบโลญญาก่อตั้งใน ค.ศ. 1088"),
+    },
+}
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for language in ("en", "ro", "th"):
+        articles = [
+            {"title": title, "paragraphs": [{"context": text[1], "qas": [{"id": title, "question": text[0]}]}]}
+            for title, texts in ARTICLES.items()
+            for text in [texts[language]]
+        ]
+        (folder / f"mini.{language}.json").write_text(json.dumps({"data": articles}), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def isthmus(monkeypatch, capsys):
+    def run(*arguments, code=0):
+        monkeypatch.setattr(sys, "argv", ["isthmus", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        assert (ended.value.code or 0) == code
+        return capsys.readouterr()
+
+    return run
+
+
+def test_eval_retrieval_writes_runs_tables_plots_and_a_page(isthmus, data, tmp_path):
+    out = tmp_path / "out"
+    printed = isthmus(
+        "eval", "retrieval", "--data", data, "--systems", "dense,bm25,isthmus", "--directions", "L-en,mixed",
+        "--out", out, "--json",
+    )  # fmt: skip
+    record = json.loads(printed.out)
+    assert record == json.loads((out / "results.json").read_text(encoding="utf-8")) | {
+        key: record[key] for key in ("data", "encoder", "queries")
+    }
+    rows = {(row["system"], row["direction"], row["language"]): row for row in record["results"]}
+    assert len(rows) == 3 * 2 * 3
+    assert rows["dense", "L-en", "th"]["measures"]["R@1"] == 1.0
+    assert 0 <= rows["isthmus", "mixed", "ro"]["preference"]["lpr"] <= 1
+    assert rows["dense", "L-en", "ro"]["alignment"]["back_retrieval"] == 1.0
+    assert rows["dense", "L-en", "en"]["alignment"]["anchoring_error"] < 0.001
+    assert "p" in rows["isthmus", "L-en", "ro"]["against_first"]
+    run = list(ir_measures.read_trec_run(str(out / "runs" / "dense.L-en.ro.trec")))
+    assert {hit.query_id for hit in run} == {"Danube", "Bologna"}
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert (out / "L-en.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_two_encoders_are_compared(isthmus, data):
+    printed = isthmus(
+        "eval", "retrieval", "--data", data, "--systems", "dense", "--encoder", "base", "--encoder", "aligned"
+    )
+    assert "dense (base)" in printed.out
+    assert "dense (aligned)" in printed.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--data", "nowhere"], "nowhere does not exist"),
+        (["--data", "{data}", "--systems", "dens"], "'dens' is none of the systems"),
+        (["--data", "{data}", "--languages", "ro,xx"], "has no file for xx"),
+        (["--data", "{data}", "--directions", ""], "Name at least one of the directions"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(isthmus, data, arguments, reason):
+    printed = isthmus("eval", "retrieval", *(a.format(data=data) for a in arguments), code=2)
+    assert reason in printed.err
+
+
+def test_align_says_what_it_does_not_know(isthmus, data, tmp_path):
+    assert (
+        "none of the methods" in isthmus("align", "--data", data, "--out", tmp_path / "o", "--method", "x", code=2).err
+    )
+    assert "too few to hold out" in isthmus("align", "--data", data, "--out", tmp_path / "o", code=2).err

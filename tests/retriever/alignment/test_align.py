@@ -1,0 +1,158 @@
+"""A few steps of training on real data with the real model."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+
+from retriever.alignment.objective import ObjectiveLoss
+from retriever.alignment.run import Plan, align, read_material
+from retriever.alignment.train import EnglishGuard, Recipe, train
+from retriever.datasets import DataError
+from retriever.encoder import Encoder
+
+DATA = Path(os.environ.get("ISTHMUS_DATA", Path(__file__).parents[4] / "shared" / "data"))
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (DATA / "xquad").is_dir(), reason=f"needs XQuAD at {DATA} (ISTHMUS_DATA)"),
+]
+RECIPE = Recipe(steps=4, batch=8, learning_rate=5e-5, max_tokens=32, check_every=2, patience=9)
+
+
+def small(tmp_path, language="ro"):
+    """Six articles of XQuAD in English and one more language."""
+    folder = tmp_path / "xquad"
+    folder.mkdir(parents=True, exist_ok=True)
+    for code in ("en", language):
+        data = json.loads((DATA / "xquad" / f"xquad.{code}.json").read_text(encoding="utf-8"))["data"][:6]
+        for article in data:
+            article["paragraphs"] = article["paragraphs"][:3]
+            for paragraph in article["paragraphs"]:
+                paragraph["qas"] = paragraph["qas"][:3]
+        (folder / f"xquad.{code}.json").write_text(json.dumps({"data": data}), encoding="utf-8")
+    return folder
+
+
+def plan(tmp_path, method="distill", **given):
+    given = {"recipe": replace(RECIPE, check_every=4), "test_articles": 2, "dev_articles": 1, **given}
+    return Plan(method, (small(tmp_path),), tmp_path / "out", **given)
+
+
+@pytest.mark.parametrize("method", ["distill", "clear", "mnrl"])
+def test_every_method_makes_a_folder_that_plain_sentence_transformers_loads(tmp_path, base_encoder, method):
+    report = align(plan(tmp_path, method), base_encoder)
+    model = SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    assert model.prompts["query"] == "query: "
+    assert model.encode_query(["unu"]).shape == (1, 384)
+    assert len(report["curve"]) == 5
+    assert {row["system"] for row in report["results"]} == {"before", "after"}
+    assert report["test_articles"]
+    assert not set(report["test_articles"]) & set(report["dev_articles"])
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "library_name: sentence-transformers" in card
+    assert (tmp_path / "out" / "evaluation" / "report.html").exists()
+    assert not (tmp_path / "out" / "checkpoints").exists()
+
+
+def test_queries_alone_are_aligned_and_an_index_stays_valid(tmp_path, base_encoder):
+    recipe = replace(RECIPE, learning_rate=1e-3, english_tolerance=1.0)
+    align(plan(tmp_path, query_side=True, recipe=recipe, dev_articles=0), base_encoder)
+    tuned = Encoder(str(tmp_path / "out"), cache=base_encoder.cache)
+    texts = ["Dunărea este lungă și lată.", "The Danube is a long river."]
+    np.testing.assert_allclose(tuned.encode_passages(texts), base_encoder.encode_passages(texts), atol=1e-5)
+    ours, theirs = tuned.encode_queries(texts), base_encoder.encode_queries(texts)
+    assert not np.allclose(ours[0], theirs[0], atol=1e-2)
+    np.testing.assert_allclose(ours[1], theirs[1], atol=1e-5)  # English queries stay where they were
+
+
+def trained(tmp_path, base_encoder, recipe, out, guard=None):
+    from retriever.alignment.data import anchoring_rows, parallel_texts
+
+    material = read_material(plan(tmp_path / "data" / out))
+    rows, objective = anchoring_rows(
+        parallel_texts(material.train),
+        base_encoder,
+        count=recipe.steps * recipe.batch,
+        seed=1,
+        shares={"question": 1.0},
+    )
+    torch.manual_seed(1)
+    model = SentenceTransformer(base_encoder.folder, device="cpu")
+    loss = ObjectiveLoss(model, objective)
+    losses = []
+    keep = loss._loss
+    loss._loss = lambda embeddings, labels: losses.append(keep(embeddings, labels)) or losses[-1]
+    train(model, rows, loss, recipe, tmp_path / out, guard)
+    return model, [float(value) for value in losses]
+
+
+def test_the_loss_falls(tmp_path, base_encoder):
+    recipe = replace(RECIPE, steps=12, learning_rate=1e-4, check_every=100)
+    _, losses = trained(tmp_path, base_encoder, recipe, "falls")
+    assert np.mean(losses[-4:]) < np.mean(losses[:4])
+
+
+def test_broken_off_and_resumed_gives_the_same_weights(tmp_path, base_encoder):
+    recipe = replace(RECIPE, dropout=0.0)  # which units drop out is drawn anew after a break
+    whole, _ = trained(tmp_path, base_encoder, recipe, "whole")
+
+    class BrokenOffError(Exception):
+        pass
+
+    class Breaks(EnglishGuard):
+        def __call__(self, model, *rest, **named):
+            found = super().__call__(model, *rest, **named)
+            self.calls = getattr(self, "calls", 0) + 1
+            if self.calls == 3:  # before training, after step 2, then after step 4, before it is saved
+                raise BrokenOffError
+            return found
+
+    dev = read_material(plan(tmp_path / "dev")).split.dev
+    english = base_encoder.encode_queries([question.text for question in dev.questions["en"]])
+    with pytest.raises(BrokenOffError):
+        trained(tmp_path, base_encoder, recipe, "resumed", Breaks(dev, ("query: ", "passage: "), 1.0, english))
+    saved = sorted(path.name for path in (tmp_path / "resumed" / "checkpoints").glob("checkpoint-*"))
+    assert saved == ["checkpoint-2"]
+    resumed, losses = trained(tmp_path, base_encoder, recipe, "resumed")
+    assert len(losses) == 2
+    for ours, theirs in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+
+
+def test_the_guard_keeps_weights_that_ruin_english_from_being_chosen(tmp_path, base_encoder):
+    ruinous = replace(RECIPE, learning_rate=5e-2)
+    report = align(plan(tmp_path, recipe=ruinous), base_encoder)
+    curve = {point["factor"]: point for point in report["curve"]}
+    assert curve[1.0]["english"] < curve[0.0]["english"]
+    assert curve[1.0]["guarded_mean"] <= curve[1.0]["mean"] - 1
+    after = {row["language"]: row["measures"]["R@1"] for row in report["results"] if row["system"] == "after"}
+    before = {row["language"]: row["measures"]["R@1"] for row in report["results"] if row["system"] == "before"}
+    assert after["en"] >= before["en"] - 0.1
+
+
+def test_a_folder_with_anothers_unfinished_training_is_refused(tmp_path, base_encoder):
+    chosen = plan(tmp_path)
+    (tmp_path / "out" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "out" / "plan.txt").write_text("another plan")
+    with pytest.raises(DataError, match="unfinished training by another plan"):
+        align(chosen, base_encoder)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"method": "weighted"}, "labelled queries"),
+        ({"data": ("nowhere",)}, "does not exist"),
+        ({"test_articles": 9}, "too few to hold out"),
+    ],
+)
+def test_data_that_do_not_fit(tmp_path, base_encoder, given, complaint):
+    chosen = plan(tmp_path)
+    given = {key: tuple(map(Path, value)) if key == "data" else value for key, value in given.items()}
+    with pytest.raises(DataError, match=complaint):
+        align(replace(chosen, **given), base_encoder)

@@ -1,0 +1,203 @@
+"""Builders of training rows: what goes where, and whether draws have the distribution they should."""
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from retriever.alignment.anchoring import Anchoring
+from retriever.alignment.data import anchoring_rows, draw, parallel_texts, split_articles
+from retriever.alignment.mining import mine_negatives
+from retriever.alignment.parallel import clear_rows, mnrl_columns
+from retriever.alignment.weighted import draw_negatives, label_similarity, split_knowledge_base, weighted_rows
+from retriever.datasets import DataError, Labelled, Pair, ParallelSquad, Question
+
+
+def parallel(articles=6, languages=("en", "ro", "th")):
+    questions = {
+        lang: [Question(f"q{n}", lang, f"question {n} {lang}", f"a{n}", f"a{n}#0") for n in range(articles)]
+        for lang in languages
+    }
+    passages = {lang: {f"a{n}#0": f"passage {n} {lang}" for n in range(articles)} for lang in languages}
+    return ParallelSquad(questions, passages)
+
+
+class HashEncoder:
+    """Vectors that depend on the text alone; no model."""
+
+    query_prefix, passage_prefix, name, dimensions = "query: ", "passage: ", "hash", 16
+
+    def _encode(self, texts):
+        vectors = np.stack([np.random.default_rng(abs(hash(t)) % 2**32).normal(size=16) for t in texts])
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    encode_queries = encode_passages = lambda self, texts: self._encode(texts)
+
+
+def test_a_split_keeps_held_out_articles_from_training():
+    split = split_articles(parallel(), test=2, dev=1, seed=3)
+    parts = [set(part.articles) for part in (split.train, split.dev, split.test)]
+    assert [len(part) for part in parts] == [3, 1, 2]
+    assert not parts[0] & (parts[1] | parts[2])
+    assert len(split.test.passages["en"]) == 6  # the pool stays whole
+    trained = {text for rows in split.train.passages.values() for text in rows.values()}
+    assert not any(f"passage {a[1:]} {lang}" in trained for a in parts[1] | parts[2] for lang in ("en", "ro", "th"))
+    with pytest.raises(DataError, match="too few to hold out"):
+        split_articles(parallel(), test=4, dev=2, seed=3)
+
+
+def test_languages_are_drawn_with_the_temperature_and_rows_in_rounds():
+    rows = [("a", n) for n in range(900)] + [("b", n) for n in range(100)]
+    drawn = draw(rows, [language for language, _ in rows], 4000, random.Random(1))
+    counts = Counter(language for language, _ in drawn)
+    # 900 ** .5 : 100 ** .5 is 3 : 1
+    assert stats.chisquare([counts["a"], counts["b"]], [3000, 1000]).pvalue > 0.001
+    of_b = Counter(n for language, n in drawn if language == "b")
+    assert max(of_b.values()) - min(of_b.values()) <= 1
+
+
+def test_anchoring_rows_carry_the_prefix_of_their_role_and_point_at_their_original():
+    texts = parallel_texts(parallel(), [Pair("de", "Ja.", "Yes.")], [Labelled("Wake me", "mujhe jagao", "ALARM", "")])
+    shares = {"question": 0.5, "pair": 0.125, "english": 0.125, "passage": 0.125, "piece": 0.125, "name": 0.0}
+    rows, objective = anchoring_rows(texts, HashEncoder(), count=400, seed=1, shares=shares)
+    assert isinstance(objective, Anchoring)
+    assert sum(text.startswith("passage: ") for text in rows["text"]) == 100
+    assert {t.text for t in texts if t.kind == "piece"} == {f"passage {n} en" for n in range(6)}
+    originals = {("passage: " if t.is_passage else "query: ") + t.text: t for t in texts}
+    assert {"query: Ja.", "query: mujhe jagao", "query: Yes."} <= set(rows["text"])
+    base_encoder = HashEncoder()
+    for row in rows:
+        anchor = objective.anchors[row["label"]].numpy()
+        np.testing.assert_allclose(anchor, base_encoder.encode_queries([originals[row["text"]].english])[0], atol=1e-6)
+    with pytest.raises(DataError, match="no parallel texts"):
+        anchoring_rows([], base_encoder, count=1, seed=1, shares={"question": 1.0})
+
+
+def test_negatives_come_from_the_ranks_asked_for():
+    rng = np.random.default_rng(0)
+    scores = np.sort(rng.uniform(0.2, 0.9, 200))[::-1]
+    anchors = np.eye(1, 200, dtype=np.float32) * 0 + 1
+    candidates = np.diag(scores).astype(np.float32)
+    seen = Counter()
+    for seed in range(300):
+        (chosen,) = mine_negatives(anchors, candidates, [0], [{0}], count=3, rng=random.Random(seed))
+        assert len(set(chosen)) == 3
+        seen.update(chosen)
+    # ranks 50 to 99 of the wrong ones: candidate 0 is right, so candidates 51 to 100
+    assert set(seen) == set(range(51, 101))
+    assert stats.chisquare(list(seen.values())).pvalue > 0.001
+
+
+def test_a_small_pool_gives_its_second_half_and_unmarked_positives_are_left_out():
+    anchors = np.ones((1, 10), dtype=np.float32)
+    candidates = np.diag(np.array([0.9, 0.89, 0.88, 0.5, 0.4, 0.3, 0.2, 0.15, 0.12, 0.1])).astype(np.float32)
+    chosen = {
+        c for s in range(50) for c in mine_negatives(anchors, candidates, [0], [{0}], count=2, rng=random.Random(s))[0]
+    }
+    assert chosen == {5, 6, 7, 8, 9}
+    near = {
+        c
+        for s in range(50)
+        for c in mine_negatives(anchors, candidates, [0], [{0}], count=2, rng=random.Random(s), ranks=(0, 5))[0]
+    }
+    assert near == {3, 4, 5}  # 1 and 2 score within 95 % of the positive
+    with pytest.raises(ValueError, match="too few"):
+        mine_negatives(anchors[:, :2], candidates[:2, :2], [0], [{0}], count=5, rng=random.Random(1))
+
+
+def test_clear_rows_by_name():
+    rows = clear_rows(parallel(), HashEncoder(), count=30, negatives=2, seed=1)
+    assert set(rows.column_names) == {
+        "query", "passage", "target_query", "negative_passage_1", "negative_passage_2",
+        "negative_target_query_1", "negative_target_query_2",
+    }  # fmt: skip
+    for row in rows:
+        number = row["query"].split()[2]
+        language = row["target_query"].split()[3]
+        assert row["query"] == f"query: question {number} en"
+        assert row["passage"] == f"passage: passage {number} en"
+        assert language in ("ro", "th")
+        for n in (1, 2):
+            assert row[f"negative_passage_{n}"].endswith(" en")
+            assert row[f"negative_passage_{n}"].split()[2] != number
+            assert row[f"negative_target_query_{n}"].endswith(language)
+            assert row[f"negative_target_query_{n}"].split()[2] != number
+    assert set(mnrl_columns(2)) <= set(rows.column_names)
+    with pytest.raises(DataError, match="English and another"):
+        clear_rows(parallel(languages=("en",)), HashEncoder(), count=1, negatives=1, seed=1)
+
+
+def knowledge_base():
+    sizes = {"alarm": 30, "alarm delete": 30, "weather": 30, "music": 30}
+    return [
+        Labelled(f"{label} {n} en", f"{label} {n} hi", label, "") for label, size in sizes.items() for n in range(size)
+    ]
+
+
+def test_the_split_has_every_label_in_the_index():
+    index, training = split_knowledge_base(knowledge_base(), 0.3, random.Random(1))
+    assert {row.label for row in training} <= {row.label for row in index}
+    assert len(index) == 36
+    assert len(index) + len(training) == 120
+    assert not {row.english for row in index} & {row.english for row in training}
+    with pytest.raises(DataError, match="too few"):
+        split_knowledge_base(knowledge_base()[:2], 0.3, random.Random(1))
+
+
+WEIGHTS = {"alarm delete": 0.6, "weather": 0.3, "music": 0.1}
+
+
+def draw_many(sampling, times=3000):
+    by_label = {}
+    for row in knowledge_base():
+        by_label.setdefault(row.label, []).append(row)
+    rng = np.random.default_rng(5)
+    return [
+        [
+            row.label
+            for row in draw_negatives("alarm", by_label, lambda _, b: WEIGHTS[b], hard=2, sampling=sampling, rng=rng)
+        ]
+        for _ in range(times)
+    ]
+
+
+def test_weighted_negatives_are_drawn_without_replacement_in_proportion():
+    draws = draw_many("mixed")
+    assert all("alarm" not in labels for labels in draws)
+    assert all(len(labels) == 3 and labels[0] != labels[1] for labels in draws)
+    pairs = Counter(tuple(labels[:2]) for labels in draws)
+    expected = {(a, b): WEIGHTS[a] * WEIGHTS[b] / (1 - WEIGHTS[a]) for a in WEIGHTS for b in WEIGHTS if a != b}
+    observed = [pairs[pair] for pair in expected]
+    assert stats.chisquare(observed, [len(draws) * p for p in expected.values()]).pvalue > 0.001
+    random_one = Counter(labels[2] for labels in draws)
+    assert stats.chisquare(list(random_one.values())).pvalue > 0.001
+
+
+def test_the_other_ways_to_sample():
+    assert {tuple(labels) for labels in draw_many("hardest", 20)} == {("alarm delete", "weather", "music")}
+    counts = Counter(label for labels in draw_many("random") for label in labels)
+    assert stats.chisquare(list(counts.values())).pvalue > 0.001
+    assert all(len(set(labels)) == 3 for labels in draw_many("hard", 50))
+
+
+def test_weighted_rows_hold_the_label_and_the_roles():
+    index, training = split_knowledge_base(knowledge_base(), 0.3, random.Random(1))
+    rows, objective = weighted_rows(index, training, HashEncoder(), rounds=2, seed=1)
+    assert set(rows.column_names) == {*objective.columns, "label"}
+    assert len(rows) == 2 * len(training)
+    labels = sorted({row.label for row in index})
+    for row in rows:
+        label = labels[row["label"]]
+        assert row["anchor"].startswith(f"query: {label} ")
+        assert row["anchor"].endswith("hi")
+        assert row["positive"].rsplit(" ", 2)[0] == f"passage: {label}"
+        assert all(row[f"negative_{n}"].rsplit(" ", 2)[0] != f"passage: {label}" for n in (1, 2, 3))
+
+
+@pytest.mark.slow
+def test_labels_that_mean_the_like_are_alike(base_encoder):
+    alike = label_similarity(base_encoder, ["CREATE_ALARM", "DELETE_ALARM", "GET_WEATHER", "PLAY_MUSIC"])
+    assert alike("CREATE_ALARM", "DELETE_ALARM") > alike("CREATE_ALARM", "GET_WEATHER")
+    assert all(0 <= alike("PLAY_MUSIC", other) <= 1 for other in ("CREATE_ALARM", "GET_WEATHER"))
