@@ -10,6 +10,8 @@ README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- figures -->", "<!-- /figures -->"
 COMMANDS = {
     "retrieval": "python -m benchmarks.retrieval",
+    "encoder-speed": "python -m benchmarks.retrieval",
+    "standing": "python -m benchmarks.standing",
     "alignment-kb": "python -m benchmarks.alignment --part kb",
     "alignment-squad": "python -m benchmarks.alignment --part squad",
     "latency-1.5b": "python -m benchmarks.latency",

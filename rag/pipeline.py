@@ -29,8 +29,9 @@ HISTORY_TURNS = 4
 """How much of the conversation a follow-up question is rewritten with."""
 BATCH_THREADS = 8
 MIN_STANDING = 3.0
-"""Standard deviations that the best sentence must stand above ordinary passages to be worth an answer: on 100
-questions of XQuAD in eight languages this kept every answerable and rejected 80 % of the unanswerable ones."""
+"""Standard deviations that the best sentence must stand above ordinary passages to be worth an answer:
+`python -m benchmarks.standing`, XQuAD in eight languages, kept 97.5 % of the answerable questions and refused 32 % of
+those whose passage had been taken out while others of its article stayed."""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""Train an encoder to find English passages from other languages: `isthmus align`."""
