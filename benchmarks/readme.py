@@ -22,7 +22,9 @@ COMMANDS = {
 
 def cell(value: object) -> str:
     """A figure as the README shows it."""
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3f}" if abs(value) <= 1 else f"{value:.2f}"
 
 
 def section(name: str) -> str:

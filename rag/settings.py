@@ -15,6 +15,7 @@ from pydantic_settings import (
 
 from retriever.errors import IsthmusError
 
+TimeMode = Literal["auto", "off"]
 Grounding = Literal["strict", "flag", "off"]
 GeneratorKind = Literal["auto", "endpoint", "vllm", "embedded"]
 
@@ -49,6 +50,8 @@ class Settings(BaseSettings):
     max_answer_tokens: int = Field(200, ge=16, description="longest answer, in tokens")
     evidence_tokens: int | None = Field(None, ge=50, description="tokens of passages in the prompt; default: by engine")
     grounding: Grounding = Field("strict", description="what happens to an answer with invented numbers or names")
+
+    time: TimeMode = Field("auto", description='"auto" calculates pure calendar arithmetic, "off" does not')
 
     host: str = Field("127.0.0.1", description="address the page listens on")
     port: int = Field(7860, ge=1, le=65535, description="port the page listens on")

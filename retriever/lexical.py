@@ -11,7 +11,7 @@ import numpy as np
 import regex
 
 # Scripts written without spaces between words: character pairs stand in for words there.
-_UNSPACED = regex.compile(
+UNSPACED = regex.compile(
     r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}"
     r"\p{Script=Khmer}\p{Script=Myanmar}\p{Script=Tibetan}\u30fc]+"
 )
@@ -40,7 +40,7 @@ def tokenize(text: str) -> list[str]:
     terms: list[str] = []
     for word in _WORD.findall(_fold(text)):
         position = 0
-        for run in _UNSPACED.finditer(word):
+        for run in UNSPACED.finditer(word):
             if run.start() > position:
                 terms.append(word[position : run.start()])
             characters = run.group()

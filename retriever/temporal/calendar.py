@@ -1,0 +1,229 @@
+"""Calendar arithmetic: "What is the time 7 years and 5 months after October 1241?" in any language with a phrase file.
+
+TempReason's L1 questions. No small model should guess them, and code need not. phrases/ holds one file a language with
+the question, the words of direction, and the words that may stand around them; months, plurals and digits are CLDR's.
+"""
+
+import datetime
+import functools
+import tomllib
+import unicodedata
+from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
+from typing import Literal
+
+import regex
+from babel import Locale
+from babel.dates import format_skeleton, format_timedelta, get_month_names
+
+from retriever.lexical import UNSPACED
+
+LAST_YEAR = 9999
+Unit = Literal["year", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of the proleptic Gregorian calendar."""
+
+    year: int
+    month: int
+
+    def __add__(self, months: int) -> "Month":
+        total = self.year * 12 + self.month - 1 + months
+        return Month(total // 12, total % 12 + 1)
+
+    @property
+    def exists(self) -> bool:
+        """Whether it lies in the years 1 to LAST_YEAR: the calendar has no year 0."""
+        return 1 <= self.year <= LAST_YEAR
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A month and a span of whole months, 0 or more, after it or before it."""
+
+    start: Month
+    months: int
+    after: bool
+
+    @property
+    def result(self) -> Month:
+        """The month asked for."""
+        return self.start + (self.months if self.after else -self.months)
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """A language's file."""
+
+    question: str
+    date: str
+    join: str
+    after: list[str]
+    before: list[str]
+    years: list[str]
+    months: list[str]
+    filler: list[str]
+    answer: str
+    impossible: str
+
+
+def languages() -> list[str]:
+    """Languages with a phrase file."""
+    folder = files("retriever").joinpath("temporal", "phrases")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+@functools.cache
+def phrases(language: str) -> Phrases:
+    """The phrases of a language. Raises TypeError if its file lacks a key or has one too many."""
+    file = files("retriever").joinpath("temporal", "phrases", f"{language}.toml")
+    return Phrases(**tomllib.loads(file.read_text(encoding="utf-8")))
+
+
+def ask(sum_: Sum, language: str) -> str:
+    """The question in a language."""
+    return _fill(phrases(language).question, sum_, language)
+
+
+def answer(sum_: Sum, language: str) -> str:
+    """The result in a language, shown as calculated; or that there is no such date."""
+    own = phrases(language)
+    if not (sum_.start.exists and sum_.result.exists):
+        return own.impossible
+    day = datetime.date(sum_.result.year, sum_.result.month, 1)
+    result = str(format_skeleton("yMMMM", day, locale=language)).removesuffix(" г.")
+    return _fill(own.answer, sum_, language, result=result)
+
+
+def recognise(question: str, language: str) -> Sum | None:
+    """The sum that a question asks for, if it asks for nothing else; None otherwise.
+
+    There must be one month with its year, a span of years or months, one word of direction, and beside them only the
+    words that such questions are made of.
+    """
+    if language not in languages():
+        return None
+    own = phrases(language)
+    text = _plain(question)
+    dates = _dates(language)
+    found = list(dates.finditer(text))
+    if len(found) != 1:
+        return None
+    groups = found[0].groupdict()
+    names = _month_names(language)
+    number = int(groups["n"]) if groups.get("n") else names[groups["m"]]
+    start = Month(int(groups["y"]), number)
+    rest = text[: found[0].start()] + " ; " + text[found[0].end() :]
+    months, rest = _take_spans(rest, language)
+    direction, rest = _take_direction(rest, own)
+    if months is None or direction is None or not 1 <= number <= 12 or not _only_filler(rest, own.filler):
+        return None
+    return Sum(start, months, direction)
+
+
+def _fill(template: str, sum_: Sum, language: str, **more: str) -> str:
+    own = phrases(language)
+    years, months = divmod(sum_.months, 12)
+    parts = [_span(count, unit, language) for count, unit in ((years, "year"), (months, "month")) if count]
+    name = str(get_month_names("wide", "format", locale=language)[sum_.start.month])
+    text = Template(template).substitute(
+        duration=own.join.join(parts) or _span(0, "month", language),
+        direction=(own.after if sum_.after else own.before)[0],
+        date=Template(own.date).substitute(month=name, number=sum_.start.month, year=sum_.start.year),
+        **more,
+    )
+    return " ".join(text.split())
+
+
+@functools.cache
+def _span(count: int, unit: str, language: str) -> str:
+    """ "21 de ani", "سنتان", "7年"."""
+    days = {"year": 365, "month": 30.5}[unit] * count
+    span = datetime.timedelta(days=days)
+    return str(format_timedelta(span, granularity=unit, threshold=float("inf"), locale=language))  # type: ignore[arg-type]
+
+
+def _plain(text: str) -> str:
+    """Lower case, NFC, ASCII digits."""
+    normal = unicodedata.normalize("NFC", text).casefold()
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in normal).replace("\u00a0", " ")
+
+
+@functools.cache
+def _month_names(language: str) -> dict[str, int]:
+    locale = Locale.parse(language)
+    return {
+        _plain(str(name)).rstrip("."): number
+        for context in ("format", "stand-alone")
+        for width in ("wide", "abbreviated")
+        for number, name in locale.months[context][width].items()
+    }
+
+
+@functools.cache
+def _dates(language: str) -> "regex.Pattern[str]":
+    """A month with its year, in the language's order."""
+    names = "|".join(regex.escape(name) for name in sorted(_month_names(language), key=len, reverse=True))
+    if "年" in phrases(language).date:
+        return regex.compile(r"(?P<y>\d{1,4})\s*年\s*(?P<n>\d{1,2})\s*月(?P<m>)?")
+    between = r"(?:[\s,.]|\b(?:de|del|of|din|năm|lui|anul)\b)*"
+    before = "" if UNSPACED.search(names) else r"(?<!\p{L})"
+    return regex.compile(
+        rf"{before}(?P<m>{names})(?![\p{{L}}\p{{M}}]){between}(?P<y>\d{{1,4}})(?!\d)(?:\s*(?:года|г\.?))?"
+    )
+
+
+@functools.cache
+def _span_patterns(language: str) -> list[tuple["regex.Pattern[str]", int, int | None]]:
+    """(pattern, months in one, count if the words alone say it: Arabic has a dual), those with a number first."""
+    own = phrases(language)
+    found: list[tuple[regex.Pattern[str], int, int | None]] = []
+    for unit, words, months in (("year", own.years, 12), ("month", own.months, 1)):
+        alone = {_plain(_span(n, unit, language)): n for n in (1, 2)}
+        for text, count in alone.items():
+            if not any(c.isdigit() for c in text):
+                found.append((regex.compile(rf"(?<!\p{{L}}){regex.escape(text)}(?!\p{{L}})"), months, count))
+        either = "|".join(regex.escape(_plain(word)) for word in sorted(words, key=len, reverse=True))
+        edge = "" if UNSPACED.search(words[0]) else r"(?!\p{L})"
+        found.append((regex.compile(rf"(?P<c>\d+)\s*(?:de\s+)?(?:{either}){edge}"), months, None))
+        found.append((regex.compile(rf"(?<!\p{{L}})(?:{either})\s+(?P<c>\d+)"), months, None))
+    return found
+
+
+def _take_spans(text: str, language: str) -> tuple[int | None, str]:
+    """Months of all spans, None if there is none, and the text without them."""
+    total: int | None = None
+    for pattern, months, count in sorted(_span_patterns(language), key=lambda row: row[2] is not None):
+        for match in pattern.finditer(text):
+            total = (total or 0) + months * (count if count is not None else int(match["c"]))
+        text = pattern.sub(" ; ", text)
+    return total, text
+
+
+def _take_direction(text: str, own: Phrases) -> tuple[bool | None, str]:
+    for after, words in ((True, own.after), (False, own.before)):
+        for word in sorted(words, key=len, reverse=True):
+            plain = _plain(word)
+            spaced = not UNSPACED.search(plain)
+            pattern = rf"(?<!\p{{L}}){regex.escape(plain)}(?!\p{{L}})" if spaced else regex.escape(plain)
+            if regex.search(pattern, text):
+                return after, regex.sub(pattern, " ; ", text, count=1)
+    return None, text
+
+
+def _only_filler(text: str, filler: list[str]) -> bool:
+    words = regex.findall(r"[\p{L}\p{M}\p{N}-]+", text)
+    known = {_plain(word) for word in filler}
+    for word in words:
+        if word in known:
+            continue
+        left = word
+        if UNSPACED.search(word):
+            for part in sorted(known, key=len, reverse=True):
+                left = left.replace(part, "")
+        if left.strip():
+            return False
+    return True

@@ -1,0 +1,108 @@
+import json
+import tomllib
+from importlib.resources import files
+
+import pytest
+from babel.dates import get_month_names
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retriever.temporal.calendar import Month, Phrases, Sum, answer, ask, languages, phrases, recognise
+
+MONTHS = st.builds(Month, st.integers(1, 3000), st.integers(1, 12))
+
+
+def test_year_ends_and_twelve_months():
+    assert Month(1241, 10) + (7 * 12 + 5) == Month(1249, 3)
+    assert Month(1999, 12) + 1 == Month(2000, 1)
+    assert Month(2000, 1) + -1 == Month(1999, 12)
+    assert Month(1742, 5) + (4 * 12 + 12) == Month(1747, 5)
+
+
+@given(MONTHS, st.integers(0, 5000))
+def test_before_undoes_after(start, months):
+    assert Sum(Sum(start, months, after=True).result, months, after=False).result == start
+
+
+@pytest.mark.parametrize("language", languages())
+@settings(max_examples=500)
+@given(start=MONTHS, months=st.integers(1, 500), after=st.booleans())
+def test_every_question_that_is_asked_is_recognised(language, start, months, after):
+    asked = Sum(start, months, after)
+    assert recognise(ask(asked, language), language) == asked
+
+
+@pytest.mark.parametrize("language", languages())
+def test_the_answer_names_the_month_and_the_year(language):
+    said = answer(Sum(Month(1241, 10), 89, after=True), language)
+    assert said.startswith(("1249年3月", "tháng 3 năm 1249")) or (
+        str(get_month_names("wide", "stand-alone", locale=language)[3]) in said and "1249" in said
+    )
+    assert "1241" in said
+
+
+@pytest.mark.parametrize("language", languages())
+def test_dates_that_do_not_exist(language):
+    own = phrases(language)
+    assert answer(Sum(Month(0, 10), 3, after=True), language) == own.impossible
+    assert answer(Sum(Month(3, 1), 36, after=False), language) == own.impossible
+    assert answer(Sum(Month(9999, 12), 1, after=True), language) == own.impossible
+    assert answer(Sum(Month(1, 2), 1, after=False), language) != own.impossible
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "result"),
+    [
+        ("What is the time 4 year and 12 month after May, 1742?", "en", Month(1747, 5)),
+        ("Was ist 3 Jahre nach Mai 2000?", "de", Month(2003, 5)),
+        ("Ce lună a fost cu 14 luni înainte de ianuarie 2001?", "ro", Month(1999, 11)),
+        ("मई २००० के ७ साल बाद कौन सा महीना था?", "hi", Month(2007, 5)),
+        ("متى كان بعد مايو ٢٠٠٠ ب سنتان؟", "ar", Month(2002, 5)),
+        ("๕ ปีหลังจากมกราคม ๒๐๐๐ คือเมื่อใด", "th", Month(2005, 1)),
+        ("2020年3月5个月之后是什么时候", "zh", Month(2020, 8)),
+    ],
+)
+def test_questions_as_people_put_them(question, language, result):
+    assert recognise(question, language).result == result
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("When was the University of Bologna founded?", "en"),
+        ("Who was king 5 years after May 1990?", "en"),
+        ("What is the time 5 years after May 1990 and June 1991?", "en"),
+        ("What happened in May 1990?", "en"),
+        ("What is the time after May 1990?", "en"),
+        ("Wer regierte 3 Jahre nach Mai 2000?", "de"),
+        ("Hvad er tiden 3 år efter maj 2000?", "da"),
+        ("", "en"),
+    ],
+)
+def test_other_questions_are_left_alone(question, language):
+    assert recognise(question, language) is None
+
+
+def test_tempreason_whole(data):
+    """All L1 questions of the public test sets, against their answers."""
+    names = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+    wrong = []
+    for name in ("test_l1", "test_l1_future"):
+        for line in (data / "tempreason" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            found = recognise(row["question"], "en")
+            if found is None or f"{names[found.result.month - 1]}, {found.result.year}" not in row["answers"]:
+                wrong.append(row["question"])
+    assert wrong == []
+
+
+def test_every_file_has_the_keys_and_variables():
+    for language in languages():
+        text = files("retriever").joinpath("temporal", "phrases", f"{language}.toml").read_text(encoding="utf-8")
+        assert tomllib.loads(text).keys() == set(Phrases.__slots__)
+        own = phrases(language)
+        assert all(
+            f"${name}" in own.question and f"${name}" in own.answer for name in ("duration", "direction", "date")
+        )
+        assert "$result" in own.answer
+        assert "$year" in own.date
