@@ -39,9 +39,10 @@ class Citation:
 class Answer:
     """An answer, whole or so far.
 
-    `language` is the language it was asked for in; `abstained` means the documents do not hold the answer and
-    `text` says so; `doubts` lists words of the answer that no cited passage holds (grounding "flag");
-    `timings` are seconds by stage. `final` is False while the text is still being written.
+    `language` is the language asked for, or the one the text is in where it could not be had in that; `abstained`
+    means the documents do not hold the answer and `text` says so; `doubts` lists words of the answer that no cited
+    passage holds (grounding "flag"); `timings` are seconds by stage. `generator` is "calendar" for calculated dates.
+    `final` is False while the text is still being written.
     """
 
     text: str

@@ -140,7 +140,7 @@ def _fill(template: str, sum_: Sum, language: str, **more: str) -> str:
 
 @functools.cache
 def _span(count: int, unit: str, language: str) -> str:
-    """ "21 de ani", "سنتان", "7年"."""
+    """A number of years or months in words: "21 de ani", "سنتان", "7年"."""
     days = {"year": 365, "month": 30.5}[unit] * count
     span = datetime.timedelta(days=days)
     return str(format_timedelta(span, granularity=unit, threshold=float("inf"), locale=language))  # type: ignore[arg-type]
