@@ -75,9 +75,8 @@ class Encoder(Embeddings):
         note = Path(self.folder, ENGLISH_FILE)
         if not note.is_file():
             return None
-        english = Encoder(
-            str(json.loads(note.read_text(encoding="utf-8"))["english_queries"]), cache=cache, device=device
-        )
+        name = str(json.loads(note.read_text(encoding="utf-8"))["english_queries"])
+        english = Encoder(name, cache=cache, query_prefix=self.query_prefix, device=device)
         ours, theirs = (_words(model) for model in (self.model, english.model))
         if ours is not None and theirs is not None and ours.shape == theirs.shape and bool((ours == theirs).all()):
             theirs.data = ours.data  # four fifths of the memory of a multilingual encoder, once instead of twice

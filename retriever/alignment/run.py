@@ -224,7 +224,8 @@ def _save(model: SentenceTransformer, base: Encoder, plan: Plan) -> None:
         model = SentenceTransformer(modules=[Router.for_query_document(queries, passages)], device=base.device)
     model.prompts = {"query": base.query_prefix, "document": base.passage_prefix}
     model.save_pretrained(str(plan.out), create_model_card=False)
-    (plan.out / ENGLISH_FILE).write_text(json.dumps({"english_queries": base.name}) + "\n", encoding="utf-8")
+    if plan.method != "weighted":  # code-switched queries are easily taken for English
+        (plan.out / ENGLISH_FILE).write_text(json.dumps({"english_queries": base.name}) + "\n", encoding="utf-8")
 
 
 def _card(plan: Plan, base: Encoder, report: dict[str, Any], evaluation: Evaluation) -> str:

@@ -78,6 +78,13 @@ def test_english_queries_stay_with_the_encoder_before_alignment(encoder, base_en
     assert ((ours[1:] @ ours[0]) > (theirs[1:] @ theirs[0])).all()
 
 
+def test_a_prefix_that_is_set_holds_for_english_too(cache):
+    own = Encoder(cache=cache, query_prefix="find: ")
+    bare = Encoder("base", cache=cache, query_prefix="")
+    text = "When was the university founded?"
+    np.testing.assert_allclose(own.encode_queries([text]), bare.encode_queries(["find: " + text]), atol=1e-5)
+
+
 def test_word_embeddings_are_in_memory_once(encoder):
     ours, theirs = (
         model.transformers_model.get_input_embeddings().weight.data_ptr()
