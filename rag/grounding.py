@@ -142,10 +142,10 @@ def is_rubbish(text: str, question: str) -> bool:
     plain = strip_marks(text)
     if not any(character.isalnum() for character in plain):
         return True
-    return echoes(plain, question) or _repeats(plain)
+    return echoes(plain, question) or repeats(plain)
 
 
-def _repeats(text: str) -> bool:
+def repeats(text: str) -> bool:
     """Whether a text goes round in circles, as small models do: few of its character 4-grams are new ones."""
     if len(text) < LOOP_CHARACTERS:
         return False

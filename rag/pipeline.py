@@ -14,7 +14,7 @@ from prompts import english_name, languages, load_prompt
 from rag.engines import open_generator
 from rag.evidence import Snippet, select_evidence, standing
 from rag.generator import Engine, GeneratorError
-from rag.grounding import ground, in_language, is_rubbish, nearest, says_no_answer, strip_marks, without_echo
+from rag.grounding import ground, in_language, is_rubbish, nearest, repeats, says_no_answer, strip_marks, without_echo
 from rag.library import Added, Library
 from rag.settings import Settings, load_settings
 from rag.types import Answer, Turn
@@ -130,6 +130,8 @@ class RAG:
                 clock.mark("first_token")
                 text += piece
                 yield replace(draft, text=text)
+                if repeats(strip_marks(text)):
+                    break  # it would go on until max_answer_tokens, and is no answer
         clock.lap("generate")
         yield self._check(replace(draft, text=text.strip()), standalone, snippets, messages, clock)
 

@@ -73,6 +73,13 @@ def test_no_answer_and_rubbish_become_an_abstention(make_rag, reply):
     assert answer.text == NO_ANSWER
 
 
+def test_a_generator_that_goes_round_in_circles_is_stopped(make_rag):
+    rag, engine = make_rag(TEXTS, "विश्वास अनुमान करने के लिए " * 50)
+    answer = rag.ask("बोलोग्ना विश्वविद्यालय की स्थापना कब हुई?")
+    assert answer.abstained
+    assert engine.closed_early == 1
+
+
 def test_a_wrong_language_is_asked_for_again(make_rag):
     rag, engine = make_rag(
         TEXTS, "The University of Bologna was founded in the year 1088.", "Universitatea a fost fondată în anul 1088."
