@@ -25,6 +25,8 @@ CAPTIONS = {
     "aligned encoder was not trained on; paired with the plain LangChain recipe",
     "encoder-speed": "The encoder, fp32 on torch",
     "standing": "Does the best sentence tell answerable questions from others whose passage was taken out?",
+    "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
+    "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out",
     "latency-1.5b": "The embedded 1.5B, sample library",
     "answers-embedded-1.5b": "Answers of the embedded 1.5B to XQuAD questions out of English passages",
     "answers-vllm-1.5b": "The same on vLLM",
