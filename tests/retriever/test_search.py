@@ -89,7 +89,7 @@ def test_documents_in_the_questions_language_do_not_push_the_english_passage_out
         )
     beside = found()
     assert sum(alone) / len(asked) >= 0.9
-    assert sum(beside) >= sum(alone) - 0.05 * len(asked)
+    assert sum(beside) >= sum(alone) - 0.07 * len(asked)
 
 
 def test_a_chroma_server_works_with_the_same_code(settings, encoder, tmp_path):

@@ -35,9 +35,9 @@ def test_every_question_that_is_asked_is_recognised(language, start, months, aft
 @pytest.mark.parametrize("language", languages())
 def test_the_answer_names_the_month_and_the_year(language):
     said = answer(Sum(Month(1241, 10), 89, after=True), language)
-    assert said.startswith(("1249年3月", "tháng 3 năm 1249")) or (
-        str(get_month_names("wide", "stand-alone", locale=language)[3]) in said and "1249" in said
-    )
+    # the first letters only: "марта" in a date, "март" alone
+    month = str(get_month_names("wide", "format", locale=language)[3])[:3].casefold()
+    assert said.startswith(("1249年3月", "tháng 3 năm 1249")) or (said.casefold().startswith(month) and " 1249" in said)
     assert "1241" in said
 
 
