@@ -113,7 +113,7 @@ class RAG:
         draft = Answer("", language, generator=engine.label, timings=clock.seconds, final=False)
         yield draft
 
-        standalone = self._rewrite(question, history, language) if history else question
+        standalone = self._rewrite(question, history) if history else question
         clock.lap("understand")
         hits = self.library.search(standalone)
         encoder, background = self.library.encoder, self.library.background
@@ -195,14 +195,15 @@ class RAG:
         prompt = load_prompt("answer", language)
         return prompt.messages(system="brief" if self.engine.small else "system", passages=passages, question=question)
 
-    def _rewrite(self, question: str, history: Sequence[Turn], language: str) -> str:
+    def _rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question with what it leaves to the conversation put in; if that fails, after the question before it."""
         lines = [f"{turn.role}: {turn.text}" for turn in history[-HISTORY_TURNS:]]
-        messages = load_prompt("rewrite", language).messages(
+        spoken = _language_of(question, history)  # not the answer's, which may be another
+        messages = load_prompt("rewrite", spoken).messages(
             history="\n".join(line[:500] for line in lines), question=question
         )
         rewritten = " ".join(self._complete(messages, max_tokens=100).split()).strip("\"'«»“”")
-        if 3 <= len(rewritten) <= 2 * len(question) + 200 and in_language(rewritten, _language_of(question, history)):
+        if 3 <= len(rewritten) <= 2 * len(question) + 200 and in_language(rewritten, spoken):
             return rewritten
         previous = next((turn.text for turn in reversed(history) if turn.role == "user"), "")
         return f"{previous} {question}".strip()

@@ -114,6 +114,15 @@ def test_follow_ups_are_rewritten_with_the_history(make_rag):
     assert "Laura Bassi" in answer.text
 
 
+def test_a_follow_up_is_rewritten_in_its_own_language_whatever_the_answers_is(make_rag):
+    rag, engine = make_rag(TEXTS, "Who taught at the University of Bologna?", "Laura Bassi lehrte dort im Jahr 1088.")
+    history = [Turn("user", "When was the University of Bologna founded?"), Turn("assistant", "1088.")]
+    rag.ask("And who taught there?", history=history, language="de")
+    assert "English" in str(engine.asked[0])
+    assert "German" not in str(engine.asked[0])
+    assert "Who taught at the University of Bologna?" in engine.asked[1][1]["content"]
+
+
 def test_a_useless_rewriting_falls_back_to_both_questions(make_rag):
     rag, engine = make_rag(TEXTS, "?", "Laura Bassi a predat acolo.")
     rag.ask("Și cine a predat acolo?", history=[Turn("user", QUESTION)])
