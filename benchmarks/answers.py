@@ -13,7 +13,6 @@ Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
-import json
 import random
 import statistics
 import sys
@@ -23,7 +22,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from lingua import IsoCode639_1, LanguageDetector, LanguageDetectorBuilder
@@ -37,34 +35,11 @@ from rag.pipeline import RAG
 from rag.serving import vllm_server
 from rag.settings import load_settings
 from rag.types import Answer
+from retriever.datasets import Question, read_squad
 
 LANGUAGES = ["en", "de", "es", "ro", "ru", "hi", "ar", "th"]
 UNANSWERABLE = 25
 JUDGED_LETTERS = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A question in a language, its gold answers there, and the English paragraph that holds the answer."""
-
-    id: str
-    language: str
-    question: str
-    gold: tuple[str, ...]
-    paragraph: str
-
-
-def load(language: str) -> dict[str, Item]:
-    """XQuAD in one language, by question id; paragraphs are filled in from English by the caller."""
-    articles = json.loads((DATA / "xquad" / f"xquad.{language}.json").read_text(encoding="utf-8"))["data"]
-    return {
-        qa["id"]: Item(
-            qa["id"], language, qa["question"], tuple(a["text"] for a in qa["answers"]), paragraph["context"]
-        )
-        for article in articles
-        for paragraph in article["paragraphs"]
-        for qa in paragraph["qas"]
-    }
 
 
 def normal(text: str) -> str:
@@ -92,8 +67,8 @@ def token_f1(answer: str, gold: str) -> float:
     return 2 * common / max(1, sum(ours.values()) + sum(theirs.values()))
 
 
-def score(item: Item, answer: Answer, judge: LanguageDetector) -> dict[str, object]:
-    """One row of the record."""
+def score(question: Question, paragraph: str, answer: Answer, judge: LanguageDetector) -> dict[str, object]:
+    """One row of the record; `paragraph` is the English one that holds the answer."""
     plain = strip_marks(answer.text)
     used = [citation for citation in answer.citations if citation.used]
     spoken = None
@@ -101,34 +76,35 @@ def score(item: Item, answer: Answer, judge: LanguageDetector) -> dict[str, obje
     if sum(c.isalpha() for c in words) >= JUDGED_LETTERS:
         detected = judge.detect_language_of(words)
         spoken = detected.iso_code_639_1.name.lower() if detected else "und"
-    paragraph = " ".join(item.paragraph.split())
     return {
-        "id": item.id,
-        "language": item.language,
-        "question": item.question,
-        "gold": item.gold[0],
+        "id": question.id,
+        "language": question.language,
+        "question": question.text,
+        "gold": question.answers[0],
         "answer": answer.text,
         "abstained": answer.abstained,
         "doubts": answer.doubts,
-        "recall3": 0.0 if answer.abstained else max(recall3(plain, gold) for gold in item.gold),
-        "f1": 0.0 if answer.abstained else max(token_f1(plain, gold) for gold in item.gold),
+        "recall3": 0.0 if answer.abstained else max(recall3(plain, gold) for gold in question.answers),
+        "f1": 0.0 if answer.abstained else max(token_f1(plain, gold) for gold in question.answers),
         "spoken": spoken,
         "citations_right": [" ".join(c.passage.text.split()) in paragraph for c in used],
         "timings": dict(answer.timings),
     }
 
 
-def ask_all(rag: RAG, items: list[Item], judge: LanguageDetector, threads: int) -> Iterator[dict[str, object]]:
+def ask_all(
+    rag: RAG, questions: list[Question], paragraphs: dict[str, str], judge: LanguageDetector, threads: int
+) -> Iterator[dict[str, object]]:
     """Ask, several at a time where the engine gains by it; a failure is recorded as one."""
 
-    def one(item: Item) -> dict[str, object]:
+    def one(question: Question) -> dict[str, object]:
         try:
-            return score(item, rag.ask(item.question), judge)
+            return score(question, paragraphs[question.passage_id], rag.ask(question.text), judge)
         except GeneratorError as error:
-            return {"id": item.id, "language": item.language, "failed": str(error)}
+            return {"id": question.id, "language": question.language, "failed": str(error)}
 
     with ThreadPoolExecutor(threads) as pool:
-        yield from tqdm(pool.map(one, items), total=len(items), unit="question")
+        yield from tqdm(pool.map(one, questions), total=len(questions), unit="question")
 
 
 def summarise(rows: list[dict[str, object]], language: str) -> list[object]:
@@ -156,20 +132,16 @@ def summarise(rows: list[dict[str, object]], language: str) -> list[object]:
 
 def measure(engine: str, per_language: int, seed: int, model: str) -> None:
     """Run one engine over everything and publish answers-ENGINE.json."""
-    english = load("en")
-    picked = random.Random(seed).sample(sorted(english), per_language + UNANSWERABLE)
-    sets = {language: load(language) for language in LANGUAGES}
-    answerable = [sets[language][id_] for language in LANGUAGES for id_ in picked[:per_language]]
-    hopeless = [sets[LANGUAGES[n % len(LANGUAGES)]][id_] for n, id_ in enumerate(picked[per_language:])]
-    answerable, hopeless = (
-        [Item(i.id, i.language, i.question, i.gold, english[i.id].paragraph) for i in items]
-        for items in (answerable, hopeless)
-    )
+    squad = read_squad(DATA / "xquad", LANGUAGES)
+    by_id = {language: {q.id: q for q in squad.questions[language]} for language in LANGUAGES}
+    picked = random.Random(seed).sample(sorted(by_id["en"]), per_language + UNANSWERABLE)
+    answerable = [by_id[language][id_] for language in LANGUAGES for id_ in picked[:per_language]]
+    hopeless = [by_id[LANGUAGES[n % len(LANGUAGES)]][id_] for n, id_ in enumerate(picked[per_language:])]
     judge = LanguageDetectorBuilder.from_iso_codes_639_1(
         *(getattr(IsoCode639_1, code.upper()) for code in LANGUAGES)
     ).build()
-    paragraphs = list(dict.fromkeys(item.paragraph for item in english.values()))
-    doomed = {item.paragraph for item in hopeless}
+    paragraphs = squad.passages["en"]
+    doomed = {question.passage_id for question in hopeless}
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         base = load_settings(embedded_model=model, generator="embedded", timeout=600)
         encoder = open_encoder(base)
@@ -178,15 +150,15 @@ def measure(engine: str, per_language: int, seed: int, model: str) -> None:
             url = stack.enter_context(vllm_server(base, model=model))
             shared = ChatGenerator(url, model=None, api_key="none", timeout=600)
         rows = {}
-        for name, items, texts in (
-            ("answerable", answerable, paragraphs),
-            ("unanswerable", hopeless, [text for text in paragraphs if text not in doomed]),
+        for name, questions, texts in (
+            ("answerable", answerable, list(paragraphs.values())),
+            ("unanswerable", hopeless, [text for id_, text in paragraphs.items() if id_ not in doomed]),
         ):
             settings = base.model_copy(update={"library": Path(scratch, name)})
             rag = RAG(settings, encoder=encoder, engine=shared)
             rag.library.add_texts([(f"{n:03}.txt", text) for n, text in enumerate(texts)])
             shared = rag.engine
-            rows[name] = list(ask_all(rag, items, judge, threads=4 if engine == "vllm" else 1))
+            rows[name] = list(ask_all(rag, questions, paragraphs, judge, threads=4 if engine == "vllm" else 1))
             rag.library.close()
         label = shared.label if shared else engine
         if shared:

@@ -10,7 +10,6 @@ Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -40,16 +39,13 @@ class LangChainRecipe:
         self.embeddings = HuggingFaceEmbeddings(model_name=model)
         self._store_class = Chroma
         self._stores: dict[str, Chroma] = {}
-        self.indexing = 0.0
 
     def rank(self, task: Task) -> Run:
         """See System."""
         if task.pool not in self._stores:
-            began = time.perf_counter()
             store = self._store_class(f"pool-{len(self._stores)}", self.embeddings)
             store.add_texts([p.text for p in task.passages.values()], ids=list(task.passages))
             self._stores[task.pool] = store
-            self.indexing += time.perf_counter() - began
         found = {}
         for id_, query in task.queries.items():
             hits = self._stores[task.pool].similarity_search_with_score(query.text, k=10)
@@ -82,8 +78,7 @@ def main() -> None:
     settings = load_settings()
     base, aligned = (open_encoder(settings.model_copy(update={"encoder": name})) for name in ("base", "aligned"))
     squad = read_squad(DATA / "xquad")
-    with tempfile.TemporaryDirectory() as scratch:
-        plan = default_plan(DATA, Path(scratch))
+    plan = default_plan(DATA, Path())
     split = split_articles(squad, test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed)
     peer = LangChainRecipe(base.folder)
     systems = [

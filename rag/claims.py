@@ -5,16 +5,17 @@ scales, month names, calendars (Thai years) and scripts of names.
 """
 
 import functools
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import regex
 from anyascii import anyascii
-from babel import Locale, UnknownLocaleError
 from num2words import num2words
 from rapidfuzz import fuzz
+
+from retriever.lexical import ascii_digits
+from retriever.temporal.calendar import month_names
 
 _NUMBER = regex.compile(r"\d+(?:[.,'’\u00a0\u202f\u066b\u066c]\d+)*")
 _ROMAN = regex.compile(r"\b[IVXLC]{2,7}\b")
@@ -66,7 +67,7 @@ class Claim:
 def extract_claims(text: str, language: str) -> list[Claim]:
     """The claims of an answer in a language, in order, each once."""
     claims: dict[str, Claim] = {}
-    plain = _ascii_digits(text)
+    plain = ascii_digits(text)
     for surface, values in _numbers(plain, language, claims_only=True):
         claims.setdefault(surface, Claim("number", surface, values))
     for surface, number in _months(plain, language):
@@ -90,7 +91,7 @@ class Source:
     @classmethod
     def read(cls, text: str, language: str) -> "Source":
         """Read a passage or a question."""
-        plain = _ascii_digits(text)
+        plain = ascii_digits(text)
         numbers = {value for _, values in _numbers(plain, language, claims_only=False) for value in values}
         months = {float(number) for _, number in _months(plain, language)} | _numeric_months(plain)
         words = tuple(dict.fromkeys(_WORD.findall(plain)))
@@ -109,12 +110,6 @@ class Source:
             return False
         names = [word for word in self.words if len(word) > 2 and (word[0].isupper() or not _CASED.match(word))]
         return bool(names) and similar([claim.surface], names) >= SAME_MEANING
-
-
-def _ascii_digits(text: str) -> str:
-    """NFC, with the digits of every script as ASCII ones."""
-    normal = unicodedata.normalize("NFC", text)
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in normal)
 
 
 def _numbers(text: str, language: str, *, claims_only: bool) -> list[tuple[str, frozenset[float]]]:
@@ -177,25 +172,13 @@ def _spelled(language: str) -> dict[str, int]:
     return words
 
 
-@functools.cache
-def _month_names(language: str) -> dict[str, int]:
-    try:
-        locale = Locale.parse(language.split("-")[0])
-    except (UnknownLocaleError, ValueError):
-        return {}
-    names: dict[str, int] = {}
-    for context in ("format", "stand-alone"):
-        for number, name in locale.months[context]["wide"].items():
-            if not any(character.isdigit() for character in name):
-                names[name.casefold()] = number
-    return names
-
-
 def _months(text: str, language: str) -> list[tuple[str, int]]:
     """Month names of the language in the text; in scripts without spaces, wherever they stand."""
-    names = _month_names(language)
+    names = month_names(language.split("-")[0], ("wide",))
     found = [(match.group(), int(match[1])) for match in _SIGNED_MONTH.finditer(text) if 1 <= int(match[1]) <= 12]
     for name, number in names.items():
+        if any(character.isdigit() for character in name):
+            continue  # "tháng 3": a number, and checked as one
         edge = r"\b" if _CASED.match(name) else ""
         word = f"{edge}{regex.escape(name)}"
         # "may" and "mars" are words too: a month stands beside a number, at most a short word between.

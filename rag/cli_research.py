@@ -1,7 +1,7 @@
 """The commands for those who measure and train: `isthmus eval` and `isthmus align`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast, get_args
 
 import typer
 from rich.table import Table
@@ -10,10 +10,6 @@ from rag.cli import Json, app, err, out, print_json
 from rag.library import open_encoder
 from rag.settings import load_settings
 from retriever.errors import IsthmusError
-
-if TYPE_CHECKING:
-    from retriever.alignment.run import Method
-    from retriever.alignment.weighted import Sampling
 
 evaluate = typer.Typer(help="Measure on public data.", no_args_is_help=True)
 app.add_typer(evaluate, name="eval")
@@ -98,13 +94,12 @@ def align(
 ) -> None:
     """Train an encoder that finds English passages from your languages, and report what it gained and lost."""
     from retriever.alignment.default import default_plan
-    from retriever.alignment.run import Plan, align
+    from retriever.alignment.run import Method, Plan, align
     from retriever.alignment.train import Recipe
+    from retriever.alignment.weighted import Sampling
 
-    if method not in (known := ("distill", "clear", "mnrl", "weighted")):
-        raise IsthmusError(f"{method!r} is none of the methods: {', '.join(known)}.")
-    if sampling not in (known := ("mixed", "random", "hard", "hardest")):
-        raise IsthmusError(f"{sampling!r} is none of the ways to sample negatives: {', '.join(known)}.")
+    _known(method, get_args(Method), "methods")
+    _known(sampling, get_args(Sampling), "ways to sample negatives")
     recipe = Recipe(
         steps=steps,
         batch=batch,
@@ -115,7 +110,7 @@ def align(
         seed=seed,
     )
     plan = Plan(
-        method=cast("Method", method),
+        method=cast(Method, method),
         data=tuple(data),
         out=save,
         recipe=recipe,
@@ -123,7 +118,7 @@ def align(
         negatives=negatives,
         alpha=alpha,
         beta=beta,
-        sampling=cast("Sampling", sampling),
+        sampling=cast(Sampling, sampling),
         query_side=query_side,
         names=names,
         test_articles=test_articles,
@@ -141,10 +136,15 @@ def align(
     err.print(f"The encoder is in {save}; use it with ISTHMUS_ENCODER={save}", markup=False)
 
 
+def _known(name: str, known: tuple[str, ...], what: str) -> None:
+    if name not in known:
+        raise IsthmusError(f"{name!r} is none of the {what}: {', '.join(known)}.")
+
+
 def _listed(text: str, known: tuple[str, ...], what: str) -> list[str]:
     chosen = [part.strip() for part in text.split(",") if part.strip()]
-    if unknown := [part for part in chosen if part not in known]:
-        raise IsthmusError(f"{unknown[0]!r} is none of the {what}: {', '.join(known)}.")
+    for part in chosen:
+        _known(part, known, what)
     if not chosen:
         raise IsthmusError(f"Name at least one of the {what}: {', '.join(known)}.")
     return chosen

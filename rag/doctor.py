@@ -76,9 +76,9 @@ def _gpu() -> Finding:
 
 
 def _encoder(settings: Settings) -> Finding:
-    if settings.encoder not in ("aligned", "base"):
+    ready = describe(settings.cache).get(f"multilingual-e5-small, {settings.encoder}")
+    if ready is None:
         return Finding("encoder", settings.encoder)
-    ready = describe(settings.cache)[f"multilingual-e5-small, {settings.encoder}"]
     state = f"packaged multilingual-e5-small, {settings.encoder}, " + ("ready" if ready else "not fetched yet")
     return Finding("encoder", state, "" if ready else "It is fetched at the first start (about 90 MB).")
 

@@ -8,7 +8,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Question:
     text: str
     article: str
     passage_id: str
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,14 @@ def read_squad(folder: Path, languages: list[str] | None = None) -> ParallelSqua
                     id_ = f"{article['title']}#{number}"
                     passages[language][id_] = _text(paragraph["context"])
                     questions[language] += [
-                        Question(str(qa["id"]), language, _text(qa["question"]), article["title"], id_)
+                        Question(
+                            str(qa["id"]),
+                            language,
+                            _text(qa["question"]),
+                            article["title"],
+                            id_,
+                            tuple(_text(answer["text"]) for answer in qa.get("answers", [])),
+                        )
                         for qa in paragraph["qas"]
                     ]
         except json.JSONDecodeError as error:
@@ -125,7 +133,7 @@ def _same_titles(
         for q in rows:
             article, passage_id = names.get(q.id, (q.article, q.passage_id))
             ids[q.passage_id] = passage_id
-            renamed[language].append(Question(q.id, language, q.text, article, passage_id))
+            renamed[language].append(replace(q, article=article, passage_id=passage_id))
         pools[language] = {ids.get(id_, id_): text for id_, text in passages[language].items()}
     return renamed, pools
 

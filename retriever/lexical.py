@@ -19,17 +19,16 @@ _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 _FOLDABLE = regex.compile(r"[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}]")
 
 
+def ascii_digits(text: str) -> str:
+    """NFC, with the digits of every script as ASCII ones."""
+    normal = unicodedata.normalize("NFC", text)
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in normal)
+
+
 def _fold(text: str) -> str:
     """Lower case, compatibility forms joined, accents dropped where they do not change the letter's script."""
-    folded = []
-    for character in unicodedata.normalize("NFKC", text).casefold():
-        if _FOLDABLE.match(character):
-            folded.append(unicodedata.normalize("NFD", character)[0])
-        elif character.isdecimal():
-            folded.append(str(unicodedata.decimal(character)))
-        else:
-            folded.append(character)
-    return "".join(folded)
+    plain = ascii_digits(unicodedata.normalize("NFKC", text).casefold())
+    return "".join(unicodedata.normalize("NFD", c)[0] if _FOLDABLE.match(c) else c for c in plain)
 
 
 def tokenize(text: str) -> list[str]:

@@ -88,15 +88,6 @@ def aligned_folder(cache: Path) -> Path:
 
     Raises IsthmusError if the difference is not the one this release was measured with.
     """
-    source = files("retriever").joinpath("aligned")
-    blob = source.joinpath("delta.safetensors").read_bytes()
-    digest = hashlib.sha256(blob).hexdigest()
-    if digest != ALIGNED_SHA256:
-        raise IsthmusError(
-            f"retriever/aligned/delta.safetensors has SHA-256 {digest}, expected {ALIGNED_SHA256}; install Isthmus "
-            "anew, or set encoder to base."
-        )
-    base = encoder_folder(cache)
     folder = cache / _aligned_name()
     with _made_once(folder) as draft:
         if draft is not None:
@@ -105,7 +96,15 @@ def aligned_folder(cache: Path) -> Path:
 
             from retriever.delta import apply
 
-            model = SentenceTransformer(str(base), device="cpu", trust_remote_code=False)
+            source = files("retriever").joinpath("aligned")
+            blob = source.joinpath("delta.safetensors").read_bytes()
+            digest = hashlib.sha256(blob).hexdigest()
+            if digest != ALIGNED_SHA256:
+                raise IsthmusError(
+                    f"retriever/aligned/delta.safetensors has SHA-256 {digest}, expected {ALIGNED_SHA256}; install "
+                    "Isthmus anew, or set encoder to base."
+                )
+            model = SentenceTransformer(str(encoder_folder(cache)), device="cpu", trust_remote_code=False)
             model.load_state_dict(apply(dict(model.state_dict()), load(blob)))
             model.save_pretrained(str(draft), create_model_card=False)
             (draft / "isthmus.json").write_text('{"english_queries": "base"}', encoding="utf-8")

@@ -147,7 +147,20 @@ def embedded(cache, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def vllm_url(cache, tmp_path_factory):
+def command(cache):
+    """`isthmus ARGUMENTS` as a user runs it, a process of its own: the command line and its environment."""
+
+    def line(*arguments: str, **environment: str) -> dict[str, object]:
+        return {
+            "args": [sys.executable, "-c", "from ui.command import main; main()", *arguments],
+            "env": {**os.environ, "PYTHONPATH": str(ROOT), "ISTHMUS_CACHE": str(cache), **environment},
+        }
+
+    return line
+
+
+@pytest.fixture(scope="session")
+def vllm_url(command, tmp_path_factory):
     """A real vLLM server on the processor with the 1.5B model, as `isthmus serve` runs it; started once."""
     folder = tmp_path_factory.mktemp("serve")
     with socket.socket() as free:
@@ -156,11 +169,7 @@ def vllm_url(cache, tmp_path_factory):
     log = folder / "log"
     with log.open("wb") as words:
         served = subprocess.Popen(
-            [sys.executable, "-c", "from ui.command import main; main()", "serve", "--port", str(port), "--json"],
-            stdout=subprocess.PIPE,
-            stderr=words,
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "ISTHMUS_CACHE": str(cache)},
+            **command("serve", "--port", str(port), "--json"), stdout=subprocess.PIPE, stderr=words, cwd=folder
         )
     try:
         said = b"".join(served.stdout.readline() for _ in range(3))  # the endpoint, once it is healthy

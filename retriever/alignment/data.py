@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from datasets import Dataset
@@ -13,7 +13,17 @@ from retriever.alignment.anchoring import Anchoring
 from retriever.datasets import DataError, Labelled, Pair, ParallelSquad
 from retriever.encoder import Encoder
 
-Row = TypeVar("Row")
+
+class InLanguage(Protocol):
+    """A row in some language."""
+
+    @property
+    def language(self) -> str:
+        """Its code."""
+        ...
+
+
+Row = TypeVar("Row", bound=InLanguage)
 TEMPERATURE = 0.5
 """Exponent on a language's number of rows when rows are drawn: 1 is in proportion, 0 all languages alike."""
 
@@ -89,11 +99,11 @@ def _pieces(text: str) -> list[str]:
     return [" ".join(words[n : n + PIECE_WORDS]) for n in range(0, len(words), PIECE_WORDS)]
 
 
-def draw(rows: Sequence[Row], languages: Sequence[str], count: int, rng: random.Random) -> list[Row]:
+def draw(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
     """`count` rows; a language's share is its number of rows to the power TEMPERATURE, its rows come in rounds."""
     by_language: dict[str, list[Row]] = {}
-    for row, language in zip(rows, languages, strict=True):
-        by_language.setdefault(language, []).append(row)
+    for row in rows:
+        by_language.setdefault(row.language, []).append(row)
     weights = [len(group) ** TEMPERATURE for group in by_language.values()]
     wanted = rng.choices(list(by_language), weights, k=count)
     drawn: list[Row] = []
@@ -123,7 +133,7 @@ def anchoring_rows(
     rows: list[ParallelText] = []
     for kind, share in present.items():
         own = by_kind[kind]
-        rows += draw(own, [text.language for text in own], round(count * share / sum(present.values())), rng)
+        rows += draw(own, round(count * share / sum(present.values())), rng)
     rng.shuffle(rows)
     numbers: dict[tuple[bool, str], int] = {}
     for row in rows:

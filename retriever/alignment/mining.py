@@ -39,6 +39,6 @@ def mine_negatives(
         window = wrong[ranks[0] : ranks[1]] if len(wrong) >= ranks[1] else wrong[len(wrong) // 2 :]
         window = [c for c in window if scores[row, c] <= limit] or window
         if len(window) < count:
-            window = wrong[-max(count, len(window)) :]
+            window = wrong[-count:]
         found.append(rng.sample(window, count))
     return found

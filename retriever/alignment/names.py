@@ -41,7 +41,7 @@ def name_lists(pairs: Sequence[Pair], count: int, seed: int) -> list[ParallelTex
     for pair in pairs:
         by_language.setdefault(pair.language, []).append(pair)
     texts = []
-    for first in draw(pairs, [pair.language for pair in pairs], count, rng):
+    for first in draw(pairs, count, rng):
         others = rng.choices(by_language[first.language], k=rng.randrange(MOST_TOGETHER))
         chosen = [first, *others]
         theirs, ours = ", ".join(pair.text for pair in chosen), ", ".join(pair.english for pair in chosen)

@@ -64,7 +64,7 @@ def clear_rows(
     def put(name: str, text: str) -> None:
         columns.setdefault(name, []).append(text)
 
-    for question in draw(everything, [q.language for q in everything], count, rng):
+    for question in draw(everything, count, rng):
         put("query", encoder.query_prefix + english[question.id].text)
         put("passage", encoder.passage_prefix + pool[question.passage_id])
         put("target_query", encoder.query_prefix + question.text)

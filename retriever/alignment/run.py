@@ -28,13 +28,13 @@ from retriever.alignment.weighted import Sampling, split_knowledge_base, weighte
 from retriever.datasets import DataError, Labelled, Pair, ParallelSquad, read_labelled, read_pairs, read_squad
 from retriever.delta import State, apply, difference, save_delta
 from retriever.encoder import ENGLISH_FILE, Encoder
-from retriever.evaluation.report import Evaluation
+from retriever.evaluation.report import Evaluation, cell
 from retriever.evaluation.systems import Dense
 from retriever.evaluation.tasks import Task, labelled_tasks, squad_tasks
 
 Method = Literal["distill", "clear", "mnrl", "weighted"]
 SHARES: dict[Kind, float] = {"question": 0.4, "pair": 0.2, "name": 0.2, "english": 0.1, "piece": 0.1}
-FACTORS = (0.25, 0.5, 0.75, 1.0)
+FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Between base (0) and tuned weights (1): the factor is chosen on the development articles."""
 
 
@@ -208,7 +208,7 @@ def _choose(model: SentenceTransformer, start: State, guard: EnglishGuard) -> li
     """Load the interpolation with the best guarded mean into the model; returns the trade-off curve."""
     tuned: State = {name: value.clone() for name, value in model.state_dict().items()}
     curve = []
-    for factor in (0.0, *FACTORS):
+    for factor in FACTORS:
         model.load_state_dict(interpolate(start, tuned, factor))
         curve.append({"factor": factor, **guard(model)})
     best = max(curve, key=lambda point: point["guarded_mean"])
@@ -240,7 +240,7 @@ def _card(plan: Plan, base: Encoder, report: dict[str, Any], evaluation: Evaluat
     for direction in evaluation.directions:
         columns, rows = evaluation.table(direction)
         lines += [f"## {direction}, R@1", "", "| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-        lines += ["| " + " | ".join(f"{c:.3f}" if isinstance(c, float) else str(c) for c in row) + " |" for row in rows]
+        lines += ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
         lines += [""]
     if report["test_articles"]:
         lines += [f"On the articles {', '.join(report['test_articles'])}, which training did not see.", ""]

@@ -7,20 +7,17 @@ the question, the words of direction, and the words that may stand around them; 
 import datetime
 import functools
 import tomllib
-import unicodedata
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
-from typing import Literal
 
 import regex
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton, format_timedelta, get_month_names
 
-from retriever.lexical import UNSPACED
+from retriever.lexical import UNSPACED, ascii_digits
 
 LAST_YEAR = 9999
-Unit = Literal["year", "month"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,11 @@ class Phrases:
     impossible: str
 
 
-def languages() -> list[str]:
+@functools.cache
+def languages() -> tuple[str, ...]:
     """Languages with a phrase file."""
     folder = files("retriever").joinpath("temporal", "phrases")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return tuple(sorted(e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml")))
 
 
 @functools.cache
@@ -113,7 +111,7 @@ def recognise(question: str, language: str) -> Sum | None:
     if len(found) != 1:
         return None
     groups = found[0].groupdict()
-    names = _month_names(language)
+    names = month_names(language)
     number = int(groups["n"]) if groups.get("n") else names[groups["m"]]
     start = Month(int(groups["y"]), number)
     rest = text[: found[0].start()] + " ; " + text[found[0].end() :]
@@ -148,17 +146,20 @@ def _span(count: int, unit: str, language: str) -> str:
 
 def _plain(text: str) -> str:
     """Lower case, NFC, ASCII digits."""
-    normal = unicodedata.normalize("NFC", text).casefold()
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in normal).replace("\u00a0", " ")
+    return ascii_digits(text.casefold()).replace("\u00a0", " ")
 
 
 @functools.cache
-def _month_names(language: str) -> dict[str, int]:
-    locale = Locale.parse(language)
+def month_names(language: str, widths: tuple[str, ...] = ("wide", "abbreviated")) -> dict[str, int]:
+    """Numbers of the months by their names, case folded; none if CLDR does not know the language."""
+    try:
+        locale = Locale.parse(language)
+    except (UnknownLocaleError, ValueError):
+        return {}
     return {
         _plain(str(name)).rstrip("."): number
         for context in ("format", "stand-alone")
-        for width in ("wide", "abbreviated")
+        for width in widths
         for number, name in locale.months[context][width].items()
     }
 
@@ -166,9 +167,9 @@ def _month_names(language: str) -> dict[str, int]:
 @functools.cache
 def _dates(language: str) -> "regex.Pattern[str]":
     """A month with its year, in the language's order."""
-    names = "|".join(regex.escape(name) for name in sorted(_month_names(language), key=len, reverse=True))
+    names = "|".join(regex.escape(name) for name in sorted(month_names(language), key=len, reverse=True))
     if "年" in phrases(language).date:
-        return regex.compile(r"(?P<y>\d{1,4})\s*年\s*(?P<n>\d{1,2})\s*月(?P<m>)?")
+        return regex.compile(r"(?P<y>\d{1,4})\s*年\s*(?P<n>\d{1,2})\s*月")
     between = r"(?:[\s,.]|\b(?:de|del|of|din|năm|lui|anul)\b)*"
     before = "" if UNSPACED.search(names) else r"(?<!\p{L})"
     return regex.compile(
@@ -190,13 +191,13 @@ def _span_patterns(language: str) -> list[tuple["regex.Pattern[str]", int, int |
         edge = "" if UNSPACED.search(words[0]) else r"(?!\p{L})"
         found.append((regex.compile(rf"(?P<c>\d+)\s*(?:de\s+)?(?:{either}){edge}"), months, None))
         found.append((regex.compile(rf"(?<!\p{{L}})(?:{either})\s+(?P<c>\d+)"), months, None))
-    return found
+    return sorted(found, key=lambda row: row[2] is not None)
 
 
 def _take_spans(text: str, language: str) -> tuple[int | None, str]:
     """Months of all spans, None if there is none, and the text without them."""
     total: int | None = None
-    for pattern, months, count in sorted(_span_patterns(language), key=lambda row: row[2] is not None):
+    for pattern, months, count in _span_patterns(language):
         for match in pattern.finditer(text):
             total = (total or 0) + months * (count if count is not None else int(match["c"]))
         text = pattern.sub(" ; ", text)

@@ -12,23 +12,16 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def isthmus(tmp_path, cache):
+def isthmus(tmp_path, command):
     """The command as a user runs it: a process of its own."""
 
     def run(*arguments, code=0, stdin=None, **environment):
         done = subprocess.run(
-            [sys.executable, "-c", "from ui.command import main; main()", *arguments],
+            **command(*arguments, ISTHMUS_LIBRARY=str(tmp_path / "library"), **environment),
             capture_output=True,
             text=True,
             input=stdin,
             cwd=tmp_path,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "ISTHMUS_CACHE": str(cache),
-                "ISTHMUS_LIBRARY": str(tmp_path / "library"),
-                **environment,
-            },
         )
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr

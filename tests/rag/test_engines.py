@@ -1,10 +1,7 @@
 """The same contract for both real engines: llama.cpp in this process and vLLM beside it."""
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -55,23 +52,12 @@ def test_a_prompt_beyond_the_context_is_a_clear_error(engine):
         list(engine.stream([{"role": "user", "content": "word " * 6000}], max_tokens=5))
 
 
-def test_the_command_finds_the_server_by_itself(vllm_url, cache, tmp_path):
+def test_the_command_finds_the_server_by_itself(vllm_url, command, tmp_path):
     (tmp_path / "bologna.txt").write_text(ARTICLES["bologna.txt"], encoding="utf-8")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "ISTHMUS_CACHE": str(cache),
-        "ISTHMUS_LIBRARY": str(tmp_path / "library"),
-        "ISTHMUS_SERVE_PORT": str(urlsplit(vllm_url).port),
-    }
+    port = str(urlsplit(vllm_url).port)
     for arguments in (["add", "bologna.txt"], ["ask", "Wann wurde die Universität Bologna gegründet?", "--json"]):
-        done = subprocess.run(
-            [sys.executable, "-c", "from ui.command import main; main()", *arguments],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=environment,
-        )
+        line = command(*arguments, ISTHMUS_LIBRARY=str(tmp_path / "library"), ISTHMUS_SERVE_PORT=port)
+        done = subprocess.run(**line, capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert "vLLM on this machine" in answer["generator"]

@@ -93,10 +93,10 @@ def test_word_embeddings_are_in_memory_once(encoder):
     assert ours == theirs
 
 
-def test_a_difference_that_is_not_this_releases_is_not_used(monkeypatch, cache):
+def test_a_difference_that_is_not_this_releases_is_not_used(monkeypatch, tmp_path):
     monkeypatch.setattr(packaged, "ALIGNED_SHA256", "0" * 64)
     with pytest.raises(IsthmusError, match="set encoder to base"):
-        packaged.aligned_folder(cache)
+        packaged.aligned_folder(tmp_path)
 
 
 def test_queries_are_remembered(encoder, monkeypatch):

@@ -4,7 +4,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -29,7 +28,7 @@ SHOTS = Path(os.environ.get("ISTHMUS_SHOTS", Path(tempfile.gettempdir(), "isthmu
 
 
 @pytest.fixture(scope="module")
-def address(cache, tmp_path_factory):
+def address(command, tmp_path_factory):
     """The page as `make chat` opens it, in a process of its own."""
     folder = tmp_path_factory.mktemp("page")
     with socket.socket() as free:
@@ -37,15 +36,8 @@ def address(cache, tmp_path_factory):
         port = free.getsockname()[1]
     log = (folder / "log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-c", "from ui.command import main; main()", "page", "--port", str(port)],
+        **command("page", "--port", str(port), ISTHMUS_LIBRARY=str(folder / "library"), ISTHMUS_GENERATOR="embedded"),
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "ISTHMUS_CACHE": str(cache),
-            "ISTHMUS_LIBRARY": str(folder / "library"),
-            "ISTHMUS_GENERATOR": "embedded",
-        },
         stdout=log,
         stderr=log,
     )

@@ -1,7 +1,6 @@
 """A few steps of training on real data with the real model."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,35 +15,35 @@ from retriever.alignment.train import EnglishGuard, Recipe, train
 from retriever.datasets import DataError
 from retriever.encoder import Encoder
 
-DATA = Path(os.environ.get("ISTHMUS_DATA", Path(__file__).parents[4] / "shared" / "data"))
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (DATA / "xquad").is_dir(), reason=f"needs XQuAD at {DATA} (ISTHMUS_DATA)"),
-]
+pytestmark = pytest.mark.slow
 RECIPE = Recipe(steps=4, batch=8, learning_rate=5e-5, max_tokens=32, check_every=2, patience=9)
 
 
-def small(tmp_path, language="ro"):
+def small(data, tmp_path, language="ro"):
     """Six articles of XQuAD in English and one more language."""
     folder = tmp_path / "xquad"
     folder.mkdir(parents=True, exist_ok=True)
     for code in ("en", language):
-        data = json.loads((DATA / "xquad" / f"xquad.{code}.json").read_text(encoding="utf-8"))["data"][:6]
-        for article in data:
+        articles = json.loads((data / "xquad" / f"xquad.{code}.json").read_text(encoding="utf-8"))["data"][:6]
+        for article in articles:
             article["paragraphs"] = article["paragraphs"][:3]
             for paragraph in article["paragraphs"]:
                 paragraph["qas"] = paragraph["qas"][:3]
-        (folder / f"xquad.{code}.json").write_text(json.dumps({"data": data}), encoding="utf-8")
+        (folder / f"xquad.{code}.json").write_text(json.dumps({"data": articles}), encoding="utf-8")
     return folder
 
 
-def plan(tmp_path, method="distill", **given):
-    given = {"recipe": replace(RECIPE, check_every=4), "test_articles": 2, "dev_articles": 1, **given}
-    return Plan(method, (small(tmp_path),), tmp_path / "out", **given)
+@pytest.fixture
+def plan(data):
+    def make(tmp_path, method="distill", **given):
+        given = {"recipe": replace(RECIPE, check_every=4), "test_articles": 2, "dev_articles": 1, **given}
+        return Plan(method, (small(data, tmp_path),), tmp_path / "out", **given)
+
+    return make
 
 
 @pytest.mark.parametrize("method", ["distill", "clear", "mnrl"])
-def test_every_method_makes_a_folder_that_plain_sentence_transformers_loads(tmp_path, base_encoder, method):
+def test_every_method_makes_a_folder_that_plain_sentence_transformers_loads(plan, tmp_path, base_encoder, method):
     report = align(plan(tmp_path, method), base_encoder)
     model = SentenceTransformer(str(tmp_path / "out"), device="cpu")
     assert model.prompts["query"] == "query: "
@@ -59,7 +58,7 @@ def test_every_method_makes_a_folder_that_plain_sentence_transformers_loads(tmp_
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
-def test_queries_alone_are_aligned_and_an_index_stays_valid(tmp_path, base_encoder):
+def test_queries_alone_are_aligned_and_an_index_stays_valid(plan, tmp_path, base_encoder):
     recipe = replace(RECIPE, learning_rate=1e-3, english_tolerance=1.0)
     align(plan(tmp_path, query_side=True, recipe=recipe, dev_articles=0), base_encoder)
     tuned = Encoder(str(tmp_path / "out"), cache=base_encoder.cache)
@@ -70,7 +69,7 @@ def test_queries_alone_are_aligned_and_an_index_stays_valid(tmp_path, base_encod
     np.testing.assert_allclose(ours[1], theirs[1], atol=1e-5)  # English queries stay where they were
 
 
-def trained(tmp_path, base_encoder, recipe, out, guard=None):
+def trained(plan, tmp_path, base_encoder, recipe, out, guard=None):
     from retriever.alignment.data import anchoring_rows, parallel_texts
 
     material = read_material(plan(tmp_path / "data" / out))
@@ -91,15 +90,15 @@ def trained(tmp_path, base_encoder, recipe, out, guard=None):
     return model, [float(value) for value in losses]
 
 
-def test_the_loss_falls(tmp_path, base_encoder):
+def test_the_loss_falls(plan, tmp_path, base_encoder):
     recipe = replace(RECIPE, steps=12, learning_rate=1e-4, check_every=100)
-    _, losses = trained(tmp_path, base_encoder, recipe, "falls")
+    _, losses = trained(plan, tmp_path, base_encoder, recipe, "falls")
     assert np.mean(losses[-4:]) < np.mean(losses[:4])
 
 
-def test_broken_off_and_resumed_gives_the_same_weights(tmp_path, base_encoder):
+def test_broken_off_and_resumed_gives_the_same_weights(plan, tmp_path, base_encoder):
     recipe = replace(RECIPE, dropout=0.0)  # which units drop out is drawn anew after a break
-    whole, _ = trained(tmp_path, base_encoder, recipe, "whole")
+    whole, _ = trained(plan, tmp_path, base_encoder, recipe, "whole")
 
     class BrokenOffError(Exception):
         pass
@@ -115,16 +114,16 @@ def test_broken_off_and_resumed_gives_the_same_weights(tmp_path, base_encoder):
     dev = read_material(plan(tmp_path / "dev")).split.dev
     english = base_encoder.encode_queries([question.text for question in dev.questions["en"]])
     with pytest.raises(BrokenOffError):
-        trained(tmp_path, base_encoder, recipe, "resumed", Breaks(dev, ("query: ", "passage: "), 1.0, english))
+        trained(plan, tmp_path, base_encoder, recipe, "resumed", Breaks(dev, ("query: ", "passage: "), 1.0, english))
     saved = sorted(path.name for path in (tmp_path / "resumed" / "checkpoints").glob("checkpoint-*"))
     assert saved == ["checkpoint-2"]
-    resumed, losses = trained(tmp_path, base_encoder, recipe, "resumed")
+    resumed, losses = trained(plan, tmp_path, base_encoder, recipe, "resumed")
     assert len(losses) == 2
     for ours, theirs in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
-def test_the_guard_keeps_weights_that_ruin_english_from_being_chosen(tmp_path, base_encoder):
+def test_the_guard_keeps_weights_that_ruin_english_from_being_chosen(plan, tmp_path, base_encoder):
     ruinous = replace(RECIPE, learning_rate=5e-2)
     report = align(plan(tmp_path, recipe=ruinous), base_encoder)
     curve = {point["factor"]: point for point in report["curve"]}
@@ -135,7 +134,7 @@ def test_the_guard_keeps_weights_that_ruin_english_from_being_chosen(tmp_path, b
     assert after["en"] >= before["en"] - 0.1
 
 
-def test_a_folder_with_anothers_unfinished_training_is_refused(tmp_path, base_encoder):
+def test_a_folder_with_anothers_unfinished_training_is_refused(plan, tmp_path, base_encoder):
     chosen = plan(tmp_path)
     (tmp_path / "out" / "checkpoints").mkdir(parents=True)
     (tmp_path / "out" / "plan.txt").write_text("another plan")
@@ -151,7 +150,7 @@ def test_a_folder_with_anothers_unfinished_training_is_refused(tmp_path, base_en
         ({"test_articles": 9}, "too few to hold out"),
     ],
 )
-def test_data_that_do_not_fit(tmp_path, base_encoder, given, complaint):
+def test_data_that_do_not_fit(plan, tmp_path, base_encoder, given, complaint):
     chosen = plan(tmp_path)
     given = {key: tuple(map(Path, value)) if key == "data" else value for key, value in given.items()}
     with pytest.raises(DataError, match=complaint):

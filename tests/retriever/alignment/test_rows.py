@@ -49,12 +49,12 @@ def test_a_split_keeps_held_out_articles_from_training():
 
 
 def test_languages_are_drawn_with_the_temperature_and_rows_in_rounds():
-    rows = [("a", n) for n in range(900)] + [("b", n) for n in range(100)]
-    drawn = draw(rows, [language for language, _ in rows], 4000, random.Random(1))
-    counts = Counter(language for language, _ in drawn)
+    rows = [Pair("a", str(n), "") for n in range(900)] + [Pair("b", str(n), "") for n in range(100)]
+    drawn = draw(rows, 4000, random.Random(1))
+    counts = Counter(row.language for row in drawn)
     # 900 ** .5 : 100 ** .5 is 3 : 1
     assert stats.chisquare([counts["a"], counts["b"]], [3000, 1000]).pvalue > 0.001
-    of_b = Counter(n for language, n in drawn if language == "b")
+    of_b = Counter(row.text for row in drawn if row.language == "b")
     assert max(of_b.values()) - min(of_b.values()) <= 1
 
 
