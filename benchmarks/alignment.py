@@ -34,7 +34,7 @@ METHODS = ("mnrl", "clear", "distill")
 def trained(plan: Plan, base: Encoder, name: str) -> Dense:
     """Train by the plan; the encoder it made."""
     align(plan, base)
-    return Dense(Encoder(str(plan.out), cache=base.cache, device=base.device), name)
+    return Dense(Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch"), name)
 
 
 def knowledge_base(base: Encoder, steps: int, seed: int, scratch: Path) -> tuple[list[str], list[list[object]], Any]:
@@ -94,7 +94,7 @@ def main() -> None:
     needed = DATA / ("hinglish_top" if given.part == "kb" else "xquad")
     if not needed.is_dir():
         sys.exit(f"The data is not at {needed}; set ISTHMUS_DATA.")
-    base = open_encoder(load_settings(encoder="base"))
+    base = open_encoder(load_settings(encoder="base", backend="torch"))
     with tempfile.TemporaryDirectory() as scratch:
         part = knowledge_base if given.part == "kb" else squad
         columns, rows, record = part(base, given.steps, given.seed, Path(scratch))

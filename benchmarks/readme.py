@@ -10,7 +10,7 @@ README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- figures -->", "<!-- /figures -->"
 COMMANDS = {
     "retrieval": "python -m benchmarks.retrieval",
-    "encoder-speed": "python -m benchmarks.retrieval",
+    "encoder": "python -m benchmarks.encoder",
     "standing": "python -m benchmarks.standing",
     "alignment-kb": "python -m benchmarks.alignment --part kb",
     "alignment-squad": "python -m benchmarks.alignment --part squad",
@@ -23,7 +23,7 @@ COMMANDS = {
 CAPTIONS = {
     "retrieval": "R@1 of a question in each language against XQuAD's 120 English passages, on 8 articles that the "
     "aligned encoder was not trained on; paired with the plain LangChain recipe",
-    "encoder-speed": "The encoder, fp32 on torch",
+    "encoder": "The encoder's back-ends beside the plain LangChain recipe: speed, and R@1 over eight languages",
     "standing": "Does the best sentence tell answerable questions from others whose passage was taken out?",
     "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
     "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out",

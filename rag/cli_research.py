@@ -128,7 +128,7 @@ def align(
         raise IsthmusError(f"{reproduce!r} cannot be reproduced; only default can.")
     if reproduce:
         plan = default_plan(data[0], save)
-    report = align(plan, open_encoder(load_settings(encoder=base)))
+    report = align(plan, open_encoder(load_settings(encoder=base, backend="torch")))
     if as_json:
         print_json(report)
         return

@@ -12,8 +12,8 @@ import regex
 
 from rag.chunking import sentences
 from retriever.background import Background
-from retriever.encoder import Encoder, Vectors
-from retriever.types import Hit
+from retriever.encoder import Encoder
+from retriever.types import Hit, Vectors
 
 _ALPHABETIC = regex.compile(r"[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Arabic}\p{Script=Hebrew}]")
 MAX_SNIPPETS = 4

@@ -266,6 +266,7 @@ def open_encoder(settings: Settings) -> Encoder:
         query_prefix=settings.query_prefix,
         passage_prefix=settings.passage_prefix,
         device=settings.device,
+        backend=None if settings.backend == "auto" else settings.backend,
     )
 
 

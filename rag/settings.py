@@ -16,6 +16,7 @@ from pydantic_settings import (
 from retriever.errors import IsthmusError
 
 TimeMode = Literal["auto", "off"]
+Backend = Literal["auto", "torch", "openvino", "onnx"]
 Grounding = Literal["strict", "flag", "off"]
 GeneratorKind = Literal["auto", "endpoint", "vllm", "embedded"]
 
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
     )
     query_prefix: str | None = Field(None, description="text put before queries; default: the model's own")
     passage_prefix: str | None = Field(None, description="text put before passages; default: the model's own")
+    backend: Backend = Field("auto", description="what computes vectors; auto: torch on a GPU, else OpenVINO")
     device: str | None = Field(None, description='where the encoder runs: "cpu", "cuda"; default: the best there is')
     chroma_url: str | None = Field(None, description="a Chroma server; default: embedded, on disk")
     top_k: int = Field(6, ge=1, le=50, description="passages looked at for an answer")

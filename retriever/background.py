@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retriever.encoder import Vectors
+from retriever.types import Vectors
 
 ENOUGH = 20
 """Fewer passages than this give no idea of what an ordinary one scores."""

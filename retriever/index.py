@@ -14,8 +14,9 @@ from chromadb.config import Settings
 from chromadb.errors import ChromaError
 
 from retriever.background import Background
-from retriever.encoder import Encoder, Vectors
+from retriever.encoder import Encoder
 from retriever.errors import IsthmusError
+from retriever.types import Vectors
 
 PROBE = "Isthmus 1859: Căile peste istm, इस्थमस, 地峡, البرزخ"
 SAME_ENCODER = 0.99

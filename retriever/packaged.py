@@ -73,7 +73,7 @@ def encoder_folder(cache: Path) -> Path:
     The weights are the package's 4-bit ones widened to float32, so their vectors equal its C engine's.
     """
     folder = cache / "multilingual-e5-small"
-    with _made_once(folder) as draft:
+    with made_once(folder) as draft:
         if draft is not None:
             with tempfile.TemporaryDirectory(dir=cache) as scratch:
                 weights, tokenizer = Path(scratch, "weights.bin"), Path(scratch, "tokenizer.json")
@@ -89,7 +89,7 @@ def aligned_folder(cache: Path) -> Path:
     Raises IsthmusError if the difference is not the one this release was measured with.
     """
     folder = cache / _aligned_name()
-    with _made_once(folder) as draft:
+    with made_once(folder) as draft:
         if draft is not None:
             from safetensors.torch import load
             from sentence_transformers import SentenceTransformer
@@ -119,14 +119,14 @@ def _aligned_name() -> str:
 def generator_file(size: GeneratorSize, cache: Path) -> Path:
     """Qwen2.5-Coder-Instruct of that size as one GGUF file, assembled in the cache on first use."""
     folder = cache / f"qwen2.5-coder-{size}-instruct"
-    with _made_once(folder) as draft:
+    with made_once(folder) as draft:
         if draft is not None:
             _fetch(GENERATORS[size], draft / "model.gguf", f"Qwen2.5 {size.upper()}")
     return folder / "model.gguf"
 
 
 @contextmanager
-def _made_once(folder: Path) -> Iterator[Path | None]:
+def made_once(folder: Path) -> Iterator[Path | None]:
     """Yield a draft folder to fill if `folder` is not there yet, else None; rename it when all went well.
 
     Two processes that want the same folder wait for each other.

@@ -8,12 +8,11 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
-from retriever.encoder import Vectors
 from retriever.fusion import reciprocal_rank_fusion
 from retriever.index import VectorIndex
 from retriever.language import detect_language
 from retriever.lexical import LexicalIndex, shared_words
-from retriever.types import Hit, Passage
+from retriever.types import Hit, Passage, Vectors
 
 DEPTH = 30
 """How deep each run goes before fusion."""

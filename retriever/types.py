@@ -1,6 +1,11 @@
 """What the retriever hands out: passages, and passages found for a query."""
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)

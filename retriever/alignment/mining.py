@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from retriever.encoder import Vectors
+from retriever.types import Vectors
 
 RANKS = (50, 100)
 """Where CLEAR takes its negatives from: hard, not the hardest (those are often right answers nobody marked)."""

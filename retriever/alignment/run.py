@@ -127,7 +127,7 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
         save_delta(delta, plan.out / "delta.safetensors", {"base": base.name, "method": plan.method})
         model.load_state_dict(apply(start, delta))
     _save(model, base, plan)
-    tuned = Encoder(str(plan.out), cache=base.cache, device=base.device)
+    tuned = Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
     evaluation = Evaluation([before, Dense(tuned, "after")], tasks)
     report = {
         "method": plan.method,

@@ -20,7 +20,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from retriever.datasets import ParallelSquad
 from retriever.delta import State
-from retriever.encoder import Vectors
+from retriever.types import Vectors
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import numpy as np
 from ir_measures import RR, R, Success, nDCG
 from scipy import stats
 
-from retriever.encoder import Vectors
 from retriever.evaluation.tasks import Qrels, Task
+from retriever.types import Vectors
 
 Run = dict[str, dict[str, float]]
 MEASURES = {

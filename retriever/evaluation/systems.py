@@ -8,13 +8,13 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
-from retriever.encoder import Encoder, Vectors
+from retriever.encoder import Encoder
 from retriever.evaluation.metrics import Run
 from retriever.evaluation.tasks import Pool, Task
 from retriever.index import VectorIndex
 from retriever.lexical import LexicalIndex
 from retriever.search import CrossLingualRetriever
-from retriever.types import Passage
+from retriever.types import Passage, Vectors
 
 DEPTH = 100
 """Passages kept for each query."""

@@ -61,7 +61,7 @@ def test_every_method_makes_a_folder_that_plain_sentence_transformers_loads(plan
 def test_queries_alone_are_aligned_and_an_index_stays_valid(plan, tmp_path, base_encoder):
     recipe = replace(RECIPE, learning_rate=1e-3, english_tolerance=1.0)
     align(plan(tmp_path, query_side=True, recipe=recipe, dev_articles=0), base_encoder)
-    tuned = Encoder(str(tmp_path / "out"), cache=base_encoder.cache)
+    tuned = Encoder(str(tmp_path / "out"), cache=base_encoder.cache, backend="torch")
     texts = ["Dunărea este lungă și lată.", "The Danube is a long river."]
     np.testing.assert_allclose(tuned.encode_passages(texts), base_encoder.encode_passages(texts), atol=1e-5)
     ours, theirs = tuned.encode_queries(texts), base_encoder.encode_queries(texts)

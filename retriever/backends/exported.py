@@ -1,0 +1,184 @@
+"""Networks that run without torch: OpenVINO in bf16 or float32, ONNX Runtime in 8-bit integers."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from retriever.backends.protocol import Backend, Role, Runtime
+from retriever.backends.pytorch import TorchBackend
+from retriever.errors import IsthmusError
+from retriever.packaged import made_once
+from retriever.types import Vectors
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Run = Callable[[Array, Array], Vectors]
+"""Vectors of token ids and their attention mask, both of shape (texts, tokens)."""
+
+BATCH = 8
+"""Texts in one pass; larger passes gain nothing on a few cores."""
+ROLES: tuple[Role, ...] = ("query", "document")
+SAME = 0.99
+"""Least cosine of an exported network's vectors to the model's own; of 8-bit ones it is .994."""
+PROBES = ("Isthmus", "O fâșie de pământ care leagă două uscaturi", "दो भूभागों को जोड़ने वाली सँकरी पट्टी", "地峡")
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What an exported folder says of its model. `roles`: those that have a graph of their own, or just the first."""
+
+    dimensions: int
+    longest: int
+    padding: int
+    prompts: dict[str, str]
+    roles: tuple[Role, ...]
+
+
+class ExportedBackend:
+    """A Backend in a folder that `prepare` made; tokenizer and network are read when the first text comes."""
+
+    device = "cpu"
+
+    def __init__(self, runtime: Runtime, folder: Path) -> None:
+        self._folder = folder
+        self._open = _OPEN[runtime]
+        self._about = _About(**json.loads((folder / "about.json").read_text(encoding="utf-8")))
+        self.dimensions, self.prompts = self._about.dimensions, self._about.prompts
+        self._runs: dict[Role, Run] = {}
+
+    @cached_property
+    def _tokenizer(self) -> "Tokenizer":
+        from tokenizers import Tokenizer
+
+        tokenizer: Tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(self._about.longest)
+        return tokenizer
+
+    def encode(self, texts: Sequence[str], role: Role, prompt: str, *, progress: bool = False) -> Vectors:
+        """See Backend."""
+        own = role if role in self._about.roles else self._about.roles[0]
+        if own not in self._runs:
+            self._runs[own] = self._open(self._folder / own)
+        tokens = [encoded.ids for encoded in self._tokenizer.encode_batch([prompt + text for text in texts])]
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        longest_first = sorted(range(len(texts)), key=lambda n: -len(tokens[n]))
+        for start in tqdm(range(0, len(texts), BATCH), desc="Embedding", disable=not progress):
+            rows = longest_first[start : start + BATCH]
+            vectors[rows] = self._runs[own](*_padded([tokens[n] for n in rows], self._about.padding))
+        return vectors
+
+
+def prepare(runtime: Runtime, source: Path, cache: Path) -> Path:
+    """The folder for ExportedBackend of a sentence-transformers folder, made in the cache on first use.
+
+    Raises IsthmusError if the exported network does not compute the model's vectors.
+    """
+    folder = cache / f"{source.name}-{_fingerprint(source)}-{runtime}"
+    with made_once(folder) as draft:
+        if draft is not None:
+            original = TorchBackend(str(source), "cpu")
+            _export(original, runtime, draft)
+            cosine = _likeness(ExportedBackend(runtime, draft), original)
+            if not cosine >= SAME:
+                raise IsthmusError(
+                    f"Exported to {runtime}, the encoder gives other vectors (cosine {cosine:.3f}); "
+                    "set backend to torch."
+                )
+    return folder
+
+
+def _export(original: TorchBackend, runtime: Runtime, draft: Path) -> None:
+    """Tokenizer, graphs and about.json into a new folder."""
+    from sentence_transformers.sentence_transformer.modules import Router
+
+    from retriever.backends.trace import trace
+
+    model = original.model
+    roles = ROLES if any(isinstance(module, Router) for module in model) else ROLES[:1]
+    about = _About(
+        original.dimensions,
+        int(model.max_seq_length or 512),
+        int(model.tokenizer.pad_token_id or 0),
+        original.prompts,
+        roles,
+    )
+    (draft / "about.json").write_text(json.dumps(asdict(about), ensure_ascii=False), encoding="utf-8")
+    model.tokenizer.backend_tokenizer.save(str(draft / "tokenizer.json"))
+    for role in tqdm(roles, desc=f"Preparing the encoder for {runtime}", disable=None):
+        graph = draft / "graph.onnx"
+        trace(model, role, graph)
+        _WRITE[runtime](graph, draft / role)
+        graph.unlink()
+
+
+def _likeness(ours: Backend, theirs: Backend) -> float:
+    """Least cosine of two back-ends' vectors of PROBES."""
+    return min(
+        float((ours.encode(PROBES, role, "") * theirs.encode(PROBES, role, "")).sum(axis=1).min()) for role in ROLES
+    )
+
+
+def _padded(tokens: Sequence[Sequence[int]], padding: int) -> tuple[Array, Array]:
+    """Token ids and attention mask of a batch, int64, shape (texts, longest)."""
+    ids = np.full((len(tokens), max(map(len, tokens))), padding, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, own in enumerate(tokens):
+        ids[row, : len(own)] = own
+        mask[row, : len(own)] = 1
+    return ids, mask
+
+
+def _fingerprint(folder: Path) -> str:
+    """Eight characters that change when a file of the model does."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
+    stamps = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(repr((str(folder.resolve()), stamps)).encode()).hexdigest()[:8]
+
+
+def _write_openvino(graph: Path, target: Path) -> None:
+    import openvino
+
+    # `convert_model` would do without ONNX, but reports its use to OpenVINO's makers.
+    openvino.save_model(openvino.Core().read_model(graph), target.with_suffix(".xml"), compress_to_fp16=True)
+
+
+def _open_openvino(file: Path) -> Run:
+    import openvino
+
+    # bf16 where the processor multiplies bf16 matrices, else float32: OpenVINO's own choice.
+    network = openvino.Core().compile_model(file.with_suffix(".xml"), "CPU")
+    return lambda ids, mask: np.asarray(network([ids, mask])[0], dtype=np.float32)
+
+
+def _write_onnx(graph: Path, target: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(
+        graph,
+        target.with_suffix(".onnx"),
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=["MatMul"],
+        per_channel=True,
+    )
+
+
+def _open_onnx(file: Path) -> Run:
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(file.with_suffix(".onnx"), providers=["CPUExecutionProvider"])
+    names = [tensor.name for tensor in session.get_inputs()]
+    return lambda ids, mask: np.asarray(session.run(None, dict(zip(names, (ids, mask), strict=True)))[0])
+
+
+_WRITE: dict[Runtime, Callable[[Path, Path], None]] = {"openvino": _write_openvino, "onnx": _write_onnx}
+_OPEN: dict[Runtime, Callable[[Path], Run]] = {"openvino": _open_openvino, "onnx": _open_onnx}
