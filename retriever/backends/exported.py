@@ -115,10 +115,7 @@ def _export(original: TorchBackend, runtime: Runtime, draft: Path) -> None:
     (draft / "about.json").write_text(json.dumps(asdict(about), ensure_ascii=False), encoding="utf-8")
     model.tokenizer.backend_tokenizer.save(str(draft / "tokenizer.json"))
     for role in tqdm(roles, desc=f"Preparing the encoder for {runtime}", disable=None):
-        graph = draft / "graph.onnx"
-        trace(model, role, graph)
-        _WRITE[runtime](graph, draft / role)
-        graph.unlink()
+        trace(model, role, runtime, draft / role)
 
 
 def _likeness(ours: Backend, theirs: Backend) -> float:
@@ -145,31 +142,12 @@ def _fingerprint(folder: Path) -> str:
     return hashlib.sha256(repr((str(folder.resolve()), stamps)).encode()).hexdigest()[:8]
 
 
-def _write_openvino(graph: Path, target: Path) -> None:
-    import openvino
-
-    # `convert_model` would do without ONNX, but reports its use to OpenVINO's makers.
-    openvino.save_model(openvino.Core().read_model(graph), target.with_suffix(".xml"), compress_to_fp16=True)
-
-
 def _open_openvino(file: Path) -> Run:
     import openvino
 
     # bf16 where the processor multiplies bf16 matrices, else float32: OpenVINO's own choice.
     network = openvino.Core().compile_model(file.with_suffix(".xml"), "CPU")
     return lambda ids, mask: np.asarray(network([ids, mask])[0], dtype=np.float32)
-
-
-def _write_onnx(graph: Path, target: Path) -> None:
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    quantize_dynamic(
-        graph,
-        target.with_suffix(".onnx"),
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-    )
 
 
 def _open_onnx(file: Path) -> Run:
@@ -180,5 +158,4 @@ def _open_onnx(file: Path) -> Run:
     return lambda ids, mask: np.asarray(session.run(None, dict(zip(names, (ids, mask), strict=True)))[0])
 
 
-_WRITE: dict[Runtime, Callable[[Path, Path], None]] = {"openvino": _write_openvino, "onnx": _write_onnx}
 _OPEN: dict[Runtime, Callable[[Path], Run]] = {"openvino": _open_openvino, "onnx": _open_onnx}

@@ -1,14 +1,17 @@
-"""From a sentence-transformers model to one graph in ONNX: token ids in, unit vectors out."""
+"""From a sentence-transformers model to one graph for a runtime: token ids in, unit vectors out."""
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
-from retriever.backends.protocol import Role
+from retriever.backends.protocol import Role, Runtime
+from retriever.errors import IsthmusError
 
 INPUTS = ("input_ids", "attention_mask")
 
@@ -25,19 +28,44 @@ class _Graph(nn.Module):
         return nn.functional.normalize(features["sentence_embedding"], dim=-1)
 
 
-def trace(model: SentenceTransformer, role: Role, file: Path) -> None:
-    """Write the graph of one role to an .onnx file, for any number of texts of any length."""
-    # Two tensors: one given twice would be traced as one input.
-    example = tuple(torch.ones(2, 8, dtype=torch.int64) for _ in INPUTS)
-    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    # What the exporter says of packages that are not installed is of no use to anyone here.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer's, on code that is not ours
+def trace(model: SentenceTransformer, role: Role, runtime: Runtime, target: Path) -> None:
+    """Write the graph of one role, for any number of texts of any length, to `target` with the runtime's suffix."""
+    graph = _Graph(model, role).eval()
+    with torch.no_grad(), _quiet():
+        if runtime == "openvino":
+            _to_openvino(graph, target)
+        else:
+            _to_onnx(graph, target)
+
+
+def _example() -> tuple[Tensor, ...]:
+    # A tensor each: one given twice would be traced as one input.
+    return tuple(torch.ones(2, 8, dtype=torch.int64) for _ in INPUTS)
+
+
+def _to_openvino(graph: nn.Module, target: Path) -> None:
+    import openvino
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    # `openvino.convert_model` does the same, and reports it to OpenVINO's makers.
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    decoder = TorchScriptPythonDecoder(graph, example_input=_example())  # the frontend does not keep it alive
+    network = frontend.convert(frontend.load(decoder))
+    openvino.save_model(network, target.with_suffix(".xml"), compress_to_fp16=True)
+
+
+def _to_onnx(graph: nn.Module, target: Path) -> None:
+    """In 8-bit integers: weights now, activations as they come."""
+    try:
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        whole = target.with_name("whole.onnx")
+        free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
         torch.onnx.export(
-            _Graph(model, role).eval(),
-            example,
-            file,
+            graph,
+            _example(),
+            whole,
             input_names=list(INPUTS),
             output_names=["vectors"],
             dynamic_shapes=dict.fromkeys(INPUTS, free),
@@ -45,3 +73,25 @@ def trace(model: SentenceTransformer, role: Role, file: Path) -> None:
             external_data=False,
             verbose=False,
         )
+    except ImportError as error:
+        raise IsthmusError(f"The back-end onnx wants {error.name}: pip install 'isthmus[onnx]'.") from error
+    quantize_dynamic(
+        whole,
+        target.with_suffix(".onnx"),
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=["MatMul"],
+        per_channel=True,
+    )
+    whole.unlink()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what tracers say of code that is not ours, and of packages that are not installed."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)

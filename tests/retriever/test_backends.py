@@ -76,13 +76,9 @@ def test_a_model_with_two_sides_is_exported_with_both(cache, original, tmp_path)
 
 
 def test_a_network_that_computes_something_else_is_not_kept(cache, tmp_path, monkeypatch):
-    def write(graph: Path, target: Path) -> None:
-        (target.parent / "wrong").touch()
-
     def opened(file: Path):
         return lambda ids, mask: np.eye(len(ids), 384, dtype=np.float32)
 
-    monkeypatch.setitem(exported._WRITE, "openvino", write)
     monkeypatch.setitem(exported._OPEN, "openvino", opened)
     with pytest.raises(IsthmusError, match="gives other vectors"):
         prepare("openvino", encoder_folder(cache), tmp_path)
