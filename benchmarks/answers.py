@@ -7,8 +7,8 @@ English passages; and 25 questions, spread over the languages, against a library
 passages were taken out, so that nothing answers them although the article's other passages are there.
 Answers are scored against XQuAD's gold answer in the question's language: character-3-gram recall (BERGEN), token
 F1; correct-language rate (which of the eight it is, judged by lingua at full accuracy, which the product does not
-use, without capitalised words and quotations; answers left with fewer than 15 letters are not judged); citation precision (share of
-cited passages that are the gold one); abstention.
+use, without capitalised words and quotations; answers left with fewer than 15 letters are not judged); citation
+precision (share of cited passages that are the gold one); abstention.
 Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
