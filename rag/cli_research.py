@@ -1,5 +1,6 @@
 """The commands for those who measure and train: `isthmus eval` and `isthmus align`."""
 
+import functools
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -7,20 +8,24 @@ import typer
 from rich.table import Table
 
 from rag.cli import Json, app, err, out, print_json
+from rag.engines import open_generator
 from rag.library import open_encoder
 from rag.settings import load_settings
+from rag.translation import QueryTranslator
 from retriever.errors import IsthmusError
 
 evaluate = typer.Typer(help="Measure on public data.", no_args_is_help=True)
 app.add_typer(evaluate, name="eval")
 
-SYSTEMS = ("dense", "bm25", "isthmus")
+SYSTEMS = ("dense", "bm25", "isthmus", "translated")
 
 
 @evaluate.command("retrieval")
 def eval_retrieval(
     data: Annotated[Path, typer.Option(help="XQuAD-style folder, Tatoeba-style TSV, labelled TSVs, or BEIR folder.")],
-    systems: Annotated[str, typer.Option(help="dense, bm25 and isthmus (dense and BM25 fused).")] = "dense,isthmus",
+    systems: Annotated[
+        str, typer.Option(help="dense, bm25, isthmus (fused), translated (by the generator).")
+    ] = "dense,isthmus",
     encoder: Annotated[list[str] | None, typer.Option(help="Encoders to measure; default: the one set.")] = None,
     languages: Annotated[str | None, typer.Option(help="Only these, e.g. ro,hi,th.")] = None,
     directions: Annotated[str, typer.Option(help="Of parallel data: L-en, L-L, en-L, mixed.")] = "L-en",
@@ -38,6 +43,7 @@ def eval_retrieval(
     )
     settings = load_settings()
     names = encoder or [settings.encoder]
+    translate = QueryTranslator(functools.cache(lambda: open_generator(settings)), settings.cache)
     measured: list[System] = [Lexical()] if "bm25" in chosen else []
     for name in names:
         model = open_encoder(settings.model_copy(update={"encoder": name}))
@@ -46,6 +52,8 @@ def eval_retrieval(
             measured.append(Dense(model, f"dense{label}"))
         if "isthmus" in chosen:
             measured.append(Product(model, f"isthmus{label}"))
+        if "translated" in chosen:
+            measured.append(Product(model, f"translated{label}", translate))
     measured.sort(key=lambda system: chosen.index(system.name.split(" ")[0]))
     evaluation = Evaluation(measured, tasks)
     about = {"data": data.name, "encoder": ", ".join(names), "queries": sum(len(task.queries) for task in tasks)}

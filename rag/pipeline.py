@@ -17,6 +17,7 @@ from rag.generator import Engine, GeneratorError
 from rag.grounding import ground, in_language, is_rubbish, nearest, repeats, says_no_answer, strip_marks, without_echo
 from rag.library import Added, Library
 from rag.settings import Settings, load_settings
+from rag.translation import QueryTranslator
 from rag.types import Answer, Turn
 from retriever.catalogue import Document
 from retriever.encoder import Encoder
@@ -73,6 +74,8 @@ class RAG:
         self.library = Library(self.settings, encoder, holder=holder)
         self._engine = engine
         self._opening = threading.Lock()
+        if self.settings.translate_queries:
+            self.library.retriever.translate = QueryTranslator(lambda: self.engine, self.settings.cache)
 
     @property
     def engine(self) -> Engine:

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     chroma_url: str | None = Field(None, description="a Chroma server; default: embedded, on disk")
     top_k: int = Field(6, ge=1, le=50, description="passages looked at for an answer")
     passage_chars: int = Field(800, ge=100, le=4000, description="most Latin letters in a passage")
+    translate_queries: bool = Field(
+        False, description="have the generator put each question into the library's language, and search with both"
+    )
     max_file_mb: int = Field(50, ge=1, description="largest file taken in, in MB (10^6 bytes)")
 
     generator: GeneratorKind = Field("auto", description="which engine writes the answers")

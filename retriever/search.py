@@ -1,5 +1,6 @@
 """From a question in any language to passages in any language."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -20,6 +21,9 @@ LEXICAL_WEIGHT_OWN, LEXICAL_WEIGHT_OTHER = 0.5, 0.1
 """Weight of BM25 beside dense search's 1, in a library all in the query's language and in any other
 (the best of 0, .1, .25, .5, 1 for English and for the other languages of XQuAD)."""
 
+
+Translate = Callable[[str, str, str], str | None]
+"""A query, its language and another: the query in that one, or None if there is no translation."""
 
 RUNNERS_UP = slice(3, 10)
 """The ranks (from 0) whose mean score is a language's level for a query: below the hits, above the noise."""
@@ -54,6 +58,8 @@ class CrossLingualRetriever(BaseRetriever):
     lexical: LexicalIndex
     store: Any
     k: int = 6
+    translate: Translate | None = None
+    """If set, a query is searched for in the language of most passages too."""
 
     def search(self, query: str, k: int | None = None) -> list[Hit]:
         """The k best passages for a query, best first; fewer if the library is smaller."""
@@ -63,11 +69,17 @@ class CrossLingualRetriever(BaseRetriever):
         if not sizes or not query.strip():
             return []
         depth = max(DEPTH, wanted)
-        vector = self.encoder.encode_queries([query])[0]
-        dense, lifts = self._search_dense(vector, sizes, depth)
-        lexical = dict(self.lexical.search(query if language in sizes else shared_words(query), depth))
-        weight = LEXICAL_WEIGHT_OWN if set(sizes) == {language} else LEXICAL_WEIGHT_OTHER
-        fused = reciprocal_rank_fusion([sorted(lifts, key=lambda id_: -lifts[id_]), list(lexical)], [1.0, weight])
+        dense: dict[str, float] = {}
+        lexical: dict[str, float] = {}
+        runs: list[list[str]] = []
+        weights: list[float] = []
+        for text, own in self._versions(query, language, sizes):
+            near, lifts = self._search_dense(self.encoder.encode_queries([text])[0], sizes, depth)
+            matched = dict(self.lexical.search(text if own in sizes else shared_words(text), depth))
+            runs += [sorted(lifts, key=lifts.__getitem__, reverse=True), list(matched)]
+            weights += [1.0, LEXICAL_WEIGHT_OWN if set(sizes) == {own} else LEXICAL_WEIGHT_OTHER]
+            dense, lexical = near | dense, matched | lexical
+        fused = reciprocal_rank_fusion(runs, weights)
         passages = self.store.passages(list(fused))
         hits = [
             Hit(passages[id_], score, dense.get(id_), lexical.get(id_), language)
@@ -75,6 +87,12 @@ class CrossLingualRetriever(BaseRetriever):
             if id_ in passages
         ]
         return _share(hits, wanted)
+
+    def _versions(self, query: str, language: str, sizes: dict[str, int]) -> list[tuple[str, str]]:
+        """The query and its language; and, if it can be had, its translation into that of most passages."""
+        target = max(sizes, key=lambda code: sizes[code])
+        translated = self.translate(query, language, target) if self.translate and target != language else None
+        return [(query, language), *([(translated, target)] if translated else [])]
 
     def _search_dense(
         self, vector: Vectors, sizes: dict[str, int], depth: int

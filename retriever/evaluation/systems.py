@@ -13,7 +13,7 @@ from retriever.evaluation.metrics import Run
 from retriever.evaluation.tasks import Pool, Task
 from retriever.index import VectorIndex
 from retriever.lexical import LexicalIndex
-from retriever.search import CrossLingualRetriever
+from retriever.search import CrossLingualRetriever, Translate
 from retriever.types import Passage, Vectors
 
 DEPTH = 100
@@ -72,9 +72,10 @@ class Lexical:
 class Product:
     """What a library does: CrossLingualRetriever over Chroma and BM25 on disk."""
 
-    def __init__(self, encoder: Encoder, name: str = "isthmus") -> None:
+    def __init__(self, encoder: Encoder, name: str = "isthmus", translate: Translate | None = None) -> None:
         self.name = name
         self.encoder = encoder
+        self._translate = translate
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._retrievers: dict[str, CrossLingualRetriever] = {}
 
@@ -96,7 +97,11 @@ class Product:
         vectors.add(rows, self.encoder.encode_passages(texts))
         lexical = LexicalIndex.build(list(task.passages), texts)
         return CrossLingualRetriever(
-            encoder=self.encoder, vectors=vectors, lexical=lexical, store=_Store(task.passages)
+            encoder=self.encoder,
+            vectors=vectors,
+            lexical=lexical,
+            store=_Store(task.passages),
+            translate=self._translate,
         )
 
 
