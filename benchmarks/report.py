@@ -13,7 +13,7 @@ from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(os.environ.get("ISTHMUS_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
-PACKAGES = ("torch", "sentence-transformers", "transformers", "chromadb", "xllamacpp", "gradio", "openai")
+PACKAGES = ("torch", "sentence-transformers", "transformers", "openvino", "chromadb", "xllamacpp", "gradio", "openai")
 
 
 def circumstances() -> dict[str, object]:

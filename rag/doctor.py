@@ -20,6 +20,7 @@ PACKAGES = [
     "transformers",
     "langchain",
     "chromadb",
+    "openvino",
     "gradio",
     "xllamacpp",
     "bm25s",

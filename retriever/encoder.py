@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
+from tqdm import tqdm
 
 from retriever.backends import BackendName, Role, load_model, open_backend
 from retriever.language import detect_language
@@ -27,6 +29,8 @@ ENGLISH_FILE = "isthmus.json"
 E5_PREFIXES = ("query: ", "passage: ")
 REMEMBERED = 16384
 """Vectors kept: one question is asked for several times on its way to an answer, and so are sentences of passages."""
+TURN = 256
+"""Texts embedded at a time: a question asked while a large document is taken in waits for no more than these."""
 # Hub copies of e5 do not carry their prefixes in the model's own configuration.
 _NAMED_E5 = re.compile(r"\be5-(?:small|base|large)(?:-v2)?$", re.IGNORECASE)
 
@@ -107,22 +111,26 @@ class Encoder(Embeddings):
     def _encode(self, texts: Sequence[str], role: Role, progress: bool = False) -> Vectors:
         with self._lock:
             known = {text: vector for text in texts if (vector := self._remembered.get((role, text))) is not None}
-            missing = [text for text in dict.fromkeys(texts) if text not in known]
-            if missing:
-                known.update(self._compute(missing, role, progress))
-                self._remembered.update(((role, text), known[text]) for text in missing)
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        for start in tqdm(range(0, len(missing), TURN), desc="Embedding", disable=not progress):
+            part = missing[start : start + TURN]
+            with self._lock:
+                known.update(self._compute(part, role))
+                self._remembered.update(((role, text), known[text]) for text in part)
                 while len(self._remembered) > REMEMBERED:
                     self._remembered.popitem(last=False)
+            if start + TURN < len(missing):
+                time.sleep(0.001)  # else this thread would take the lock again before a question gets it
         return np.stack([known[text] for text in texts]) if texts else np.zeros((0, self.dimensions), dtype=np.float32)
 
-    def _compute(self, texts: list[str], role: Role, progress: bool) -> Iterator[tuple[str, Vectors]]:
+    def _compute(self, texts: list[str], role: Role) -> Iterator[tuple[str, Vectors]]:
         english = {text for text in texts if role == "query" and self._english and detect_language(text) == "en"}
         others = [text for text in texts if text not in english]
         if english and self._english:
             yield from zip(english, self._english.encode_queries(list(english)), strict=True)
         if others:
             prompt = self.query_prefix if role == "query" else self.passage_prefix
-            yield from zip(others, self._backend.encode(others, role, prompt, progress=progress), strict=True)
+            yield from zip(others, self._backend.encode(others, role, prompt), strict=True)
 
 
 def _first(*prefixes: str | None) -> str:

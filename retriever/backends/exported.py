@@ -64,7 +64,7 @@ class ExportedBackend:
         tokenizer.enable_truncation(self._about.longest)
         return tokenizer
 
-    def encode(self, texts: Sequence[str], role: Role, prompt: str, *, progress: bool = False) -> Vectors:
+    def encode(self, texts: Sequence[str], role: Role, prompt: str) -> Vectors:
         """See Backend."""
         own = role if role in self._about.roles else self._about.roles[0]
         if own not in self._runs:
@@ -72,7 +72,7 @@ class ExportedBackend:
         tokens = [encoded.ids for encoded in self._tokenizer.encode_batch([prompt + text for text in texts])]
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         longest_first = sorted(range(len(texts)), key=lambda n: -len(tokens[n]))
-        for start in tqdm(range(0, len(texts), BATCH), desc="Embedding", disable=not progress):
+        for start in range(0, len(texts), BATCH):
             rows = longest_first[start : start + BATCH]
             vectors[rows] = self._runs[own](*_padded([tokens[n] for n in rows], self._about.padding))
         return vectors

@@ -18,6 +18,6 @@ class Backend(Protocol):
     prompts: dict[str, str]
     """The model's own text to put before each role."""
 
-    def encode(self, texts: Sequence[str], role: Role, prompt: str, *, progress: bool = False) -> Vectors:
+    def encode(self, texts: Sequence[str], role: Role, prompt: str) -> Vectors:
         """float32 vectors of unit length, shape (len(texts), dimensions); texts longer than the model reads are cut."""
         ...

@@ -22,7 +22,7 @@ class TorchBackend:
         self.dimensions = int(self.model.get_embedding_dimension() or 0)
         self.prompts = {name: prompt for name, prompt in self.model.prompts.items() if prompt}
 
-    def encode(self, texts: Sequence[str], role: Role, prompt: str, *, progress: bool = False) -> Vectors:
+    def encode(self, texts: Sequence[str], role: Role, prompt: str) -> Vectors:
         """See Backend."""
         # A model whose query side alone was aligned routes the two roles to different weights.
         encode = self.model.encode_query if role == "query" else self.model.encode_document
@@ -32,7 +32,7 @@ class TorchBackend:
             batch_size=32,
             normalize_embeddings=True,
             convert_to_numpy=True,
-            show_progress_bar=progress,
+            show_progress_bar=False,
         )
         return np.asarray(vectors, dtype=np.float32)
 

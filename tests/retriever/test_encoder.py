@@ -1,3 +1,4 @@
+import threading
 import zipfile
 from collections import OrderedDict
 
@@ -109,6 +110,16 @@ def test_no_more_is_remembered_than_agreed(encoder, monkeypatch):
     monkeypatch.setattr(encoder, "_remembered", OrderedDict())
     assert encoder.encode_queries(["a", "b", "c"]).shape == (3, 384)
     assert list(encoder._remembered) == [("query", "b"), ("query", "c")]
+
+
+def test_a_question_does_not_wait_for_a_whole_document(encoder, monkeypatch):
+    monkeypatch.setattr("retriever.encoder.TURN", 4)
+    passages = [f"Passage {n} of a long document. " * 20 for n in range(400)]
+    taking_in = threading.Thread(target=encoder.encode_passages, args=(passages,))
+    taking_in.start()
+    encoder.encode_queries(["Was steht in dem langen Dokument?"])
+    assert taking_in.is_alive()
+    taking_in.join()
 
 
 def test_unknown_model_is_one_clear_sentence(cache, tmp_path):
