@@ -73,6 +73,37 @@ def eval_retrieval(
         err.print(f"Runs, results.json, plots and report.html are in {save}", markup=False)
 
 
+@evaluate.command("questions")
+def eval_questions(
+    data: Annotated[Path, typer.Option(help="TempReason's JSON lines, or a folder of such files.")],
+    languages: Annotated[str, typer.Option(help="Languages to write, e.g. ro,hi,th.")],
+    save: Annotated[Path, typer.Option("--out", help="Folder for NAME.LANGUAGE.jsonl, in mTEMPREASON's form.")],
+    as_json: Json = False,
+) -> None:
+    """TempReason's questions about time in other languages, from templates."""
+    from retriever.datasets import DataError
+    from retriever.temporal.questions import languages as known
+    from retriever.temporal.questions import read_tempreason, write_multilingual
+
+    chosen = _listed(languages, known(), "languages")
+    files = sorted(data.glob("*.jsonl")) if data.is_dir() else [data]
+    if not files:
+        raise DataError(f"{data} holds no *.jsonl file.")
+    save.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for file in files:
+        questions = read_tempreason(file)
+        for language in chosen:
+            target = save / f"{file.stem}.{language}.jsonl"
+            write_multilingual(questions, language, target)
+            written[str(target)] = len(questions)
+    if as_json:
+        print_json(written)
+        return
+    for path, count in written.items():
+        out.print(f"{count} questions in {path}", markup=False)
+
+
 @app.command()
 def align(
     data: Annotated[list[Path], typer.Option(help="Parallel SQuAD folder, pairs TSV(s), or labelled TSVs; repeat.")],

@@ -20,7 +20,7 @@ from retriever.lexical import UNSPACED, ascii_digits
 LAST_YEAR = 9999
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Month:
     """A month of the proleptic Gregorian calendar."""
 
@@ -30,6 +30,10 @@ class Month:
     def __add__(self, months: int) -> "Month":
         total = self.year * 12 + self.month - 1 + months
         return Month(total // 12, total % 12 + 1)
+
+    def __sub__(self, other: "Month") -> int:
+        """Months from the other to this one."""
+        return (self.year - other.year) * 12 + self.month - other.month
 
     @property
     def exists(self) -> bool:
@@ -91,9 +95,13 @@ def answer(sum_: Sum, language: str) -> str:
     own = phrases(language)
     if not (sum_.start.exists and sum_.result.exists):
         return own.impossible
-    day = datetime.date(sum_.result.year, sum_.result.month, 1)
-    result = str(format_skeleton("yMMMM", day, locale=language)).removesuffix(" г.")
-    return _fill(own.answer, sum_, language, result=result)
+    return _fill(own.answer, sum_, language, result=written(sum_.result, language))
+
+
+def written(month: Month, language: str) -> str:
+    """A month that exists, as a language writes it: "martie 1249", "1249年3月"."""
+    day = datetime.date(month.year, month.month, 1)
+    return str(format_skeleton("yMMMM", day, locale=language)).removesuffix(" г.")
 
 
 def recognise(question: str, language: str) -> Sum | None:

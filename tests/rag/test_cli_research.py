@@ -102,3 +102,19 @@ def test_align_says_what_it_does_not_know(isthmus, data, tmp_path):
         "none of the methods" in isthmus("align", "--data", data, "--out", tmp_path / "o", "--method", "x", code=2).err
     )
     assert "too few to hold out" in isthmus("align", "--data", data, "--out", tmp_path / "o", code=2).err
+
+
+def test_eval_questions_writes_a_file_for_each_language(isthmus, tmp_path):
+    source = tmp_path / "test_l3.jsonl"
+    row = {"id": "1", "relation": "coach", "subject": "HNK Rijeka", "direction": "before", "reference": "Goran Tomić"}
+    source.write_text(json.dumps({**row, "answers": ["Simon Rožman"]}), encoding="utf-8")
+    written = json.loads(
+        isthmus("eval", "questions", "--data", source, "--languages", "ro,ar", "--out", tmp_path / "q", "--json").out
+    )
+    assert set(written.values()) == {1}
+    (line,) = (tmp_path / "q" / "test_l3.ro.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["question"] == (
+        "Cine a fost antrenorul principal al echipei HNK Rijeka înainte de Goran Tomić?"
+    )
+    refused = isthmus("eval", "questions", "--data", source, "--languages", "xx", "--out", tmp_path / "q", code=2)
+    assert "'xx' is none of the languages" in refused.err

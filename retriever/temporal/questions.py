@@ -1,0 +1,240 @@
+"""TempReason's three kinds of questions in many languages: written from what they ask, and read back.
+
+L1 is calendar arithmetic (`retriever.temporal.calendar`). L2 asks for a fact at a time, L3 for the fact before or after
+another. templates/ holds one file a language, for a translator to edit: the ten relations, and the words of time.
+"""
+
+import functools
+import json
+import random
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from string import Template
+from typing import Any, Literal
+
+import regex
+from babel.dates import get_month_names
+
+from retriever.datasets import DataError, read_jsonl
+from retriever.temporal import calendar
+from retriever.temporal.calendar import Month, Sum, month_names
+
+TaskName = Literal["l1", "l2", "l3"]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """The fact right before or after one whose object is `reference`."""
+
+    reference: str
+    after: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which object a subject had in a relation, in a month (L2) or next to another (L3)."""
+
+    relation: str
+    subject: str
+    when: Month | Neighbour
+
+
+@dataclass(frozen=True, slots=True)
+class TimeQuestion:
+    """A question with its right answers."""
+
+    id: str
+    content: Sum | Asked
+    answers: tuple[str, ...]
+
+    @property
+    def task(self) -> TaskName:
+        """L1, L2 or L3."""
+        if isinstance(self.content, Sum):
+            return "l1"
+        return "l2" if isinstance(self.content.when, Month) else "l3"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """`object` stood in `relation` to `subject` from the month `start` to the month `end`, both included."""
+
+    subject: str
+    relation: str
+    object: str
+    start: Month
+    end: Month
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """A language's file. `months`: the form of their names, by CLDR's word for it."""
+
+    at: str
+    before: str
+    after: str
+    relations: dict[str, str]
+    months: Literal["format", "stand-alone"] = "format"
+
+
+@functools.cache
+def languages() -> tuple[str, ...]:
+    """Languages with a template file."""
+    folder = files("retriever").joinpath("temporal", "templates")
+    return tuple(sorted(e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml")))
+
+
+@functools.cache
+def templates(language: str) -> Templates:
+    """The templates of a language. Raises TypeError if its file lacks a key or has one too many."""
+    file = files("retriever").joinpath("temporal", "templates", f"{language}.toml")
+    return Templates(**tomllib.loads(file.read_text(encoding="utf-8")))
+
+
+def ask(content: Sum | Asked, language: str) -> str:
+    """The question in a language; in English as TempReason words L2 and L3."""
+    if isinstance(content, Sum):
+        return calendar.ask(content, language)
+    own = templates(language)
+    return Template(own.relations[content.relation]).substitute(
+        subject=content.subject, when=_when(content.when, own, language)
+    )
+
+
+def recognise(question: str, language: str) -> Sum | Asked | None:
+    """What a question asks, if it is worded like the language's templates; None otherwise."""
+    if sum_ := calendar.recognise(question, language):
+        return sum_
+    readings = []
+    for relation, pattern, after in _patterns(language) if language in languages() else ():
+        if match := pattern.fullmatch(question.strip()):
+            readings.append((relation, after, match.groupdict()))
+    if not readings:
+        return None
+    # "the head of state of X" is no head of "state of X": the reading that leaves least to names.
+    relation, after, found = min(readings, key=lambda reading: sum(len(text or "") for text in reading[2].values()))
+    if after is not None:
+        return Asked(relation, found["subject"], Neighbour(found["reference"], after))
+    named = found.get("month") or found.get("short")
+    number = int(found["number"]) if named is None else month_names(language)[named.casefold()]
+    return Asked(relation, found["subject"], Month(int(found["year"]), number))
+
+
+def from_facts(facts: Iterable[Fact], rng: random.Random) -> list[TimeQuestion]:
+    """For every fact a question for a month within it, and for every two that follow each other one each way.
+
+    The answers of a month are all objects of that month. Facts that begin in the same month have no order, so they are
+    nobody's neighbours.
+    """
+    lines: dict[tuple[str, str], list[Fact]] = {}
+    for fact in facts:
+        lines.setdefault((fact.subject, fact.relation), []).append(fact)
+    contents: list[tuple[Asked, tuple[str, ...]]] = []
+    for (subject, relation), line in lines.items():
+        line.sort(key=lambda fact: fact.start)
+        for fact in line:
+            month = fact.start + rng.randint(0, fact.end - fact.start)
+            then = tuple(dict.fromkeys(other.object for other in line if other.start <= month <= other.end))
+            contents.append((Asked(relation, subject, month), then))
+        starts = [fact.start for fact in line]
+        for earlier, later in pairwise(line):
+            if starts.count(earlier.start) == starts.count(later.start) == 1 and earlier.object != later.object:
+                contents.append((Asked(relation, subject, Neighbour(later.object, after=False)), (earlier.object,)))
+                contents.append((Asked(relation, subject, Neighbour(earlier.object, after=True)), (later.object,)))
+    return [TimeQuestion(str(n), content, answers) for n, (content, answers) in enumerate(contents)]
+
+
+def read_tempreason(path: Path) -> list[TimeQuestion]:
+    """TempReason's JSON lines: L1 by its question, L2 and L3 by relation, subject, and time or reference.
+
+    Raises DataError with the line that is not so.
+    """
+    questions = []
+    for number, row in enumerate(read_jsonl(path), start=1):
+        try:
+            content = _content(row)
+            answers = tuple(str(answer) for answer in row["answers"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise DataError(f"{path}, row {number}: not a TempReason question ({error}).") from error
+        questions.append(TimeQuestion(str(row.get("id", number)), content, answers))
+    return questions
+
+
+def write_multilingual(questions: Sequence[TimeQuestion], language: str, path: Path) -> None:
+    """Write mTEMPREASON's form: JSON lines with question and text_answers. Names stay as they are, months do not."""
+    lines = []
+    for question in questions:
+        content = question.content
+        answers = [calendar.written(content.result, language)] if isinstance(content, Sum) else list(question.answers)
+        row = {"id": question.id, "question": ask(content, language), "text_answers": {"text": answers}}
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def read_multilingual(path: Path) -> list[tuple[str, tuple[str, ...]]]:
+    """Questions and answers of a file in mTEMPREASON's form. Raises DataError."""
+    found = []
+    for number, row in enumerate(read_jsonl(path), start=1):
+        answers = row.get("text_answers")
+        texts = answers.get("text") if isinstance(answers, dict) else answers
+        if not isinstance(row.get("question"), str) or not isinstance(texts, list):
+            raise DataError(f"{path}, row {number}: expected question and text_answers.")
+        found.append((str(row["question"]), tuple(map(str, texts))))
+    return found
+
+
+def _content(row: dict[str, Any]) -> Sum | Asked:
+    if "relation" not in row:
+        if (sum_ := calendar.recognise(str(row["question"]), "en")) is None:
+            raise ValueError(f"{row['question']!r} asks for no month before or after another")
+        return sum_
+    relation, subject = str(row["relation"]), str(row["subject"])
+    if relation not in templates("en").relations:
+        raise ValueError(f"unknown relation {relation!r}")
+    if "time" not in row:
+        if row["direction"] not in ("before", "after"):
+            raise ValueError(f"direction {row['direction']!r}")
+        return Asked(relation, subject, Neighbour(str(row["reference"]), row["direction"] == "after"))
+    name, year = str(row["time"]).split(", ")
+    return Asked(relation, subject, Month(int(year), month_names("en")[name.casefold()]))
+
+
+def _when(when: Month | Neighbour, own: Templates, language: str) -> str:
+    if isinstance(when, Neighbour):
+        return Template(own.after if when.after else own.before).substitute(reference=when.reference)
+    return Template(own.at).substitute(
+        month=get_month_names("wide", own.months, locale=language)[when.month],
+        short=get_month_names("abbreviated", own.months, locale=language)[when.month],
+        number=when.month,
+        year=when.year,
+    )
+
+
+@functools.cache
+def _patterns(language: str) -> list[tuple[str, "regex.Pattern[str]", bool | None]]:
+    """(relation, pattern of the whole question, whether it asks for what came after; None if for a month)."""
+    own = templates(language)
+    names = "|".join(regex.escape(name) for name in sorted(month_names(language), key=len, reverse=True))
+    groups = {
+        "month": rf"(?P<month>(?i:{names}))",
+        "short": rf"(?P<short>(?i:{names}))\.?",
+        "number": r"(?P<number>\d{1,2})",
+        "year": r"(?P<year>\d{1,4})",
+        "reference": r"(?P<reference>.+)",
+    }
+    found = []
+    for relation, question in own.relations.items():
+        for words, after in ((own.at, None), (own.before, False), (own.after, True)):
+            asked = {"subject": r"(?P<subject>.+?)", "when": _pattern(words, groups)}
+            found.append((relation, regex.compile(_pattern(question, asked)), after))
+    return found
+
+
+def _pattern(template: str, groups: dict[str, str]) -> str:
+    """A template as a regular expression."""
+    parts = regex.split(r"(\$[a-z]+)", template)
+    return "".join(groups[part[1:]] if part.startswith("$") else regex.escape(part) for part in parts)
