@@ -33,6 +33,8 @@ def test_the_wheel_holds_its_data_and_imports(tmp_path):
         "ui/i18n/ar.json",
         "rag/sample/articles/danube.md",
         "rag/sample/questions.jsonl",
+        "retriever/aligned/delta.safetensors",
+        "retriever/temporal/templates/ro.toml",
     ):
         assert wanted in names
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)
