@@ -82,7 +82,7 @@ def eval_questions(
 ) -> None:
     """TempReason's questions about time in other languages, from templates."""
     from retriever.datasets import DataError
-    from retriever.temporal.questions import languages as known
+    from retriever.temporal.calendar import languages as known
     from retriever.temporal.questions import read_tempreason, write_multilingual
 
     chosen = _listed(languages, known(), "languages")

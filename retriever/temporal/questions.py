@@ -1,7 +1,8 @@
 """TempReason's three kinds of questions in many languages: written from what they ask, and read back.
 
 L1 is calendar arithmetic (`retriever.temporal.calendar`). L2 asks for a fact at a time, L3 for the fact before or after
-another. templates/ holds one file a language, for a translator to edit: the ten relations, and the words of time.
+another. templates/ holds one file a language, for a translator to edit: the ten relations, and the words of time; the
+languages are those of the calendar.
 """
 
 import functools
@@ -82,13 +83,6 @@ class Templates:
 
 
 @functools.cache
-def languages() -> tuple[str, ...]:
-    """Languages with a template file."""
-    folder = files("retriever").joinpath("temporal", "templates")
-    return tuple(sorted(e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml")))
-
-
-@functools.cache
 def templates(language: str) -> Templates:
     """The templates of a language. Raises TypeError if its file lacks a key or has one too many."""
     file = files("retriever").joinpath("temporal", "templates", f"{language}.toml")
@@ -110,7 +104,7 @@ def recognise(question: str, language: str) -> Sum | Asked | None:
     if sum_ := calendar.recognise(question, language):
         return sum_
     readings = []
-    for relation, pattern, after in _patterns(language) if language in languages() else ():
+    for relation, pattern, after in _patterns(language) if language in calendar.languages() else ():
         if match := pattern.fullmatch(question.strip()):
             readings.append((relation, after, match.groupdict()))
     if not readings:
