@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from retriever.backends.protocol import Backend, Role, Runtime
 from retriever.backends.pytorch import TorchBackend
+from retriever.backends.silent_openvino import load_openvino
 from retriever.errors import IsthmusError
 from retriever.packaged import made_once
 from retriever.types import Vectors
@@ -143,10 +144,8 @@ def _fingerprint(folder: Path) -> str:
 
 
 def _open_openvino(file: Path) -> Run:
-    import openvino
-
     # bf16 where the processor multiplies bf16 matrices, else float32: OpenVINO's own choice.
-    network = openvino.Core().compile_model(file.with_suffix(".xml"), "CPU")
+    network = load_openvino().Core().compile_model(file.with_suffix(".xml"), "CPU")
     return lambda ids, mask: np.asarray(network([ids, mask])[0], dtype=np.float32)
 
 

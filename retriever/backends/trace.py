@@ -11,6 +11,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
 from retriever.backends.protocol import Role, Runtime
+from retriever.backends.silent_openvino import load_openvino
 from retriever.errors import IsthmusError
 
 INPUTS = ("input_ids", "attention_mask")
@@ -44,7 +45,7 @@ def _example() -> tuple[Tensor, ...]:
 
 
 def _to_openvino(graph: nn.Module, target: Path) -> None:
-    import openvino
+    openvino = load_openvino()
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 

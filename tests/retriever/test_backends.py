@@ -1,5 +1,6 @@
 """The exported networks against sentence-transformers itself, with the real model."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,19 @@ def test_an_answer_needs_no_torch(encoder):
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_openvino_tells_nobody(encoder, tmp_path):
+    """Its telemetry leaves a client id in ~/intel before it sends anything."""
+    code = (
+        "import sys; from pathlib import Path; from retriever.encoder import Encoder;"
+        f"Encoder(cache=Path({str(encoder.cache)!r}), backend='openvino').encode_queries(['unu']);"
+        "import openvino.tools.ovc.telemetry_utils as used; print(used.tm.__name__)"
+    )
+    home = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=home)
+    assert done.stdout.strip() == "openvino.tools.ovc.telemetry_stub", done.stderr
+    assert not (tmp_path / "intel").exists()
 
 
 def test_the_model_itself_is_there_for_training(base_encoder):
