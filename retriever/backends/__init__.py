@@ -13,7 +13,7 @@ from retriever.backends.protocol import Backend, BackendName, Role
 from retriever.backends.pytorch import TorchBackend, load_model
 from retriever.errors import IsthmusError
 
-__all__ = ["Backend", "BackendName", "Role", "load_model", "open_backend"]
+__all__ = ["Backend", "BackendName", "Role", "TorchBackend", "load_model", "open_backend"]
 
 
 def open_backend(model: str, cache: Path, name: BackendName | None = None, device: str | None = None) -> Backend:

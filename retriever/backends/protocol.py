@@ -7,7 +7,7 @@ from retriever.types import Vectors
 
 Role = Literal["query", "document"]
 Runtime = Literal["openvino", "onnx"]
-BackendName = Literal["torch", "openvino", "onnx"]
+BackendName = Literal["torch"] | Runtime
 
 
 class Backend(Protocol):
