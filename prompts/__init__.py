@@ -21,6 +21,8 @@ FIELDS = {
         "user": {"passages", "question", "language"},
     },
     "rewrite": {"system": set[str](), "user": {"history", "question", "language"}},
+    "rerank": {"system": set[str](), "user": {"passage", "question"}},
+    "expand": {"system": {"language"}, "user": {"text"}},
     "translate": {"system": {"language"}, "user": {"text"}},
 }
 """For each task its fields, and the variables that each may use."""

@@ -1,30 +1,40 @@
 """The commands for those who measure and train: `isthmus eval` and `isthmus align`."""
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 from rich.table import Table
 
 from rag.cli import Json, app, err, out, print_json
 from rag.engines import open_generator
-from rag.library import open_encoder
-from rag.settings import load_settings
-from rag.translation import QueryTranslator
+from rag.library import open_encoder, rerank_named
+from rag.reranking import GeneratorReranker
+from rag.rewriting import QueryRewriter, Way
+from rag.settings import Settings, load_settings
+from retriever.encoder import Encoder
 from retriever.errors import IsthmusError
+
+if TYPE_CHECKING:
+    from retriever.evaluation import System
 
 evaluate = typer.Typer(help="Measure on public data.", no_args_is_help=True)
 app.add_typer(evaluate, name="eval")
 
-SYSTEMS = ("dense", "bm25", "isthmus", "translated")
+SYSTEMS = ("dense", "bm25", "hybrid", "isthmus", "translated", "expanded", "generator")
 
 
 @evaluate.command("retrieval")
 def eval_retrieval(
     data: Annotated[Path, typer.Option(help="XQuAD-style folder, Tatoeba-style TSV, labelled TSVs, or BEIR folder.")],
     systems: Annotated[
-        str, typer.Option(help="dense, bm25, isthmus (fused), translated (by the generator).")
+        str,
+        typer.Option(
+            help="dense, bm25, hybrid (both), isthmus (hybrid, re-ranked as set), and isthmus with the generator: "
+            "translated, expanded, generator (re-ranks)."
+        ),
     ] = "dense,isthmus",
     encoder: Annotated[list[str] | None, typer.Option(help="Encoders to measure; default: the one set.")] = None,
     languages: Annotated[str | None, typer.Option(help="Only these, e.g. ro,hi,th.")] = None,
@@ -33,7 +43,7 @@ def eval_retrieval(
     as_json: Json = False,
 ) -> None:
     """How well does each language find the right passages? Others are compared with the first system, paired."""
-    from retriever.evaluation import Dense, Evaluation, Lexical, Product, System, cell, read_tasks
+    from retriever.evaluation import Evaluation, cell, read_tasks
 
     chosen = _listed(systems, SYSTEMS, "systems")
     tasks = read_tasks(
@@ -43,18 +53,13 @@ def eval_retrieval(
     )
     settings = load_settings()
     names = encoder or [settings.encoder]
-    translate = QueryTranslator(functools.cache(lambda: open_generator(settings)), settings.cache)
-    measured: list[System] = [Lexical()] if "bm25" in chosen else []
-    for name in names:
-        model = open_encoder(settings.model_copy(update={"encoder": name}))
-        label = f" ({Path(name).name})" if len(names) > 1 else ""
-        if "dense" in chosen:
-            measured.append(Dense(model, f"dense{label}"))
-        if "isthmus" in chosen:
-            measured.append(Product(model, f"isthmus{label}"))
-        if "translated" in chosen:
-            measured.append(Product(model, f"translated{label}", translate))
-    measured.sort(key=lambda system: chosen.index(system.name.split(" ")[0]))
+    models = {name: open_encoder(settings.model_copy(update={"encoder": name})) for name in names}
+    build = _systems(settings)
+    measured = [
+        build[system](model, f"{system} ({Path(name).name})" if len(models) > 1 else system)
+        for system in chosen
+        for name, model in models.items()
+    ]
     evaluation = Evaluation(measured, tasks)
     about = {"data": data.name, "encoder": ", ".join(names), "queries": sum(len(task.queries) for task in tasks)}
     if save:
@@ -71,6 +76,28 @@ def eval_retrieval(
         out.print(table)
     if save:
         err.print(f"Runs, results.json, plots and report.html are in {save}", markup=False)
+
+
+def _systems(settings: Settings) -> "dict[str, Callable[[Encoder, str], System]]":
+    """How to build each of SYSTEMS of an encoder and a name."""
+    from retriever.evaluation import Dense, Lexical, Product
+
+    engine = functools.cache(lambda: open_generator(settings))
+    by_generator = GeneratorReranker(engine)
+    rerank = by_generator if settings.rerank == "generator" else rerank_named(settings)
+
+    def rewritten(way: Way) -> "Callable[[Encoder, str], System]":
+        return lambda encoder, name: Product(encoder, name, [QueryRewriter(engine, settings.cache, way)], rerank)
+
+    return {
+        "dense": Dense,
+        "bm25": lambda _, name: Lexical(name),
+        "hybrid": lambda encoder, name: Product(encoder, name, rerank=None),
+        "isthmus": lambda encoder, name: Product(encoder, name, rerank=rerank),
+        "translated": rewritten("translate"),
+        "expanded": rewritten("expand"),
+        "generator": lambda encoder, name: Product(encoder, name, rerank=by_generator),
+    }
 
 
 @evaluate.command("questions")

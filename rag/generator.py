@@ -1,5 +1,6 @@
 """Chat completion over the OpenAI protocol: one client for a remote endpoint, vLLM and the embedded engine."""
 
+import math
 import re
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -17,6 +18,8 @@ ENDPOINT_EVIDENCE_TOKENS = 1500
 """Tokens of passages in a prompt for a server whose speed is not known; the embedded engine takes far fewer."""
 PROBE_SECONDS = 1.0
 SMALL_BILLIONS = 4
+LIKELIEST = 20
+"""Tokens whose probabilities are asked for."""
 
 
 class GeneratorError(IsthmusError):
@@ -35,6 +38,10 @@ class Engine(Protocol):
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
         """The answer piece by piece; closing the iterator cancels. Raises GeneratorError."""
+        ...
+
+    def first_token(self, messages: Sequence[Message]) -> dict[str, float]:
+        """The likeliest first tokens of the answer and their probabilities. Raises GeneratorError."""
         ...
 
     def close(self) -> None:
@@ -118,6 +125,23 @@ class ChatGenerator:
                 raise GeneratorError(
                     f"The generator ({self.label}) gave an empty answer; ask again or use another model."
                 )
+
+    def first_token(self, messages: Sequence[Message]) -> dict[str, float]:
+        """See `Engine.first_token`."""
+        with self._explained():
+            response = self._client.chat.completions.create(
+                model=self.model,
+                messages=cast(Any, list(messages)),
+                max_tokens=1,
+                temperature=0,
+                seed=0,
+                logprobs=True,
+                top_logprobs=LIKELIEST,
+            )
+            logprobs = response.choices[0].logprobs
+            if logprobs is None or not logprobs.content:
+                raise GeneratorError(f"The generator at {self.base_url} tells no probabilities; set rerank to late.")
+            return {top.token: math.exp(top.logprob) for top in logprobs.content[0].top_logprobs}
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,10 +1,11 @@
 """A named collection of documents: add, list, remove, search.
 
 Order of writing, which keeps a killed process harmless: "not settled" is noted, vectors are written to
-Chroma, then one SQLite transaction puts the document in (and the one it replaces out), then surplus
-vectors are deleted, then the BM25 index is saved under the new revision. "Settled" comes with closing: Chroma,
-killed at any time after a write, may list passages whose vectors are lost (the test that kills found it). Whoever
-opens the library and finds it not settled copies the vectors of its documents into a new collection.
+Chroma and those of tokens to their file, then one SQLite transaction puts the document in (and the one it
+replaces out), then surplus vectors are deleted, then the BM25 index is saved under the new revision. "Settled"
+comes with closing: Chroma, killed at any time after a write, may list passages whose vectors are lost (the test
+that kills found it). Whoever opens the library and finds it not settled copies the vectors of its documents into a
+new collection.
 """
 
 import errno
@@ -15,23 +16,24 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from chromadb.errors import ChromaError
+from tqdm import tqdm
 
-from rag.chunking import chunk
 from rag.holder import take
-from rag.parsing import PARSERS, UnreadableFileError, parse
+from rag.intake import read_document, reader, supported
+from rag.parsing import UnreadableFileError
 from rag.settings import Settings
 from retriever.catalogue import Catalogue, Document
 from retriever.encoder import Encoder
 from retriever.errors import IsthmusError
 from retriever.index import VectorIndex
-from retriever.language import detect_language
+from retriever.late import LateInteraction, TokenStore
 from retriever.lexical import LexicalIndex
+from retriever.rerank import CrossEncoderReranker, Reranker
 from retriever.search import CrossLingualRetriever
 from retriever.types import Hit, Passage
 
@@ -39,6 +41,9 @@ Status = Literal["added", "replaced", "unchanged", "failed"]
 EMBED_BATCH = 256
 BACKGROUND = 1000
 """Passages whose scores tell what an ordinary one scores."""
+
+LATE: Final = "late"
+"""The setting `rerank` for which token vectors are kept."""
 
 Progress = Callable[[int, int, str], None]
 """Called with (documents done, documents in all, name of the one in work)."""
@@ -70,7 +75,9 @@ class Library:
             self.encoder = encoder or open_encoder(settings)
             self.catalogue = Catalogue(self.folder / "catalogue.sqlite")
             self.vectors = self._open_vectors(self.catalogue.generation)
+            self.tokens = TokenStore(self.folder / "tokens.sqlite") if settings.rerank == LATE else None
             self._settle()
+            self._settle_tokens()
             self.background = self.vectors.sample(BACKGROUND)
             self.retriever = CrossLingualRetriever(
                 encoder=self.encoder,
@@ -78,6 +85,7 @@ class Library:
                 lexical=self._load_lexical(),
                 store=self.catalogue,
                 k=settings.top_k,
+                reranker=self._reranker(),
             )
         except BaseException:
             self._lock.release()
@@ -86,6 +94,8 @@ class Library:
     def close(self) -> None:
         """Let other processes have the library."""
         self.vectors.close()
+        if self.tokens:
+            self.tokens.close()
         self.catalogue.settled = True
         self.catalogue.close()
         self._lock.release()
@@ -98,13 +108,13 @@ class Library:
 
     def add(self, paths: Iterable[Path], progress: Progress | None = None) -> list[Added]:
         """Take in files, and the supported files of folders. A file that cannot be read fails alone."""
-        files = [(os.path.abspath(file), file) for path in paths for file in _files(path)]
-        return self._add_each([(name, _reader(file, self._limit)) for name, file in files], progress)
+        files = [(os.path.abspath(file), file) for path in paths for file in supported(path)]
+        return self._add_each([(name, reader(file, self._limit)) for name, file in files], progress)
 
     def add_upload(self, files: Sequence[tuple[str, Path]], progress: Progress | None = None) -> list[Added]:
         """Take in (name given by the user, file), named by the last part of that name."""
         named = [(Path(name.replace("\\", "/")).name, file) for name, file in files]
-        return self._add_each([(name, _reader(file, self._limit)) for name, file in named], progress)
+        return self._add_each([(name, reader(file, self._limit)) for name, file in named], progress)
 
     def add_texts(self, texts: Sequence[tuple[str, str]], progress: Progress | None = None) -> list[Added]:
         """Take in (name, text); the name's ending tells the format (".md", ".txt", …)."""
@@ -126,7 +136,7 @@ class Library:
                 surplus = [id_ for document in doomed for id_ in self.catalogue.passage_ids(document)]
                 self.catalogue.settled = False
                 self.catalogue.remove(doomed)
-                self.vectors.delete(surplus)
+                self._forget(surplus)
                 self._refresh()
             return list(doomed.values())
 
@@ -138,7 +148,10 @@ class Library:
         """What is inconsistent between catalogue, vectors and BM25 index; nothing, normally."""
         known = set(self.catalogue.passage_ids())
         faults = []
-        for name, ids in (("vectors", self.vectors.ids()), ("the lexical index", set(self.retriever.lexical.ids))):
+        kept = {"vectors": self.vectors.ids(), "the lexical index": set(self.retriever.lexical.ids)}
+        if self.tokens:
+            kept["token vectors"] = self.tokens.ids()
+        for name, ids in kept.items():
             if missing := known - ids:
                 faults.append(f"{len(missing)} passages are missing from {name}")
             if surplus := ids - known:
@@ -175,33 +188,35 @@ class Library:
         if any(document.sha256 == digest for document in present):
             return Added(source, "unchanged")
         old = [document.id for document in present if document.source == source]
-        document, passages = self._read(source, data, digest)
+        document, passages = read_document(source, data, digest, self.settings.passage_chars)
         surplus = [id_ for document_id in old for id_ in self.catalogue.passage_ids(document_id)]
         self.catalogue.settled = False
         self._embed(passages, self.vectors)
         self.catalogue.replace(old, document, passages)
-        self.vectors.delete(surplus)
+        self._forget(surplus)
         return Added(source, "replaced" if old else "added", len(passages))
-
-    def _read(self, source: str, data: bytes, digest: str) -> tuple[Document, list[Passage]]:
-        parsed = parse(Path(source).name, data)
-        # The id is of name and content, so a document that changes never shares passage ids with its past.
-        document_id = hashlib.sha256(f"{source}\0{digest}".encode(errors="replace")).hexdigest()[:16]
-        language = detect_language("\n".join(page.text for page in parsed.pages)[:4000])
-        passages: list[Passage] = []
-        for page in parsed.pages:
-            for start, end in chunk(page, language, self.settings.passage_chars):
-                text = page.text[start:end]
-                spoken = detect_language(text) if len(text) >= 40 else language
-                id_ = f"{document_id}-{len(passages):05}"
-                passages.append(Passage(id_, document_id, parsed.title, text, page.number, start, end, spoken))
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        return Document(document_id, source, parsed.title, digest, language, len(data), now), passages
 
     def _embed(self, passages: Sequence[Passage], index: VectorIndex) -> None:
         for start in range(0, len(passages), EMBED_BATCH):
             part = passages[start : start + EMBED_BATCH]
-            index.add(_rows(part), self.encoder.encode_passages([passage.embedded_text for passage in part]))
+            texts = [passage.embedded_text for passage in part]
+            if self.tokens is None:
+                index.add(_rows(part), self.encoder.encode_passages(texts))
+                continue
+            vectors, tokens = self.encoder.encode_passage_tokens(texts)
+            self.tokens.add({passage.id: own for passage, own in zip(part, tokens, strict=True)})
+            index.add(_rows(part), vectors)
+
+    def _forget(self, ids: Sequence[str]) -> None:
+        self.vectors.delete(ids)
+        if self.tokens:
+            self.tokens.delete(ids)
+
+    def _reranker(self) -> Reranker | None:
+        named = rerank_named(self.settings)
+        if named == LATE:
+            return LateInteraction(self.encoder, self.tokens.read) if self.tokens else None
+        return named
 
     def _settle(self) -> None:
         """After a kill, or where vectors were deleted or come from elsewhere: make them fit the catalogue.
@@ -226,6 +241,18 @@ class Library:
         self.catalogue.generation = generation
         self.vectors = fresh
         old.drop()
+
+    def _settle_tokens(self) -> None:
+        """Token vectors for the passages that have none (of a library from before, or after a kill), and no others."""
+        if self.tokens is None:
+            return
+        wanted, kept = set(self.catalogue.passage_ids()), self.tokens.ids()
+        self.tokens.delete(kept - wanted)
+        if missing := [passage for passage in self.catalogue.all_passages() if passage.id not in kept]:
+            for start in tqdm(range(0, len(missing), EMBED_BATCH), desc="Embedding tokens", disable=None):
+                part = missing[start : start + EMBED_BATCH]
+                _, tokens = self.encoder.encode_passage_tokens([passage.embedded_text for passage in part])
+                self.tokens.add({passage.id: own for passage, own in zip(part, tokens, strict=True)})
 
     def _open_vectors(self, generation: int, *, fresh: bool = False) -> VectorIndex:
         url = self.settings.chroma_url
@@ -270,6 +297,16 @@ def open_encoder(settings: Settings) -> Encoder:
     )
 
 
+def rerank_named(settings: Settings) -> Reranker | Literal["late"] | None:
+    """What the setting `rerank` names; None for "off", and for the generator, which whoever has one puts in.
+
+    Raises IsthmusError if a cross-encoder cannot be loaded.
+    """
+    if settings.rerank == LATE:
+        return LATE
+    return None if settings.rerank in ("off", "generator") else CrossEncoderReranker(settings.rerank, settings.device)
+
+
 def list_documents(folder: Path) -> list[Document]:
     """The documents in a library folder, whoever holds it; opens neither encoder nor vectors."""
     if not (folder / "catalogue.sqlite").exists():
@@ -298,28 +335,6 @@ def _make_folder(folder: Path) -> None:
         raise IsthmusError(
             f"The library folder {folder} cannot be made ({error}); set another with library."
         ) from error
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    return sorted(file for file in path.rglob("*") if file.suffix.lower() in PARSERS and file.is_file())
-
-
-def _reader(file: Path, limit: int) -> Callable[[], bytes]:
-    def read() -> bytes:
-        try:
-            if (size := file.stat().st_size) > limit:
-                raise UnreadableFileError(
-                    f"{file.name}: it has {size / 1e6:.0f} MB, the limit is {limit / 1e6:.0f} MB (setting max_file_mb)."
-                )
-            return file.read_bytes()
-        except FileNotFoundError as error:
-            raise UnreadableFileError(f"{file.name}: there is no such file.") from error
-        except (OSError, ValueError) as error:
-            raise UnreadableFileError(f"{file.name}: it cannot be read ({error}).") from error
-
-    return read
 
 
 def _pick(documents: Sequence[Document], name: str) -> Document:

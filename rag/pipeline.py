@@ -16,8 +16,9 @@ from rag.evidence import Snippet, select_evidence, standing
 from rag.generator import Engine, GeneratorError
 from rag.grounding import ground, in_language, is_rubbish, nearest, repeats, says_no_answer, strip_marks, without_echo
 from rag.library import Added, Library
+from rag.reranking import GeneratorReranker
+from rag.rewriting import QueryRewriter, Way
 from rag.settings import Settings, load_settings
-from rag.translation import QueryTranslator
 from rag.types import Answer, Turn
 from retriever.catalogue import Document
 from retriever.encoder import Encoder
@@ -75,8 +76,20 @@ class RAG:
         self.library = Library(self.settings, encoder, holder=holder)
         self._engine = engine
         self._opening = threading.Lock()
-        if self.settings.translate_queries:
-            self.library.retriever.translate = QueryTranslator(lambda: self.engine, self.settings.cache)
+        self._let_generator_search()
+
+    def _let_generator_search(self) -> None:
+        """Put the generator where the settings want it in search."""
+        wanted: dict[Way, bool] = {
+            "translate": self.settings.translate_queries,
+            "expand": self.settings.expand_queries,
+        }
+        retriever = self.library.retriever
+        retriever.rewrites = [
+            QueryRewriter(lambda: self.engine, self.settings.cache, way) for way, asked in wanted.items() if asked
+        ]
+        if self.settings.rerank == "generator":
+            retriever.reranker = GeneratorReranker(lambda: self.engine)
 
     @property
     def engine(self) -> Engine:

@@ -44,6 +44,14 @@ class Settings(BaseSettings):
     translate_queries: bool = Field(
         False, description="have the generator put each question into the library's language, and search with both"
     )
+    expand_queries: bool = Field(
+        False, description="have the generator guess a sentence that answers the question, and search for it too"
+    )
+    rerank: str = Field(
+        "late",
+        description='what looks again at the nearest passages: "late" (the encoder\'s token vectors), "generator", a '
+        'cross-encoder (folder or hub id), or "off"',
+    )
     max_file_mb: int = Field(50, ge=1, description="largest file taken in, in MB (10^6 bytes)")
 
     generator: GeneratorKind = Field("auto", description="which engine writes the answers")

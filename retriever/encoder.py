@@ -102,6 +102,25 @@ class Encoder(Embeddings):
         """Unit vectors of passages, shape (len(texts), dimensions); longer texts than the model reads are cut."""
         return self._encode(texts, "document", progress)
 
+    def encode_passage_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        """`encode_passages` and, for each text, the unit vectors of its tokens, shape (tokens, width), in one pass.
+
+        Raises IsthmusError if the model makes no vectors of tokens.
+        """
+        with self._lock:
+            encoded = self._backend.encode_tokens(texts, "document", self.passage_prefix)
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        for row, one in enumerate(encoded):
+            vectors[row] = one.vector
+        return vectors, [one.tokens for one in encoded]
+
+    def encode_query_tokens(self, text: str) -> Vectors:
+        """Unit vectors of a query's tokens, shape (tokens, width). Raises IsthmusError if the model makes none."""
+        if self._english and detect_language(text) == "en":
+            return self._english.encode_query_tokens(text)
+        with self._lock:
+            return self._backend.encode_tokens([text], "query", self.query_prefix)[0].tokens
+
     def embed_query(self, text: str) -> list[float]:
         """LangChain's form of `encode_queries` for one query."""
         return [float(value) for value in self.encode_queries([text])[0]]

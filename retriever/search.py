@@ -1,6 +1,6 @@
 """From a question in any language to passages in any language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -13,17 +13,18 @@ from retriever.fusion import reciprocal_rank_fusion
 from retriever.index import VectorIndex
 from retriever.language import detect_language
 from retriever.lexical import LexicalIndex, shared_words
-from retriever.types import Hit, Passage, Vectors
+from retriever.rerank import Reranker
+from retriever.types import Hit, Passage
 
 DEPTH = 30
 """How deep each run goes before fusion."""
-LEXICAL_WEIGHT_OWN, LEXICAL_WEIGHT_OTHER = 0.5, 0.1
+LEXICAL_WEIGHT_OWN, LEXICAL_WEIGHT_OTHER = 0.5, 0.05
 """Weight of BM25 beside dense search's 1, in a library all in the query's language and in any other
 (the best of 0, .1, .25, .5, 1 for English and for the other languages of XQuAD)."""
 
 
-Translate = Callable[[str, str, str], str | None]
-"""A query, its language and another: the query in that one, or None if there is no translation."""
+Rewrite = Callable[[str, str, str], str | None]
+"""From a query, its language and another: a text in that one to search for too, or None if there is none."""
 
 RUNNERS_UP = slice(3, 10)
 """The ranks (from 0) whose mean score is a language's level for a query: below the hits, above the noise."""
@@ -48,7 +49,7 @@ class CrossLingualRetriever(BaseRetriever):
     passages, stock e5-small finds the English answer to an Arabic question among its first six in 27 % of cases,
     against 95 % without the Arabic ones. So each language is searched apart, and a hit counts by how far it stands
     above the runners-up in its own language (89 %); and at most half of the hits are in the query's language while
-    there are others.
+    there are others. What counts of a hit is its cosine, or the re-ranker's score if there is one.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -58,8 +59,10 @@ class CrossLingualRetriever(BaseRetriever):
     lexical: LexicalIndex
     store: Any
     k: int = 6
-    translate: Translate | None = None
-    """If set, a query is searched for in the language of most passages too."""
+    rewrites: Sequence[Rewrite] = ()
+    """A query is searched for as each of them puts it too, in the language of most passages."""
+    reranker: Reranker | None = None
+    """If set, it scores the nearest passages of each language."""
 
     def search(self, query: str, k: int | None = None) -> list[Hit]:
         """The k best passages for a query, best first; fewer if the library is smaller."""
@@ -68,13 +71,13 @@ class CrossLingualRetriever(BaseRetriever):
         sizes = self.store.languages()
         if not sizes or not query.strip():
             return []
-        depth = max(DEPTH, wanted)
+        depth = max(self.reranker.depth if self.reranker else DEPTH, wanted)
         dense: dict[str, float] = {}
         lexical: dict[str, float] = {}
         runs: list[list[str]] = []
         weights: list[float] = []
         for text, own in self._versions(query, language, sizes):
-            near, lifts = self._search_dense(self.encoder.encode_queries([text])[0], sizes, depth)
+            near, lifts = self._search_dense(text, sizes, depth)
             matched = dict(self.lexical.search(text if own in sizes else shared_words(text), depth))
             runs += [sorted(lifts, key=lifts.__getitem__, reverse=True), list(matched)]
             weights += [1.0, LEXICAL_WEIGHT_OWN if set(sizes) == {own} else LEXICAL_WEIGHT_OTHER]
@@ -89,19 +92,18 @@ class CrossLingualRetriever(BaseRetriever):
         return _share(hits, wanted)
 
     def _versions(self, query: str, language: str, sizes: dict[str, int]) -> list[tuple[str, str]]:
-        """The query and its language; and, if it can be had, its translation into that of most passages."""
+        """The query and its language; and what the rewrites make of it, in the language of most passages."""
         target = max(sizes, key=lambda code: sizes[code])
-        translated = self.translate(query, language, target) if self.translate and target != language else None
-        return [(query, language), *([(translated, target)] if translated else [])]
+        rewritten = [rewrite(query, language, target) for rewrite in self.rewrites]
+        return [(query, language), *((text, target) for text in rewritten if text)]
 
-    def _search_dense(
-        self, vector: Vectors, sizes: dict[str, int], depth: int
-    ) -> tuple[dict[str, float], dict[str, float]]:
+    def _search_dense(self, text: str, sizes: dict[str, int], depth: int) -> tuple[dict[str, float], dict[str, float]]:
         """Cosine of the nearest passages of each language, and how far each stands above the runners-up there.
 
         Languages with too few passages to have runners-up are searched together, and measured against those of
         all if they are too few even so.
         """
+        vector = self.encoder.encode_queries([text])[0]
         large = [language for language, size in sizes.items() if size >= RUNNERS_UP.stop]
         filters: list[dict[str, Any] | None] = [{"language": language} for language in large]
         if len(large) < len(sizes):
@@ -109,14 +111,23 @@ class CrossLingualRetriever(BaseRetriever):
         dense: dict[str, float] = {}
         lifts: dict[str, float] = {}
         for where in filters if len(filters) > 1 else [None]:
-            found = self.vectors.search(vector, depth, where)
-            scores = [score for _, score in found]
+            found = dict(self.vectors.search(vector, depth, where))
+            scores = peers = self._rescored(text, found)
             if len(scores) < RUNNERS_UP.stop:  # at most the last group, of the small languages
-                scores = [score for _, score in self.vectors.search(vector, RUNNERS_UP.stop)]
-            level = _runners_up(scores)
+                peers = self._rescored(text, dict(self.vectors.search(vector, RUNNERS_UP.stop)))
+            level = _runners_up(sorted(peers.values(), reverse=True))
             dense.update(found)
-            lifts.update({id_: score - level for id_, score in found})
+            lifts.update({id_: score - level for id_, score in scores.items()})
         return dense, lifts
+
+    def _rescored(self, text: str, found: dict[str, float]) -> dict[str, float]:
+        """What counts of these hits: the re-ranker's scores, or their cosines if there is none."""
+        if self.reranker is None:
+            return found
+        passages = list(self.store.passages(list(found)).values())
+        return {
+            passage.id: score for passage, score in zip(passages, self.reranker.scores(text, passages), strict=True)
+        }
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         return [as_document(hit) for hit in self.search(query)]

@@ -9,11 +9,11 @@ import ctypes.util
 from pathlib import Path
 
 from retriever.backends.exported import ExportedBackend, prepare
-from retriever.backends.protocol import Backend, BackendName, Role
+from retriever.backends.protocol import Backend, BackendName, Encoded, Role
 from retriever.backends.pytorch import TorchBackend, load_model
 from retriever.errors import IsthmusError
 
-__all__ = ["Backend", "BackendName", "Role", "TorchBackend", "load_model", "open_backend"]
+__all__ = ["Backend", "BackendName", "Encoded", "Role", "TorchBackend", "load_model", "open_backend"]
 
 
 def open_backend(model: str, cache: Path, name: BackendName | None = None, device: str | None = None) -> Backend:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from retriever.backends.protocol import Backend, Role, Runtime
+from retriever.backends.protocol import OUTPUTS, Backend, Encoded, Role, Runtime
 from retriever.backends.pytorch import TorchBackend
 from retriever.backends.silent_openvino import load_openvino
+from retriever.backends.tokens import no_tokens, own_tokens, unit
 from retriever.errors import IsthmusError
 from retriever.packaged import made_once
 from retriever.types import Vectors
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Run = Callable[[Array, Array], Vectors]
-"""Vectors of token ids and their attention mask, both of shape (texts, tokens)."""
+Run = Callable[[Array, Array], list[Vectors]]
+"""From token ids and their attention mask, both of shape (texts, tokens): vectors of the texts, (texts, dimensions),
+and of the tokens, (texts, tokens, width), if the model has such."""
 
 BATCH = 8
 """Texts in one pass; larger passes gain nothing on a few cores."""
@@ -67,16 +69,37 @@ class ExportedBackend:
 
     def encode(self, texts: Sequence[str], role: Role, prompt: str) -> Vectors:
         """See Backend."""
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        tokenized = self._tokenize(texts, prompt)
+        for rows, outputs in self._passes(tokenized, role):
+            vectors[rows] = outputs[0]
+        return vectors
+
+    def encode_tokens(self, texts: Sequence[str], role: Role, prompt: str) -> list[Encoded]:
+        """See Backend."""
+        prompt_tokens = len(self._tokenizer.encode(prompt.rstrip(), add_special_tokens=False).ids)
+        tokenized = self._tokenize(texts, prompt)
+        encoded: dict[int, Encoded] = {}
+        for rows, outputs in self._passes(tokenized, role):
+            if len(outputs) < 2:
+                raise no_tokens()
+            for row, vector, tokens in zip(rows, *outputs, strict=True):
+                special = tokenized[row].special_tokens_mask
+                encoded[row] = Encoded(vector, unit(own_tokens(tokens[: len(special)], special, prompt_tokens)))
+        return [encoded[row] for row in range(len(texts))]
+
+    def _tokenize(self, texts: Sequence[str], prompt: str) -> "list[Encoding]":
+        return list(self._tokenizer.encode_batch([prompt + text for text in texts]))
+
+    def _passes(self, tokenized: "Sequence[Encoding]", role: Role) -> Iterator[tuple[list[int], list[Vectors]]]:
+        """The rows of each pass, texts of like length together, and what the network makes of them."""
         own = role if role in self._about.roles else self._about.roles[0]
         if own not in self._runs:
             self._runs[own] = self._open(self._folder / own)
-        tokens = [encoded.ids for encoded in self._tokenizer.encode_batch([prompt + text for text in texts])]
-        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        longest_first = sorted(range(len(texts)), key=lambda n: -len(tokens[n]))
-        for start in range(0, len(texts), BATCH):
+        longest_first = sorted(range(len(tokenized)), key=lambda n: -len(tokenized[n].ids))
+        for start in range(0, len(tokenized), BATCH):
             rows = longest_first[start : start + BATCH]
-            vectors[rows] = self._runs[own](*_padded([tokens[n] for n in rows], self._about.padding))
-        return vectors
+            yield rows, self._runs[own](*_padded([tokenized[n].ids for n in rows], self._about.padding))
 
 
 def prepare(runtime: Runtime, source: Path, cache: Path) -> Path:
@@ -140,13 +163,13 @@ def _fingerprint(folder: Path) -> str:
     """Eight characters that change when a file of the model does."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
     stamps = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return hashlib.sha256(repr((str(folder.resolve()), stamps)).encode()).hexdigest()[:8]
+    return hashlib.sha256(repr((OUTPUTS, str(folder.resolve()), stamps)).encode()).hexdigest()[:8]
 
 
 def _open_openvino(file: Path) -> Run:
     # bf16 where the processor multiplies bf16 matrices, else float32: OpenVINO's own choice.
     network = load_openvino().Core().compile_model(file.with_suffix(".xml"), "CPU")
-    return lambda ids, mask: np.asarray(network([ids, mask])[0], dtype=np.float32)
+    return lambda ids, mask: [np.array(output, dtype=np.float32) for output in network([ids, mask]).values()]
 
 
 def _open_onnx(file: Path) -> Run:
@@ -154,7 +177,7 @@ def _open_onnx(file: Path) -> Run:
 
     session = InferenceSession(file.with_suffix(".onnx"), providers=["CPUExecutionProvider"])
     names = [tensor.name for tensor in session.get_inputs()]
-    return lambda ids, mask: np.asarray(session.run(None, dict(zip(names, (ids, mask), strict=True)))[0])
+    return lambda ids, mask: [np.asarray(out) for out in session.run(None, dict(zip(names, (ids, mask), strict=True)))]
 
 
 _OPEN: dict[Runtime, Callable[[Path], Run]] = {"openvino": _open_openvino, "onnx": _open_onnx}

@@ -1,11 +1,12 @@
 """sentence-transformers on torch: any model, any device."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retriever.backends.protocol import Role
+from retriever.backends.protocol import Encoded, Role
+from retriever.backends.tokens import no_tokens, own_tokens, unit
 from retriever.errors import IsthmusError
 from retriever.types import Vectors
 
@@ -24,9 +25,7 @@ class TorchBackend:
 
     def encode(self, texts: Sequence[str], role: Role, prompt: str) -> Vectors:
         """See Backend."""
-        # A model whose query side alone was aligned routes the two roles to different weights.
-        encode = self.model.encode_query if role == "query" else self.model.encode_document
-        vectors = encode(
+        vectors = self._side(role)(
             list(texts),
             prompt=prompt,
             batch_size=32,
@@ -35,6 +34,29 @@ class TorchBackend:
             show_progress_bar=False,
         )
         return np.asarray(vectors, dtype=np.float32)
+
+    def encode_tokens(self, texts: Sequence[str], role: Role, prompt: str) -> list[Encoded]:
+        """See Backend."""
+        tokenizer = self.model.tokenizer
+        prompt_tokens = len(tokenizer(prompt.rstrip(), add_special_tokens=False)["input_ids"])
+        features = self._side(role)(
+            list(texts), prompt=prompt, batch_size=32, output_value=None, show_progress_bar=False
+        )
+        encoded = []
+        for one in features:
+            if "token_embeddings" not in one:
+                raise no_tokens()
+            read = one["attention_mask"].bool()
+            ids = one["input_ids"][read].tolist()
+            special = tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)
+            rows = one["token_embeddings"][read].float().cpu().numpy()
+            vector = one["sentence_embedding"].float().cpu().numpy()
+            encoded.append(Encoded(unit(vector), unit(own_tokens(rows, special, prompt_tokens))))
+        return encoded
+
+    def _side(self, role: Role) -> Callable[..., Any]:
+        """A model whose query side alone was aligned routes the two roles to different weights."""
+        return self.model.encode_query if role == "query" else self.model.encode_document
 
 
 def load_model(model: str, device: str | None = None) -> "SentenceTransformer":

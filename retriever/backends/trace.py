@@ -10,7 +10,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
-from retriever.backends.protocol import Role, Runtime
+from retriever.backends.protocol import OUTPUTS, Role, Runtime
 from retriever.backends.silent_openvino import load_openvino
 from retriever.errors import IsthmusError
 
@@ -24,9 +24,10 @@ class _Graph(nn.Module):
         super().__init__()
         self.model, self.role = model, role
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         features = self.model({"input_ids": input_ids, "attention_mask": attention_mask}, task=self.role)
-        return nn.functional.normalize(features["sentence_embedding"], dim=-1)
+        vectors = nn.functional.normalize(features["sentence_embedding"], dim=-1)
+        return (vectors, features["token_embeddings"]) if "token_embeddings" in features else (vectors,)
 
 
 def trace(model: SentenceTransformer, role: Role, runtime: Runtime, target: Path) -> None:
@@ -68,7 +69,7 @@ def _to_onnx(graph: nn.Module, target: Path) -> None:
             _example(),
             whole,
             input_names=list(INPUTS),
-            output_names=["vectors"],
+            output_names=list(OUTPUTS[: len(graph(*_example()))]),
             dynamic_shapes=dict.fromkeys(INPUTS, free),
             dynamo=True,
             external_data=False,

@@ -72,7 +72,11 @@ class Evaluation:
 
     def against(self, system: str, direction: str, language: str | None = None) -> Comparison:
         """A system against the first, paired by query: one language, or all together."""
-        ours, theirs = (self.by_language(name, direction) for name in (system, self.systems[0]))
+        return self.compare(system, self.systems[0], direction, language)
+
+    def compare(self, system: str, other: str, direction: str, language: str | None = None) -> Comparison:
+        """A system against another, paired by query: one language, or all together."""
+        ours, theirs = (self.by_language(name, direction) for name in (system, other))
         chosen = [language] if language else list(ours)
         return compare([v for c in chosen for v in ours[c]], [v for c in chosen for v in theirs[c]])
 

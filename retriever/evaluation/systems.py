@@ -1,19 +1,22 @@
 """What is measured: ways to rank a pool of passages for queries."""
 
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
-from retriever.encoder import Encoder
+from retriever.encoder import TURN, Encoder
 from retriever.evaluation.metrics import Run
 from retriever.evaluation.tasks import Pool, Task
 from retriever.index import VectorIndex
+from retriever.late import LateInteraction, TokenStore
 from retriever.lexical import LexicalIndex
-from retriever.search import CrossLingualRetriever, Translate
+from retriever.rerank import Reranker
+from retriever.search import CrossLingualRetriever, Rewrite
 from retriever.types import Passage, Vectors
 
 DEPTH = 100
@@ -55,9 +58,8 @@ class Dense:
 class Lexical:
     """BM25 of the whole query."""
 
-    name = "bm25"
-
-    def __init__(self) -> None:
+    def __init__(self, name: str = "bm25") -> None:
+        self.name = name
         self._indexes: dict[str, LexicalIndex] = {}
 
     def rank(self, task: Task) -> Run:
@@ -70,12 +72,23 @@ class Lexical:
 
 
 class Product:
-    """What a library does: CrossLingualRetriever over Chroma and BM25 on disk."""
+    """What a library does: CrossLingualRetriever over Chroma and BM25 on disk.
 
-    def __init__(self, encoder: Encoder, name: str = "isthmus", translate: Translate | None = None) -> None:
+    `rerank` is "late" for the encoder's token vectors, None, or a Reranker. `seconds` has the time of each search.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        name: str = "isthmus",
+        rewrites: Sequence[Rewrite] = (),
+        rerank: Reranker | Literal["late"] | None = "late",
+    ) -> None:
         self.name = name
         self.encoder = encoder
-        self._translate = translate
+        self._rewrites = rewrites
+        self._rerank = rerank
+        self.seconds: list[float] = []
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._retrievers: dict[str, CrossLingualRetriever] = {}
 
@@ -84,24 +97,39 @@ class Product:
         if task.pool not in self._retrievers:
             self._retrievers[task.pool] = self._index(task)
         retriever = self._retrievers[task.pool]
-        return {
-            id_: {hit.passage.id: hit.score for hit in retriever.search(query.text, 10)}
-            for id_, query in tqdm(task.queries.items(), desc=f"{task.direction} {task.language}", disable=None)
-        }
+        run: Run = {}
+        for id_, query in tqdm(task.queries.items(), desc=f"{task.direction} {task.language}", disable=None):
+            began = time.perf_counter()
+            hits = retriever.search(query.text, 10)
+            self.seconds.append(time.perf_counter() - began)
+            run[id_] = {hit.passage.id: hit.score for hit in hits}
+        return run
 
     def _index(self, task: Task) -> CrossLingualRetriever:
         number = len(self._retrievers)
         vectors = VectorIndex(self.encoder, path=Path(self._folder.name, "vectors"), name=f"pool-{number}")
         rows = [(id_, "d", passage.language) for id_, passage in task.passages.items()]
         texts = [passage.text for passage in task.passages.values()]
-        vectors.add(rows, self.encoder.encode_passages(texts))
         lexical = LexicalIndex.build(list(task.passages), texts)
+        reranker: Reranker | None
+        if self._rerank == "late":
+            tokens = TokenStore()
+            for start in range(0, len(rows), TURN):
+                turn = slice(start, start + TURN)
+                made, own = self.encoder.encode_passage_tokens(texts[turn])
+                vectors.add(rows[turn], made)
+                tokens.add({row[0]: vectors_ for row, vectors_ in zip(rows[turn], own, strict=True)})
+            reranker = LateInteraction(self.encoder, tokens.read)
+        else:
+            vectors.add(rows, self.encoder.encode_passages(texts))
+            reranker = self._rerank
         return CrossLingualRetriever(
             encoder=self.encoder,
             vectors=vectors,
             lexical=lexical,
             store=_Store(task.passages),
-            translate=self._translate,
+            rewrites=self._rewrites,
+            reranker=reranker,
         )
 
 

@@ -1,4 +1,4 @@
-"""Questions put into the library's language by the generator, to search with both."""
+"""Questions put into the library's language by the generator, or guessed at, to search with both."""
 
 import contextlib
 import logging
@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import regex
 
@@ -16,46 +17,50 @@ from retriever.lexical import ascii_digits
 
 logger = logging.getLogger(__name__)
 
+Way = Literal["translate", "expand"]
+"""The question in the other language; or a sentence, true or not, that could answer it (HyDE, arXiv 2212.10496)."""
+
 SECONDS = 5.0
-"""A translation that takes longer is done without."""
+"""What takes longer is done without."""
 MAX_TOKENS = 96
 _NUMBER = regex.compile(r"\d+")
 
 
-class QueryTranslator:
-    """A `retriever.search.Translate` by the generator; each query is translated once and kept in the cache folder.
+class QueryRewriter:
+    """A `retriever.search.Rewrite` by the generator; each query is rewritten once and kept in the cache folder.
 
-    A translation that comes too late, is not in the language, goes round in circles or loses a number of the question
-    is none.
+    What comes too late, is not in the language or goes round in circles is none, nor is a translation that loses a
+    number of the question.
     """
 
-    def __init__(self, engine: Callable[[], Engine], cache: Path, seconds: float = SECONDS) -> None:
+    def __init__(self, engine: Callable[[], Engine], cache: Path, way: Way, seconds: float = SECONDS) -> None:
         self._engine = engine
-        self._file = cache / "translations.sqlite"
+        self._file = cache / "rewritten.sqlite"
+        self._way = way
         self._seconds = seconds
 
     def __call__(self, query: str, source: str, target: str) -> str | None:
-        """The query in the target language, None if there is no usable translation. `source` is its own language."""
-        if source == target:
+        """A text in the target language to search for, None if there is no usable one. `source` is the query's own."""
+        if self._way == "translate" and source == target:
             return None
         try:
             engine = self._engine()
             key = (engine.label, target, query)
             if (known := self._read(key)) is None:
-                if (known := self._translate(engine, query, target)) is None:
+                if (known := self._rewrite(engine, query, target)) is None:
                     return None  # it may come in time when it is asked for again
                 self._write(key, known)
         except GeneratorError as error:
-            logger.warning("The question is searched untranslated: %s", error)
+            logger.warning("The question is searched as it is: %s", error)
             return None
-        usable = in_language(known, target) and not is_rubbish(known, query) and _numbers(query) <= _numbers(known)
-        return known if usable else None
+        whole = self._way == "expand" or _numbers(query) <= _numbers(known)
+        return known if whole and in_language(known, target) and not is_rubbish(known, query) else None
 
-    def _translate(self, engine: Engine, query: str, target: str) -> str | None:
+    def _rewrite(self, engine: Engine, query: str, target: str) -> str | None:
         """The generator's words, None if they are not all there in time."""
         late = time.monotonic() + self._seconds
         text = ""
-        messages = load_prompt("translate", target).messages(text=query)
+        messages = load_prompt(self._way, target).messages(text=query)
         with contextlib.closing(engine.stream(messages, max_tokens=MAX_TOKENS)) as pieces:
             for piece in pieces:
                 text += piece
@@ -65,20 +70,22 @@ class QueryTranslator:
 
     def _read(self, key: tuple[str, str, str]) -> str | None:
         with self._store() as store:
-            row = store.execute("SELECT text FROM translations WHERE (engine, target, query) = (?, ?, ?)", key)
+            row = store.execute(
+                "SELECT text FROM rewritten WHERE (way, engine, target, query) = (?, ?, ?, ?)", (self._way, *key)
+            )
             found = row.fetchone()
         return str(found[0]) if found else None
 
     def _write(self, key: tuple[str, str, str], text: str) -> None:
         with self._store() as store, store:
-            store.execute("INSERT OR REPLACE INTO translations VALUES (?, ?, ?, ?)", (*key, text))
+            store.execute("INSERT OR REPLACE INTO rewritten VALUES (?, ?, ?, ?, ?)", (self._way, *key, text))
 
     def _store(self) -> "contextlib.closing[sqlite3.Connection]":
         self._file.parent.mkdir(parents=True, exist_ok=True)
         store = sqlite3.connect(self._file, timeout=10)
         store.execute(
-            "CREATE TABLE IF NOT EXISTS translations "
-            "(engine TEXT, target TEXT, query TEXT, text TEXT, PRIMARY KEY (engine, target, query))"
+            "CREATE TABLE IF NOT EXISTS rewritten "
+            "(way TEXT, engine TEXT, target TEXT, query TEXT, text TEXT, PRIMARY KEY (way, engine, target, query))"
         )
         return contextlib.closing(store)
 

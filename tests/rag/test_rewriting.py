@@ -3,7 +3,7 @@ import time
 import pytest
 
 from rag.generator import GeneratorError
-from rag.translation import QueryTranslator
+from rag.rewriting import QueryRewriter
 
 
 class Slow:
@@ -17,9 +17,9 @@ class Slow:
 
 @pytest.fixture
 def translator(scripted, tmp_path):
-    def make(*replies):
+    def make(*replies, way="translate"):
         engine = scripted(*replies)
-        return QueryTranslator(lambda: engine, tmp_path), engine
+        return QueryRewriter(lambda: engine, tmp_path, way), engine
 
     return make
 
@@ -69,8 +69,8 @@ def test_a_generator_that_is_down_or_slow_is_done_without(translator, tmp_path, 
     assert translate(QUESTIONS["ro"], "ro", "en") is None
     assert "No generator answers." in caplog.text
     assert translate(QUESTIONS["ro"], "ro", "en") == "When was it founded in 1088?"  # nothing bad was remembered
-    assert QueryTranslator(Slow, tmp_path, seconds=0.06)("Când a fost fondată?", "ro", "en") is None
-    assert QueryTranslator(Slow, tmp_path)("Când a fost fondată?", "ro", "en") == "When was it founded?"
+    assert QueryRewriter(Slow, tmp_path, "translate", seconds=0.06)("Când a fost fondată?", "ro", "en") is None
+    assert QueryRewriter(Slow, tmp_path, "translate")("Când a fost fondată?", "ro", "en") == "When was it founded?"
 
 
 @pytest.mark.slow

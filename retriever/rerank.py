@@ -1,0 +1,46 @@
+"""A closer look at the passages that search found: anything that scores a query and passages together."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from retriever.errors import IsthmusError
+from retriever.types import Passage
+
+if TYPE_CHECKING:
+    pass
+
+
+@runtime_checkable  # pydantic checks the field of the retriever
+class Reranker(Protocol):
+    """Scores passages for a query, each by itself; higher is better, and only differences count."""
+
+    depth: int
+    """So many of the nearest passages of each language are worth scoring."""
+
+    def scores(self, query: str, passages: Sequence[Passage]) -> list[float]:
+        """A score for each passage."""
+        ...
+
+
+class CrossEncoderReranker:
+    """A sentence-transformers cross-encoder, by folder or hub id. Raises IsthmusError if it cannot be loaded."""
+
+    depth = 20
+
+    def __init__(self, model: str, device: str | None = None) -> None:
+        from sentence_transformers import CrossEncoder
+
+        try:
+            self._model: CrossEncoder = CrossEncoder(model, device=device, trust_remote_code=False)
+        except (OSError, ValueError) as error:
+            raise IsthmusError(
+                f"The re-ranker {model!r} could not be loaded ({error}). Set rerank to late, generator or off, to the "
+                "folder of a cross-encoder, or to a hub id this machine can reach."
+            ) from error
+        if self._model.num_labels != 1:
+            raise IsthmusError(f"The re-ranker {model!r} has {self._model.num_labels} labels; it needs one, relevance.")
+
+    def scores(self, query: str, passages: Sequence[Passage]) -> list[float]:
+        """See Reranker."""
+        pairs = [(query, passage.embedded_text) for passage in passages]
+        return [float(score) for score in self._model.predict(pairs, show_progress_bar=False)] if pairs else []
