@@ -11,7 +11,8 @@ START, END = "<!-- figures -->", "<!-- /figures -->"
 COMMANDS = {
     "retrieval": "python -m benchmarks.retrieval",
     "encoder": "python -m benchmarks.encoder",
-    "translation": "python -m benchmarks.translation",
+    "scale": "python -m benchmarks.scale",
+    "generator_search": "python -m benchmarks.generator_search",
     "standing": "python -m benchmarks.standing",
     "alignment-kb": "python -m benchmarks.alignment --part kb",
     "alignment-squad": "python -m benchmarks.alignment --part squad",
@@ -23,10 +24,13 @@ COMMANDS = {
 
 CAPTIONS = {
     "retrieval": "R@1 of a question in each language against XQuAD's 120 English passages, on 8 articles that the "
-    "aligned encoder was not trained on; paired with the plain LangChain recipe",
+    "aligned encoder was not trained on; paired with the plain LangChain recipe. “hybrid” is dense search and BM25, "
+    "“isthmus” re-ranks it by the encoder's token vectors: the default",
     "encoder": "The encoder's back-ends beside the plain LangChain recipe: speed, and R@1 over eight languages",
-    "translation": "R@1 with the question searched for in English too, as the embedded 1.5B translates it (the same "
-    "articles, 40 questions a language); paired with dense search",
+    "scale": "A library as it grows: real text to 10,000 passages, beyond that the same with noise on the vectors; "
+    "“without” is without re-ranking",
+    "generator_search": "The embedded 1.5B in search (the same articles, so many questions a language); p against the "
+    "first line, of re-ranking against the line above it",
     "standing": "Does the best sentence tell answerable questions from others whose passage was taken out?",
     "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
     "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out",

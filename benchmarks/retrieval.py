@@ -3,9 +3,9 @@
 `python -m benchmarks.retrieval`
 
 XQuAD, all 24 articles, pool of 120 English passages. The articles that the aligned encoder was trained on are told
-apart: the table is of the 8 held-out ones alone, the JSON has both. "hybrid" is dense search and BM25, "isthmus" re-ranks
-that by the encoder's token vectors: untrained in the lines of the base. The peer (benchmarks/peer.py) has the same
-base model.
+apart: the table is of the 8 held-out ones alone, the JSON has both. "hybrid" is dense search and BM25, "isthmus"
+re-ranks that by the encoder's token vectors: untrained in the lines of the base. The peer (benchmarks/peer.py) has the
+same base model.
 Without the data (ISTHMUS_DATA) it says so and ends.
 """
 

@@ -2,8 +2,9 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 from rich.table import Table
@@ -16,9 +17,12 @@ from rag.rewriting import QueryRewriter, Way
 from rag.settings import Settings, load_settings
 from retriever.encoder import Encoder
 from retriever.errors import IsthmusError
+from retriever.temporal import calendar
 
 if TYPE_CHECKING:
+    from retriever.alignment.train import Recipe
     from retriever.evaluation import System
+    from retriever.temporal.questions import TimeQuestion
 
 evaluate = typer.Typer(help="Measure on public data.", no_args_is_help=True)
 app.add_typer(evaluate, name="eval")
@@ -100,6 +104,54 @@ def _systems(settings: Settings) -> "dict[str, Callable[[Encoder, str], System]]
     }
 
 
+@evaluate.command("demonstrations")
+def eval_demonstrations(
+    data: Annotated[Path, typer.Option(help="TempReason's JSON lines, or a folder of such files.")],
+    languages: Annotated[str, typer.Option(help="Languages to ask in, e.g. ro,de,fr.")] = "ro,de,fr",
+    encoder: Annotated[str, typer.Option(help="The encoder whose in-language choice is the measure.")] = "base",
+    tuned: Annotated[list[str] | None, typer.Option(help="Encoders that CLiTSSA made; repeat.")] = None,
+    pool: Annotated[int, typer.Option(min=3, help="English questions of each task to choose from.")] = 1200,
+    asked: Annotated[int, typer.Option(min=1, help="Questions of each task to choose for.")] = 300,
+    seed: int = 1,
+    as_json: Json = False,
+) -> None:
+    """Which demonstrations go with questions about time? Selectors beside the in-language choice; no generator."""
+    from retriever.temporal.demonstrations import compare_selectors, selectors, split_questions
+
+    chosen = _listed(languages, calendar.languages(), "languages")
+    split = split_questions(_time_questions(data), pool=pool, asked=asked, seed=seed)
+    base = open_encoder(load_settings(encoder=encoder))
+    others = {Path(name).name: open_encoder(load_settings(encoder=name)) for name in tuned or ()}
+    rows = [
+        {"task": task, "language": language, "selector": name, **asdict(found)}
+        for task, language, name, found in compare_selectors(split, chosen, base, selectors(base, others, seed))
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("task", "language", "selector", "overlap@3", "correlation", "same relation")
+    for row in rows:
+        figures = (f"{row[name]:.3f}" for name in ("overlap", "correlation", "same_relation"))
+        table.add_row(str(row["task"]), str(row["language"]), str(row["selector"]), *figures)
+    out.print(table)
+
+
+def _time_questions(data: Path) -> "list[TimeQuestion]":
+    """All questions of a TempReason file or folder."""
+    from retriever.temporal.questions import read_tempreason
+
+    return [question for file in _jsonl(data) for question in read_tempreason(file)]
+
+
+def _jsonl(data: Path) -> list[Path]:
+    from retriever.datasets import DataError
+
+    files = sorted(data.glob("*.jsonl")) if data.is_dir() else [data]
+    if not files:
+        raise DataError(f"{data} holds no *.jsonl file.")
+    return files
+
+
 @evaluate.command("questions")
 def eval_questions(
     data: Annotated[Path, typer.Option(help="TempReason's JSON lines, or a folder of such files.")],
@@ -108,14 +160,10 @@ def eval_questions(
     as_json: Json = False,
 ) -> None:
     """TempReason's questions about time in other languages, from templates."""
-    from retriever.datasets import DataError
-    from retriever.temporal.calendar import languages as known
     from retriever.temporal.questions import read_tempreason, write_multilingual
 
-    chosen = _listed(languages, known(), "languages")
-    files = sorted(data.glob("*.jsonl")) if data.is_dir() else [data]
-    if not files:
-        raise DataError(f"{data} holds no *.jsonl file.")
+    chosen = _listed(languages, calendar.languages(), "languages")
+    files = _jsonl(data)
     save.mkdir(parents=True, exist_ok=True)
     written = {}
     for file in files:
@@ -133,9 +181,14 @@ def eval_questions(
 
 @app.command()
 def align(
-    data: Annotated[list[Path], typer.Option(help="Parallel SQuAD folder, pairs TSV(s), or labelled TSVs; repeat.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(help="Parallel SQuAD folder, pairs TSV(s), labelled TSVs, or (clitssa) TempReason; repeat."),
+    ],
     save: Annotated[Path, typer.Option("--out", help="Folder of the new encoder; training resumes from it.")],
-    method: Annotated[str, typer.Option(help="distill, clear, mnrl or weighted.")] = "distill",
+    method: Annotated[
+        str, typer.Option(help="distill, clear, mnrl, weighted, offset (no training) or clitssa.")
+    ] = "distill",
     languages: Annotated[str | None, typer.Option(help="Train on these alone, e.g. ro,hi.")] = None,
     base: Annotated[str, typer.Option(help="The encoder to start from: base, a folder or a hub id.")] = "base",
     steps: Annotated[int, typer.Option(min=1)] = 200,
@@ -150,6 +203,7 @@ def align(
     query_side: Annotated[bool, typer.Option("--query-side", help="Leave passages, and indexes, as they are.")] = False,
     names: Annotated[bool, typer.Option("--names", help="distill: names of places and languages too.")] = False,
     train_words: Annotated[bool, typer.Option("--train-words", help="Train the word embeddings too.")] = False,
+    tasks: Annotated[str, typer.Option(help="clitssa: train on these tasks.")] = "l1,l2,l3",
     test_articles: Annotated[int, typer.Option(min=1, help="Articles kept for the report.")] = 8,
     dev_articles: Annotated[int, typer.Option(min=0, help="Articles kept to choose weights by.")] = 2,
     seed: int = 1,
@@ -164,7 +218,7 @@ def align(
     from retriever.alignment.train import Recipe
     from retriever.alignment.weighted import Sampling
 
-    _known(method, get_args(Method), "methods")
+    _known(method, (*get_args(Method), "clitssa"), "methods")
     _known(sampling, get_args(Sampling), "ways to sample negatives")
     recipe = Recipe(
         steps=steps,
@@ -175,6 +229,11 @@ def align(
         freeze_words=not train_words,
         seed=seed,
     )
+    encoder = open_encoder(load_settings(encoder=base, backend="torch"))
+    if method == "clitssa":
+        report = _align_clitssa(data, save, recipe, languages or "ro,de,fr", tasks, encoder)
+        _show_aligned(report, save, as_json)
+        return
     plan = Plan(
         method=cast(Method, method),
         data=tuple(data),
@@ -194,7 +253,28 @@ def align(
         raise IsthmusError(f"{reproduce!r} cannot be reproduced; only default can.")
     if reproduce:
         plan = default_plan(data[0], save)
-    report = align(plan, open_encoder(load_settings(encoder=base, backend="torch")))
+    _show_aligned(align(plan, encoder), save, as_json)
+
+
+def _align_clitssa(
+    data: list[Path], save: Path, recipe: "Recipe", languages: str, tasks: str, base: Encoder
+) -> dict[str, Any]:
+    from retriever.alignment.clitssa import TimePlan, align_clitssa
+    from retriever.temporal.demonstrations import split_questions
+    from retriever.temporal.questions import TaskName
+
+    plan = TimePlan(
+        data=tuple(path.name for path in data),
+        out=save,
+        recipe=recipe,
+        languages=tuple(_listed(languages, calendar.languages(), "languages")),
+        tasks=cast(tuple[TaskName, ...], tuple(_listed(tasks, get_args(TaskName), "tasks"))),
+    )
+    questions = [question for path in data for question in _time_questions(path)]
+    return align_clitssa(plan, split_questions(questions, pool=1200, asked=300, seed=recipe.seed), base)
+
+
+def _show_aligned(report: dict[str, Any], save: Path, as_json: bool) -> None:
     if as_json:
         print_json(report)
         return

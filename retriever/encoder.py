@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from retriever.backends import BackendName, Role, TorchBackend, load_model, open_backend
 from retriever.language import detect_language
+from retriever.offsets import load_offsets, without_offset
 from retriever.packaged import aligned_folder, encoder_folder
 from retriever.types import Vectors
 
@@ -41,7 +42,8 @@ class Encoder(Embeddings):
     `model` is "aligned" (the packaged multilingual-e5-small, aligned over languages), "base" (the same as it was), a
     sentence-transformers folder, or a hub id. Prefixes come from the argument, else from the model's own prompts, else
     from e5's convention if the name is an e5's. A folder that `isthmus align` made names the encoder it came from:
-    English queries are embedded by that one, so that aligning other languages costs them nothing. `backend` computes;
+    English queries are embedded by that one, so that aligning other languages costs them nothing; offsets that lie in
+    it (`retriever.offsets`) are taken off the queries of their languages. `backend` computes;
     None is the fastest here (`retriever.backends`).
 
     Vectors are float32 of unit length. Raises IsthmusError if the model cannot be loaded.
@@ -66,6 +68,7 @@ class Encoder(Embeddings):
         self.query_prefix = _first(query_prefix, own.get("query"), defaults[0])
         self.passage_prefix = _first(passage_prefix, own.get("document", own.get("passage")), defaults[1])
         self._english = self._open_english(device, backend)
+        self._offsets = load_offsets(Path(self.folder))
         self._lock = threading.RLock()
         self._remembered: OrderedDict[tuple[Role, str], Vectors] = OrderedDict()
 
@@ -151,7 +154,14 @@ class Encoder(Embeddings):
             yield from zip(english, self._english.encode_queries(list(english)), strict=True)
         if others:
             prompt = self.query_prefix if role == "query" else self.passage_prefix
-            yield from zip(others, self._backend.encode(others, role, prompt), strict=True)
+            vectors = self._backend.encode(others, role, prompt)
+            if role == "query" and self._offsets:
+                vectors = np.stack([self._in_place(text, vector) for text, vector in zip(others, vectors, strict=True)])
+            yield from zip(others, vectors, strict=True)
+
+    def _in_place(self, query: str, vector: Vectors) -> Vectors:
+        offset = self._offsets.get(detect_language(query))
+        return vector if offset is None else without_offset(vector, offset)
 
 
 def _first(*prefixes: str | None) -> str:

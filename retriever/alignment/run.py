@@ -19,11 +19,11 @@ from sentence_transformers.sentence_transformer.modules import Router
 from torch import nn
 
 from retriever.alignment.clear import Clear
-from retriever.alignment.data import Kind, Split, anchoring_rows, parallel_texts, split_articles
+from retriever.alignment.data import Kind, ParallelText, Split, anchoring_rows, parallel_texts, split_articles
 from retriever.alignment.names import name_lists, name_pairs
 from retriever.alignment.objective import ObjectiveLoss
 from retriever.alignment.parallel import clear_rows, mnrl_columns
-from retriever.alignment.train import EnglishGuard, Recipe, interpolate, train
+from retriever.alignment.train import EnglishGuard, Recipe, claim, interpolate, train
 from retriever.alignment.weighted import Sampling, split_knowledge_base, weighted_rows
 from retriever.backends import load_model
 from retriever.datasets import DataError, Labelled, Pair, ParallelSquad, read_labelled, read_pairs, read_squad
@@ -32,8 +32,11 @@ from retriever.encoder import ENGLISH_FILE, Encoder
 from retriever.evaluation.report import Evaluation, cell
 from retriever.evaluation.systems import Dense
 from retriever.evaluation.tasks import Task, labelled_tasks, squad_tasks
+from retriever.offsets import mean_offset, save_offsets
 
-Method = Literal["distill", "clear", "mnrl", "weighted"]
+Method = Literal["distill", "clear", "mnrl", "weighted", "offset"]
+LEAST_TEXTS = 50
+"""Fewer texts than these say nothing of a language's offset."""
 SHARES: dict[Kind, float] = {"question": 0.4, "pair": 0.2, "name": 0.2, "english": 0.1, "piece": 0.1}
 FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Between base (0) and tuned weights (1): the factor is chosen on the development articles."""
@@ -110,31 +113,14 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
     material = read_material(plan)
     tasks = report_tasks(material)
     before = Dense(base, "before")
-    model = load_model(base.folder, base.device)
-    start: State = {name: value.clone() for name, value in model.state_dict().items()}
-    rows, loss, note = _method(plan, material, base, model)
-    prefixes = (base.query_prefix, base.passage_prefix)
-    guard = None
-    if material.split and any(material.split.dev.questions.values()):
-        fixed = base.encode_passages(list(material.split.dev.passages["en"].values())) if plan.query_side else None
-        watched = _watched(material.split)
-        english = base.encode_queries([question.text for question in watched.questions["en"]])
-        guard = EnglishGuard(watched, prefixes, plan.recipe.english_tolerance, english, fixed)
-    _claim(plan)
-    train(model, rows, loss, plan.recipe, plan.out, guard)
-    curve = _choose(model, start, guard) if guard else []
-    if plan.delta_rank:
-        delta = difference(start, model.state_dict(), plan.delta_rank)
-        save_delta(delta, plan.out / "delta.safetensors", {"base": base.name, "method": plan.method})
-        model.load_state_dict(apply(start, delta))
-    _save(model, base, plan)
+    rows, note, curve = (_offset if plan.method == "offset" else _tune)(plan, material, base)
     tuned = Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
     evaluation = Evaluation([before, Dense(tuned, "after")], tasks)
     report = {
         "method": plan.method,
         "base": base.name,
         "note": note,
-        "rows": len(rows),
+        "rows": rows,
         "recipe": asdict(plan.recipe),
         "data": [path.name for path in plan.data],
         "test_articles": material.split.test.articles if material.split else [],
@@ -145,18 +131,52 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
     whole = {**report, **evaluation.as_dict()}
     (plan.out / "report.json").write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     (plan.out / "README.md").write_text(_card(plan, base, report, evaluation), encoding="utf-8")
-    shutil.rmtree(plan.out / "checkpoints")
+    shutil.rmtree(plan.out / "checkpoints", ignore_errors=True)
     return whole
 
 
-def _claim(plan: Plan) -> None:
-    """Note whose folder it is. Raises DataError if checkpoints of another plan lie there."""
-    plan.out.mkdir(parents=True, exist_ok=True)
-    note = plan.out / "plan.txt"
-    text = repr(plan) + "\n"
-    if (plan.out / "checkpoints").is_dir() and note.is_file() and note.read_text(encoding="utf-8") != text:
-        raise DataError(f"{plan.out} holds unfinished training by another plan; name another folder or delete it.")
-    note.write_text(text, encoding="utf-8")
+def _offset(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[dict[str, float]]]:
+    """The base as it is, and the offsets of the languages beside it; how many texts tell, and of which languages."""
+    by_language: dict[str, list[ParallelText]] = {}
+    for text in parallel_texts(material.train, material.pairs, material.labelled):
+        if text.kind in ("question", "pair"):
+            by_language.setdefault(text.language, []).append(text)
+    known = {language: texts for language, texts in by_language.items() if len(texts) >= LEAST_TEXTS}
+    if not known:
+        raise DataError(f"offset needs {LEAST_TEXTS} parallel texts of a language; there are fewer.")
+    offsets = {}
+    for language, texts in known.items():
+        queries, english = (base.encode_queries([getattr(t, side) for t in texts]) for side in ("text", "english"))
+        offsets[language] = mean_offset(queries, english)
+    claim(plan.out, plan)
+    model = load_model(base.folder, base.device)
+    model.prompts = {"query": base.query_prefix, "document": base.passage_prefix}
+    model.save_pretrained(str(plan.out), create_model_card=False)
+    save_offsets(offsets, plan.out)
+    return sum(map(len, known.values())), f"Offsets of {', '.join(sorted(known))}", []
+
+
+def _tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[dict[str, float]]]:
+    """A copy of the base trained by the method; the number of rows, a note, and the trade-off curve."""
+    model = load_model(base.folder, base.device)
+    start: State = {name: value.clone() for name, value in model.state_dict().items()}
+    rows, loss, note = _method(plan, material, base, model)
+    prefixes = (base.query_prefix, base.passage_prefix)
+    guard = None
+    if material.split and any(material.split.dev.questions.values()):
+        fixed = base.encode_passages(list(material.split.dev.passages["en"].values())) if plan.query_side else None
+        watched = _watched(material.split)
+        english = base.encode_queries([question.text for question in watched.questions["en"]])
+        guard = EnglishGuard(watched, prefixes, plan.recipe.english_tolerance, english, fixed)
+    claim(plan.out, plan)
+    train(model, rows, loss, plan.recipe, plan.out, guard)
+    curve = _choose(model, start, guard) if guard else []
+    if plan.delta_rank:
+        delta = difference(start, model.state_dict(), plan.delta_rank)
+        save_delta(delta, plan.out / "delta.safetensors", {"base": base.name, "method": plan.method})
+        model.load_state_dict(apply(start, delta))
+    _save(model, base, plan)
+    return len(rows), note, curve
 
 
 def report_tasks(material: Material) -> list[Task]:

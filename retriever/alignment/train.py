@@ -18,7 +18,7 @@ from torch import nn
 from transformers import EarlyStoppingCallback, PreTrainedModel
 from transformers.trainer_utils import get_last_checkpoint
 
-from retriever.datasets import ParallelSquad
+from retriever.datasets import DataError, ParallelSquad
 from retriever.delta import State
 from retriever.types import Vectors
 
@@ -151,6 +151,16 @@ def train(
         model.prompts, model.max_seq_length = prompts, longest
         words.requires_grad_(True)
         model.eval()
+
+
+def claim(folder: Path, plan: object) -> None:
+    """Make the folder and note whose it is. Raises DataError if checkpoints of another plan lie there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / "plan.txt"
+    text = repr(plan) + "\n"
+    if (folder / "checkpoints").is_dir() and note.is_file() and note.read_text(encoding="utf-8") != text:
+        raise DataError(f"{folder} holds unfinished training by another plan; name another folder or delete it.")
+    note.write_text(text, encoding="utf-8")
 
 
 def _arguments(recipe: Recipe, checkpoints: Path, *, guarded: bool) -> SentenceTransformerTrainingArguments:

@@ -1,6 +1,7 @@
 """The same contract for both real engines: llama.cpp in this process and vLLM beside it."""
 
 import json
+import math
 import subprocess
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ from prompts import load_prompt
 from rag.generator import ChatGenerator, GeneratorError
 from rag.grounding import in_language
 from rag.pipeline import RAG
+from rag.reranking import GeneratorReranker
+from retriever.types import Passage
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +48,18 @@ def test_max_tokens_and_cancel(engine):
     next(stream)
     stream.close()
     assert list(engine.stream(messages, max_tokens=3))
+
+
+def test_the_likeliest_first_words_tell_a_passage_that_answers(engine):
+    likely = engine.first_token([{"role": "user", "content": "What is 1 + 1? Answer with one digit."}])
+    assert max(likely, key=likely.__getitem__).strip() == "2"
+    assert math.fsum(likely.values()) <= 1.001
+    passages = [
+        Passage(str(n), "d", "", text, None, 0, len(text), "en")
+        for n, text in enumerate(["The first coffee house of Vienna opened in 1685.", "Tea comes from China."])
+    ]
+    right, wrong = GeneratorReranker(lambda: engine).scores("În ce an s-a deschis prima cafenea din Viena?", passages)
+    assert 0 <= wrong < right <= 1
 
 
 def test_a_prompt_beyond_the_context_is_a_clear_error(engine):

@@ -1,7 +1,5 @@
 """What looks again at the nearest passages: the setting, the generator, a cross-encoder."""
 
-import math
-
 import pytest
 from sentence_transformers import CrossEncoder
 
@@ -43,17 +41,6 @@ def test_the_generators_yes_counts_in_any_spelling():
     assert all("Woher kommt Kaffee?" in text for text in judge.asked)
 
 
-@pytest.mark.slow
-def test_the_embedded_generator_tells_yes_from_no(embedded):
-    late, early = GeneratorReranker(lambda: embedded).scores(
-        "În ce an s-a deschis prima cafenea din Viena?", passages(TEXTS[1][1], TEXTS[0][1])
-    )
-    assert 0 <= early < late <= 1
-    likely = embedded.first_token([{"role": "user", "content": "What is 1 + 1? Answer with one digit."}])
-    assert max(likely, key=likely.__getitem__).strip() == "2"
-    assert math.fsum(likely.values()) <= 1.001
-
-
 @pytest.fixture(scope="session")
 def cross_encoder(base_encoder, tmp_path_factory):
     """A cross-encoder folder: the packaged weights under a head that nobody trained."""
@@ -75,7 +62,7 @@ def test_a_cross_encoder_by_its_folder_orders_the_hits(settings, encoder, cross_
 
 
 def test_a_cross_encoder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(IsthmusError, match="re-ranker .*nowhere.* could not be loaded"):
+    with pytest.raises(IsthmusError, match=r"re-ranker .*nowhere.* could not be loaded"):
         CrossEncoderReranker(str(tmp_path / "nowhere"))
 
 

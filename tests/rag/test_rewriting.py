@@ -58,6 +58,26 @@ def test_what_is_no_translation_is_not_used(translator, reply):
     assert translate(QUESTIONS["ro"], "ro", "en") is None
 
 
+@pytest.mark.parametrize("language", QUESTIONS)
+def test_an_answer_is_guessed_once_numbers_or_no_numbers(translator, language):
+    expand, engine = translator("The university was founded by students in the 11th century.", way="expand")
+    for _ in range(2):
+        assert expand(QUESTIONS[language], language, "en").startswith("The university was founded")
+    system, user = engine.asked[0]
+    assert "English" in system["content"]
+    assert user["content"] == QUESTIONS[language]
+    assert len(engine.asked) == 1
+
+
+def test_a_guess_is_kept_apart_from_a_translation_and_wanted_in_english_too(translator, scripted, tmp_path):
+    expand, _ = translator("It was founded in 1088 by students of the law.", way="expand")
+    translate, _ = translator("When was the university founded in 1088?")
+    assert expand(QUESTIONS["ro"], "ro", "en") == "It was founded in 1088 by students of the law."
+    assert translate(QUESTIONS["ro"], "ro", "en") == "When was the university founded in 1088?"
+    again, _ = translator("The school was founded by some students.", way="expand")
+    assert again("When was it founded?", "en", "en") == "The school was founded by some students."
+
+
 def test_a_question_in_the_passages_language_needs_no_generator(translator):
     translate, engine = translator()
     assert translate("When was it founded?", "en", "en") is None
@@ -84,4 +104,5 @@ def test_search_goes_by_both_versions(make_rag, tmp_path):
     assert hits["kiln"].lexical > hits["ferry"].lexical  # BM25 goes by the translation
     assert hits["ferry"].dense > hits["kiln"].dense  # the similarity shown is the question's own
     assert len(engine.asked) == 1
+    assert len(rag.library.retriever.rewrites) == 1
     assert {hit.query_language for hit in hits.values()} == {"de"}

@@ -58,6 +58,33 @@ def test_every_method_makes_a_folder_that_plain_sentence_transformers_loads(plan
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
+def test_offsets_bring_a_language_onto_english_and_leave_the_rest(plan, data, tmp_path, base_encoder):
+    wide = plan(tmp_path, "offset", test_articles=2, dev_articles=0)
+    report = align(replace(wide, data=(*wide.data, data / "tatoeba")), base_encoder)
+    moved = Encoder(str(tmp_path / "out"), cache=base_encoder.cache, backend="torch")
+    anchoring = {
+        (row["system"], row["language"]): row["alignment"]["anchoring_error"]
+        for row in report["results"]
+        if row["direction"] == "L-en"
+    }
+    assert anchoring["after", "ro"] < anchoring["before", "ro"]
+    texts = ["Care este cel mai lung fluviu din Europa?", "Which is the longest river of Europe?"]
+    ours, theirs = moved.encode_queries(texts), base_encoder.encode_queries(texts)
+    assert 0.8 < float(ours[0] @ theirs[0]) < 0.999
+    assert float(ours[1] @ theirs[1]) > 0.9995
+    np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-4)
+    passages = ["Dunărea este lungă și lată.", "The Danube is a long river."]
+    assert (moved.encode_passages(passages) * base_encoder.encode_passages(passages)).sum(axis=1).min() > 0.9995
+    assert report["curve"] == []
+    assert "Offsets of" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+
+
+def test_offset_needs_enough_texts(plan, tmp_path, base_encoder):
+    with pytest.raises(DataError, match="50 parallel texts"):
+        align(plan(tmp_path, "offset"), base_encoder)
+    assert not (tmp_path / "out").exists()
+
+
 def test_queries_alone_are_aligned_and_an_index_stays_valid(plan, tmp_path, base_encoder):
     recipe = replace(RECIPE, learning_rate=1e-3, english_tolerance=1.0)
     align(plan(tmp_path, query_side=True, recipe=recipe, dev_articles=0), base_encoder)

@@ -1,0 +1,230 @@
+"""Which solved English questions to show a language model before a question about time: X-ICL's demonstrations.
+
+A selector scores a pool of questions for questions in some language; the k best are shown, the best first. How far a
+selector's choice agrees with that of the in-language oracle can be told without a language model.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy import stats
+
+from retriever.datasets import DataError
+from retriever.encoder import Encoder
+from retriever.lexical import LexicalIndex
+from retriever.temporal.calendar import Month, Sum
+from retriever.temporal.questions import Asked, TaskName, TimeQuestion, ask, recognise
+from retriever.types import Vectors
+
+SHOTS = 3
+
+
+class Selector(Protocol):
+    """A way to choose demonstrations."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
+
+    def scores(self, asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], language: str) -> Vectors:
+        """How well each question of the pool goes with each one asked in the language, shape (asked, pool)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    """Any of the pool."""
+
+    seed: int = 1
+    name: str = "random"
+
+    def scores(self, asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], language: str) -> Vectors:
+        """See Selector."""
+        rng = np.random.default_rng([self.seed, *language.encode()])
+        return rng.random((len(asked), len(pool)), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Bm25:
+    """Words that the question shares with English ones: names and years."""
+
+    name: str = "bm25"
+
+    def scores(self, asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], language: str) -> Vectors:
+        """See Selector."""
+        index = LexicalIndex.build([str(n) for n in range(len(pool))], [ask(q.content, "en") for q in pool])
+        found = np.zeros((len(asked), len(pool)), dtype=np.float32)
+        for row, question in enumerate(asked):
+            for id_, score in index.search(ask(question.content, language), len(pool)):
+                found[row, int(id_)] = score
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """Cosine of the question to the pool's questions.
+
+    As they are, in English: X-InSTA with an untuned encoder (Tanwar et al., ACL 2023), CLiTSSA with a tuned one. With
+    `translated_pool`, to their translations: the in-language oracle. With `translated_question`, English on both sides.
+    """
+
+    encoder: Encoder
+    name: str
+    translated_pool: bool = False
+    translated_question: bool = False
+
+    def scores(self, asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], language: str) -> Vectors:
+        """See Selector."""
+        theirs = language if self.translated_pool else "en"
+        own = "en" if self.translated_question else language
+        left, right = (
+            self.encoder.encode_queries([ask(question.content, code) for question in questions])
+            for questions, code in ((asked, own), (pool, theirs))
+        )
+        similar: Vectors = left @ right.T
+        return similar
+
+
+@dataclass(frozen=True, slots=True)
+class Structured:
+    """Ours: another selector's similarity of the words, and that of what is asked about time.
+
+    The question is read back from its own words (`recognise`), in whatever language. A demonstration that asks for the
+    same relation, in the same way, of a time close by, shows the model what to do; of the same subject, the answer
+    itself is often near.
+    """
+
+    words: Selector
+    weight: float = 0.5
+    name: str = "structured"
+
+    def scores(self, asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], language: str) -> Vectors:
+        """See Selector."""
+        read = [recognise(ask(question.content, language), language) for question in asked]
+        structure = np.array([[likeness(content, shown.content) for shown in pool] for content in read])
+        mixed: Vectors = self.words.scores(asked, pool, language) + (self.weight * structure).astype(np.float32)
+        return mixed
+
+
+def likeness(asked: Sum | Asked | None, shown: Sum | Asked) -> float:
+    """From 0, nothing in common, to 1: same kind and direction, same relation, close in time, same subject."""
+    if isinstance(asked, Sum) and isinstance(shown, Sum):
+        same = asked.after == shown.after
+        return 0.5 + 0.2 * same + 0.2 * _close(asked.start, shown.start) + 0.1 * (asked.months == shown.months)
+    if not isinstance(asked, Asked) or not isinstance(shown, Asked):
+        return 0.0
+    kind = type(asked.when) is type(shown.when)
+    alike = 0.2 * kind + 0.4 * (asked.relation == shown.relation) + 0.2 * (asked.subject == shown.subject)
+    if isinstance(asked.when, Month) and isinstance(shown.when, Month):
+        return alike + 0.2 * _close(asked.when, shown.when)
+    if not isinstance(asked.when, Month) and not isinstance(shown.when, Month):
+        return alike + 0.2 * (asked.when.after == shown.when.after)
+    return alike
+
+
+def _close(one: Month, other: Month) -> float:
+    """1 in the same month, 1/2 ten years apart."""
+    return 1 / (1 + abs(one - other) / 120)
+
+
+def chosen(scores: Vectors, k: int = SHOTS) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """The k best columns of each row, the best first."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A selector's choice beside the oracle's, without a language model.
+
+    `overlap`: share of the oracle's k that it chose. `correlation`: Spearman's of its scores with the oracle's over the
+    pool, mean of the questions. `same_relation` and `same_task`: share of the chosen that ask for the question's
+    relation (NaN for L1), and that are of its task.
+    """
+
+    overlap: float
+    correlation: float
+    same_relation: float
+    same_task: float
+
+
+def agreement(
+    asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], scores: Vectors, oracle: Vectors, k: int = SHOTS
+) -> Agreement:
+    """Of two arrays of scores of shape (asked, pool)."""
+    ours, theirs = chosen(scores, k), chosen(oracle, k)
+    overlap = [len(set(own) & set(other)) / k for own, other in zip(ours.tolist(), theirs.tolist(), strict=True)]
+    correlations = [stats.spearmanr(own, other).statistic for own, other in zip(scores, oracle, strict=True)]
+    pairs = [(question, pool[n]) for question, row in zip(asked, ours, strict=True) for n in row]
+    relations = [
+        isinstance(shown.content, Asked) and question.content.relation == shown.content.relation
+        for question, shown in pairs
+        if isinstance(question.content, Asked)
+    ]
+    return Agreement(
+        float(np.mean(overlap)),
+        float(np.nanmean(correlations)),
+        float(np.mean(relations)) if relations else float("nan"),
+        float(np.mean([question.task == shown.task for question, shown in pairs])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSplit:
+    """Questions to choose demonstrations from, which CLiTSSA trains on, and to be asked."""
+
+    pool: list[TimeQuestion]
+    asked: list[TimeQuestion]
+
+
+def split_questions(questions: Sequence[TimeQuestion], *, pool: int, asked: int, seed: int = 1) -> TimeSplit:
+    """Up to so many of each task. No subject is on both sides; L1 has none, so its questions are divided one by one.
+
+    Raises DataError if there are too few.
+    """
+    sides: dict[str, bool] = {}
+    rng = random.Random(seed)
+    groups: dict[TaskName, tuple[list[TimeQuestion], list[TimeQuestion]]] = {}
+    for question in rng.sample(list(questions), len(questions)):
+        content = question.content
+        key = content.subject if isinstance(content, Asked) else repr(content)
+        to_ask = sides.setdefault(key, rng.random() < asked / (asked + pool))
+        groups.setdefault(question.task, ([], []))[to_ask].append(question)
+    shown = [question for left, _ in groups.values() for question in left[:pool]]
+    held = [question for _, right in groups.values() for question in right[:asked]]
+    if len(shown) < SHOTS or not held:
+        raise DataError(f"{len(questions)} questions are too few to choose demonstrations from and to ask.")
+    return TimeSplit(shown, held)
+
+
+def selectors(untuned: Encoder, tuned: Mapping[str, Encoder], seed: int = 1) -> list[Selector]:
+    """Those that are compared: chance, words, untuned encoder, question translated, tuned encoders, and ours."""
+    words = [Similar(encoder, f"CLiTSSA ({name})") for name, encoder in tuned.items()]
+    return [
+        Random(seed),
+        Bm25(),
+        Similar(untuned, "X-InSTA"),
+        Similar(untuned, "question translated", translated_question=True),
+        *words,
+        Structured(words[-1] if words else Similar(untuned, "")),
+    ]
+
+
+def compare_selectors(
+    split: TimeSplit, languages: Sequence[str], oracle: Encoder, selectors: Sequence[Selector]
+) -> Iterator[tuple[TaskName, str, str, Agreement]]:
+    """(task, language, selector, agreement with the in-language choice by `oracle`); each task has its own pool."""
+    for task in dict.fromkeys(question.task for question in split.asked):
+        asked, pool = ([q for q in side if q.task == task] for side in (split.asked, split.pool))
+        for language in languages:
+            theirs = Similar(oracle, "oracle", translated_pool=True).scores(asked, pool, language)
+            for selector in selectors:
+                yield (
+                    task,
+                    language,
+                    selector.name,
+                    agreement(asked, pool, selector.scores(asked, pool, language), theirs),
+                )

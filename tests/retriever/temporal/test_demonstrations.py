@@ -1,0 +1,136 @@
+"""Selectors and their agreement with the oracle: by hand, by invariant, and on real questions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retriever.datasets import DataError
+from retriever.temporal.calendar import Month, Sum
+from retriever.temporal.demonstrations import (
+    Bm25,
+    Random,
+    Similar,
+    Structured,
+    agreement,
+    chosen,
+    compare_selectors,
+    likeness,
+    selectors,
+    split_questions,
+)
+from retriever.temporal.questions import Asked, Neighbour, TimeQuestion, read_tempreason
+
+L1 = [TimeQuestion(str(n), Sum(Month(1900 + n, 5), 12 * n, n % 2 == 0), ("x",)) for n in range(8)]
+L2 = [
+    TimeQuestion(f"{relation}{year}", Asked(relation, subject, Month(year, 3)), ("x",))
+    for relation, subject in (("coach", "FC Porto"), ("employer", "Marie Curie"))
+    for year in (1950, 1951, 1990)
+]
+
+
+@dataclass(frozen=True)
+class Given:
+    """Scores made up beforehand."""
+
+    rows: np.ndarray
+    name: str = "given"
+
+    def scores(self, asked, pool, language):
+        return self.rows
+
+
+def test_the_best_are_chosen_best_first():
+    scores = np.array([[0.1, 0.9, 0.5, 0.9], [0.4, 0.3, 0.2, 0.1]], dtype=np.float32)
+    assert chosen(scores, 3).tolist() == [[1, 3, 2], [0, 1, 2]]
+
+
+def test_agreement_by_hand():
+    oracle = np.array([[4, 3, 2, 1, 0, 0]], dtype=np.float32)
+    found = agreement(L2[:1], L2, np.array([[4, 3, 0, 0, 2, 1]], dtype=np.float32), oracle)
+    assert found.overlap == pytest.approx(2 / 3)  # 0 and 1 of 0, 1, 2
+    assert found.same_relation == pytest.approx(2 / 3)  # 0 and 1 ask for a coach, 4 for an employer
+    assert found.same_task == 1.0
+    # Spearman is Pearson of the ranks, ties sharing theirs.
+    ranks = np.array([6, 5, 1.5, 1.5, 4, 3]), np.array([6, 5, 4, 3, 1.5, 1.5])
+    assert found.correlation == pytest.approx(np.corrcoef(*ranks)[0, 1])
+    assert np.isnan(agreement(L1[:1], L1, np.ones((1, 8)) * range(8), np.ones((1, 8)) * range(8)).same_relation)
+
+
+def test_likeness_by_hand():
+    coach = Asked("coach", "FC Porto", Month(1950, 3))
+    assert likeness(coach, coach) == pytest.approx(1)
+    assert likeness(coach, Asked("coach", "FC Porto", Month(1960, 3))) == pytest.approx(0.9)  # ten years: half of .2
+    assert likeness(coach, Asked("coach", "Ajax", Neighbour("X", after=True))) == pytest.approx(0.4)
+    before, after = (Asked("coach", "FC Porto", Neighbour("X", after=a)) for a in (False, True))
+    assert likeness(before, after) == pytest.approx(0.8)
+    assert likeness(Sum(Month(1900, 1), 5, after=True), Sum(Month(1900, 1), 5, after=True)) == pytest.approx(1)
+    assert likeness(Sum(Month(1900, 1), 5, after=True), coach) == 0
+    assert likeness(None, coach) == 0
+
+
+months = st.builds(Month, st.integers(1000, 2100), st.integers(1, 12))
+contents = st.one_of(
+    st.builds(Sum, months, st.integers(0, 400), st.booleans()),
+    st.builds(Asked, st.sampled_from(["coach", "party"]), st.sampled_from(["A", "B"]), months),
+    st.builds(
+        Asked, st.sampled_from(["coach", "party"]), st.just("A"), st.builds(Neighbour, st.just("R"), st.booleans())
+    ),
+)
+
+
+@given(contents, contents)
+def test_nothing_is_more_like_a_question_than_itself(one, other):
+    assert likeness(one, one) == pytest.approx(1)
+    assert 0 <= likeness(one, other) <= likeness(one, one) + 1e-9
+    assert likeness(one, other) == pytest.approx(likeness(other, one))
+
+
+@pytest.mark.parametrize("language", ["ro", "hi", "ar", "th", "zh", "de"])
+def test_structure_is_read_in_every_language(language):
+    flat = Given(np.zeros((6, 6), dtype=np.float32))
+    first = chosen(Structured(flat).scores(L2, L2, language), 1)[:, 0]
+    assert first.tolist() == [0, 1, 2, 3, 4, 5]  # each finds itself by what it asks, with words that say nothing
+
+
+def test_random_is_random_and_repeats():
+    one, again = (Random(3).scores(L1, L2, "ro") for _ in range(2))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, Random(4).scores(L1, L2, "ro"))
+    many = Random(1).scores(L1 * 100, L2, "ro")
+    first = np.bincount(chosen(many, 1)[:, 0], minlength=6)
+    assert first.min() > 80  # 800 draws of 6: 133 each, standard deviation 10.5
+
+
+def test_words_alone_find_names_in_another_language():
+    scores = Bm25().scores(L2[3:4], L2, "ro")  # Marie Curie
+    assert set(chosen(scores, 3)[0].tolist()) == {3, 4, 5}
+
+
+def test_no_subject_is_on_both_sides(data):
+    questions = [q for n in (1, 2, 3) for q in read_tempreason(data / "tempreason" / f"test_l{n}.jsonl")]
+    split = split_questions(questions, pool=200, asked=50)
+    sides = [{q.content.subject for q in side if q.task != "l1"} for side in (split.pool, split.asked)]
+    assert not sides[0] & sides[1]
+    counts = {task: sum(q.task == task for q in split.pool) for task in ("l1", "l2", "l3")}
+    assert counts == {"l1": 200, "l2": 200, "l3": 200}
+    assert split == split_questions(questions, pool=200, asked=50)
+    with pytest.raises(DataError, match="too few"):
+        split_questions(questions[:2], pool=2, asked=2)
+
+
+@pytest.mark.slow
+def test_selectors_beside_the_oracle_on_real_questions(base_encoder, data):
+    questions = read_tempreason(data / "tempreason" / "test_l2.jsonl")
+    split = split_questions(questions, pool=200, asked=40)
+    found = {
+        name: value for _, _, name, value in compare_selectors(split, ["ro"], base_encoder, selectors(base_encoder, {}))
+    }
+    assert list(found) == ["random", "bm25", "X-InSTA", "question translated", "structured"]
+    assert found["random"].overlap < 0.1 < 0.5 < found["X-InSTA"].overlap
+    assert abs(found["random"].correlation) < 0.05
+    assert found["structured"].same_relation > 0.99
+    oracle = Similar(base_encoder, "oracle", translated_pool=True)
+    assert next(iter(compare_selectors(split, ["ro"], base_encoder, [oracle])))[3].overlap == 1.0
