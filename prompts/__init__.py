@@ -23,6 +23,13 @@ FIELDS = {
     "rewrite": {"system": set[str](), "user": {"history", "question", "language"}},
     "rerank": {"system": set[str](), "user": {"passage", "question"}},
     "expand": {"system": {"language"}, "user": {"text"}},
+    "temporal": {
+        "head": set[str](),
+        "tail": set[str](),
+        "question": {"question"},
+        "answer": set[str](),
+        "answer_month": set[str](),
+    },
     "translate": {"system": {"language"}, "user": {"text"}},
 }
 """For each task its fields, and the variables that each may use."""

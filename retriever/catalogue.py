@@ -52,6 +52,7 @@ class Catalogue:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.executescript(_SCHEMA)
+        self._languages: tuple[int, dict[str, int]] = (-1, {})  # counting takes long, and every search asks
 
     def documents(self) -> list[Document]:
         """All documents, oldest first, with their number of passages."""
@@ -83,7 +84,10 @@ class Catalogue:
     def languages(self) -> dict[str, int]:
         """Number of passages in each language."""
         with self._lock:
-            return dict(self._db.execute("SELECT language, count(*) FROM passages GROUP BY language"))
+            if self._languages[0] != self.revision:
+                counts = self._db.execute("SELECT language, count(*) FROM passages GROUP BY language")
+                self._languages = (self.revision, dict(counts))
+            return self._languages[1]
 
     def replace(self, old: Iterable[str], document: Document, passages: Sequence[Passage]) -> None:
         """In one transaction, drop the documents with the ids in `old` and put this one in."""

@@ -30,6 +30,8 @@ ENGLISH_FILE = "isthmus.json"
 E5_PREFIXES = ("query: ", "passage: ")
 REMEMBERED = 16384
 """Vectors kept: one question is asked for several times on its way to an answer, and so are sentences of passages."""
+ASKED = 64
+"""Questions whose tokens are kept: one that comes alone is searched for, and its tokens are wanted next."""
 TURN = 256
 """Texts embedded at a time: a question asked while a large document is taken in waits for no more than these."""
 # Hub copies of e5 do not carry their prefixes in the model's own configuration.
@@ -71,6 +73,7 @@ class Encoder(Embeddings):
         self._offsets = load_offsets(Path(self.folder))
         self._lock = threading.RLock()
         self._remembered: OrderedDict[tuple[Role, str], Vectors] = OrderedDict()
+        self._asked: OrderedDict[str, Vectors] = OrderedDict()
 
     def _open_english(self, device: str | None, backend: BackendName | None) -> "Encoder | None":
         """The encoder that English queries stay with, if the model names one."""
@@ -122,7 +125,7 @@ class Encoder(Embeddings):
         if self._english and detect_language(text) == "en":
             return self._english.encode_query_tokens(text)
         with self._lock:
-            return self._backend.encode_tokens([text], "query", self.query_prefix)[0].tokens
+            return self._asked[text] if text in self._asked else self._ask(text)[1]
 
     def embed_query(self, text: str) -> list[float]:
         """LangChain's form of `encode_queries` for one query."""
@@ -154,10 +157,19 @@ class Encoder(Embeddings):
             yield from zip(english, self._english.encode_queries(list(english)), strict=True)
         if others:
             prompt = self.query_prefix if role == "query" else self.passage_prefix
-            vectors = self._backend.encode(others, role, prompt)
+            alone = role == "query" and len(others) == 1 and self._backend.has_tokens
+            vectors = self._ask(others[0])[0][None] if alone else self._backend.encode(others, role, prompt)
             if role == "query" and self._offsets:
                 vectors = np.stack([self._in_place(text, vector) for text, vector in zip(others, vectors, strict=True)])
             yield from zip(others, vectors, strict=True)
+
+    def _ask(self, query: str) -> tuple[Vectors, Vectors]:
+        """The vector of one query, and of its tokens, which are remembered."""
+        encoded = self._backend.encode_tokens([query], "query", self.query_prefix)[0]
+        self._asked[query] = encoded.tokens
+        while len(self._asked) > ASKED:
+            self._asked.popitem(last=False)
+        return encoded.vector, encoded.tokens
 
     def _in_place(self, query: str, vector: Vectors) -> Vectors:
         offset = self._offsets.get(detect_language(query))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from retriever.backends.protocol import OUTPUTS, Backend, Encoded, Role, Runtime
+from retriever.backends.protocol import Backend, Encoded, Role, Runtime
 from retriever.backends.pytorch import TorchBackend
 from retriever.backends.silent_openvino import load_openvino
 from retriever.backends.tokens import no_tokens, own_tokens, unit
@@ -43,6 +43,7 @@ class _About:
     longest: int
     padding: int
     prompts: dict[str, str]
+    has_tokens: bool
     roles: tuple[Role, ...]
 
 
@@ -56,6 +57,7 @@ class ExportedBackend:
         self._open = _OPEN[runtime]
         self._about = _About(**json.loads((folder / "about.json").read_text(encoding="utf-8")))
         self.dimensions, self.prompts = self._about.dimensions, self._about.prompts
+        self.has_tokens = self._about.has_tokens
         self._runs: dict[Role, Run] = {}
 
     @cached_property
@@ -77,12 +79,12 @@ class ExportedBackend:
 
     def encode_tokens(self, texts: Sequence[str], role: Role, prompt: str) -> list[Encoded]:
         """See Backend."""
+        if not self.has_tokens:
+            raise no_tokens()
         prompt_tokens = len(self._tokenizer.encode(prompt.rstrip(), add_special_tokens=False).ids)
         tokenized = self._tokenize(texts, prompt)
         encoded: dict[int, Encoded] = {}
         for rows, outputs in self._passes(tokenized, role):
-            if len(outputs) < 2:
-                raise no_tokens()
             for row, vector, tokens in zip(rows, *outputs, strict=True):
                 special = tokenized[row].special_tokens_mask
                 encoded[row] = Encoded(vector, unit(own_tokens(tokens[: len(special)], special, prompt_tokens)))
@@ -134,6 +136,7 @@ def _export(original: TorchBackend, runtime: Runtime, draft: Path) -> None:
         int(model.max_seq_length or 512),
         int(model.tokenizer.pad_token_id or 0),
         original.prompts,
+        original.has_tokens,
         roles,
     )
     (draft / "about.json").write_text(json.dumps(asdict(about), ensure_ascii=False), encoding="utf-8")
@@ -163,7 +166,7 @@ def _fingerprint(folder: Path) -> str:
     """Eight characters that change when a file of the model does."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
     stamps = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return hashlib.sha256(repr((OUTPUTS, str(folder.resolve()), stamps)).encode()).hexdigest()[:8]
+    return hashlib.sha256(repr((_About.__slots__, str(folder.resolve()), stamps)).encode()).hexdigest()[:8]
 
 
 def _open_openvino(file: Path) -> Run:

@@ -31,6 +31,8 @@ class Backend(Protocol):
     dimensions: int
     prompts: dict[str, str]
     """The model's own text to put before each role."""
+    has_tokens: bool
+    """Whether there are vectors of tokens too."""
 
     def encode(self, texts: Sequence[str], role: Role, prompt: str) -> Vectors:
         """float32 vectors of unit length, shape (len(texts), dimensions); texts longer than the model reads are cut."""

@@ -18,9 +18,12 @@ class TorchBackend:
     """A Backend that is the model itself. Raises IsthmusError if it cannot be loaded."""
 
     def __init__(self, model: str, device: str | None = None) -> None:
+        from sentence_transformers.sentence_transformer.modules import Transformer
+
         self.model = load_model(model, device)
         self.device = str(self.model.device)
         self.dimensions = int(self.model.get_embedding_dimension() or 0)
+        self.has_tokens = any(isinstance(module, Transformer) for module in self.model.modules())
         self.prompts = {name: prompt for name, prompt in self.model.prompts.items() if prompt}
 
     def encode(self, texts: Sequence[str], role: Role, prompt: str) -> Vectors:
@@ -37,6 +40,8 @@ class TorchBackend:
 
     def encode_tokens(self, texts: Sequence[str], role: Role, prompt: str) -> list[Encoded]:
         """See Backend."""
+        if not self.has_tokens:
+            raise no_tokens()
         tokenizer = self.model.tokenizer
         prompt_tokens = len(tokenizer(prompt.rstrip(), add_special_tokens=False)["input_ids"])
         features = self._side(role)(
@@ -44,8 +49,6 @@ class TorchBackend:
         )
         encoded = []
         for one in features:
-            if "token_embeddings" not in one:
-                raise no_tokens()
             read = one["attention_mask"].bool()
             ids = one["input_ids"][read].tolist()
             special = tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)

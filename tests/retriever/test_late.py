@@ -34,7 +34,7 @@ tokens = arrays.arrays(
 
 @given(tokens)
 def test_packing_keeps_directions(rows):
-    back = unpack(pack(unit(rows)))
+    back = unpack(pack(unit(rows)), 8)
     assert back.shape == rows.shape
     assert (back * unit(rows)).sum(axis=1).min() > 0.999
 
@@ -112,9 +112,19 @@ def test_every_backend_gives_the_same_tokens(base_encoder, cache):
 
 @pytest.mark.slow
 def test_a_model_without_token_vectors_says_what_to_do(base_encoder, monkeypatch):
-    backend = base_encoder._backend
-    backend.encode(["x"], "query", "")
-    run = backend._runs["query"]
-    monkeypatch.setitem(backend._runs, "query", lambda ids, mask: run(ids, mask)[:1])
+    monkeypatch.setattr(base_encoder._backend, "has_tokens", False)
+    assert base_encoder.encode_queries(["Cine nu are vectori?"]).shape == (1, 384)
     with pytest.raises(IsthmusError, match="set rerank to off"):
         base_encoder.encode_query_tokens("Cine?")
+
+
+@pytest.mark.slow
+def test_a_question_that_is_searched_for_is_embedded_once(base_encoder, monkeypatch):
+    passes = []
+    encode = base_encoder._backend.encode_tokens
+    monkeypatch.setattr(base_encoder._backend, "encode_tokens", lambda *given: passes.append(given) or encode(*given))
+    vector = base_encoder.encode_queries(["Cine a pictat-o pe Mona Lisa?"])[0]
+    own = base_encoder.encode_query_tokens("Cine a pictat-o pe Mona Lisa?")
+    assert len(passes) == 1
+    assert float(vector @ base_encoder.encode_queries(["Cine a pictat-o pe Mona Lisa?", "Altceva?"])[0]) > 0.999
+    assert own.shape[1] == 384
