@@ -29,6 +29,8 @@ FIELDS = {
         "question": {"question"},
         "answer": set[str](),
         "answer_month": set[str](),
+        "because": set[str](),
+        "facts": set[str](),
     },
     "translate": {"system": {"language"}, "user": {"text"}},
 }

@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 from rich.table import Table
 
+from rag.choices import known, listed
 from rag.cli import Json, app, err, out, print_json
 from rag.engines import open_generator
 from rag.library import open_encoder, rerank_named
@@ -22,7 +22,6 @@ from retriever.temporal import calendar
 if TYPE_CHECKING:
     from retriever.alignment.train import Recipe
     from retriever.evaluation import System
-    from retriever.temporal.questions import TimeQuestion
 
 evaluate = typer.Typer(help="Measure on public data.", no_args_is_help=True)
 app.add_typer(evaluate, name="eval")
@@ -49,11 +48,11 @@ def eval_retrieval(
     """How well does each language find the right passages? Others are compared with the first system, paired."""
     from retriever.evaluation import Evaluation, cell, read_tasks
 
-    chosen = _listed(systems, SYSTEMS, "systems")
+    chosen = listed(systems, SYSTEMS, "systems")
     tasks = read_tasks(
         data,
         languages.split(",") if languages else None,
-        _listed(directions, ("L-en", "L-L", "en-L", "mixed"), "directions"),
+        listed(directions, ("L-en", "L-L", "en-L", "mixed"), "directions"),
     )
     settings = load_settings()
     names = encoder or [settings.encoder]
@@ -104,81 +103,6 @@ def _systems(settings: Settings) -> "dict[str, Callable[[Encoder, str], System]]
     }
 
 
-@evaluate.command("demonstrations")
-def eval_demonstrations(
-    data: Annotated[Path, typer.Option(help="TempReason's JSON lines, or a folder of such files.")],
-    languages: Annotated[str, typer.Option(help="Languages to ask in, e.g. ro,de,fr.")] = "ro,de,fr",
-    encoder: Annotated[str, typer.Option(help="The encoder whose in-language choice is the measure.")] = "base",
-    tuned: Annotated[list[str] | None, typer.Option(help="Encoders that CLiTSSA made; repeat.")] = None,
-    pool: Annotated[int, typer.Option(min=3, help="English questions of each task to choose from.")] = 1200,
-    asked: Annotated[int, typer.Option(min=1, help="Questions of each task to choose for.")] = 300,
-    seed: int = 1,
-    as_json: Json = False,
-) -> None:
-    """Which demonstrations go with questions about time? Selectors beside the in-language choice; no generator."""
-    from retriever.temporal.demonstrations import compare_selectors, selectors, split_questions
-
-    chosen = _listed(languages, calendar.languages(), "languages")
-    split = split_questions(_time_questions(data), pool=pool, asked=asked, seed=seed)
-    base = open_encoder(load_settings(encoder=encoder))
-    others = {Path(name).name: open_encoder(load_settings(encoder=name)) for name in tuned or ()}
-    rows = [
-        {"task": task, "language": language, "selector": name, **asdict(found)}
-        for task, language, name, found in compare_selectors(split, chosen, base, selectors(base, others, seed))
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    table = Table("task", "language", "selector", "overlap@3", "correlation", "same relation")
-    for row in rows:
-        figures = (f"{row[name]:.3f}" for name in ("overlap", "correlation", "same_relation"))
-        table.add_row(str(row["task"]), str(row["language"]), str(row["selector"]), *figures)
-    out.print(table)
-
-
-def _time_questions(data: Path) -> "list[TimeQuestion]":
-    """All questions of a TempReason file or folder."""
-    from retriever.temporal.questions import read_tempreason
-
-    return [question for file in _jsonl(data) for question in read_tempreason(file)]
-
-
-def _jsonl(data: Path) -> list[Path]:
-    from retriever.datasets import DataError
-
-    files = sorted(data.glob("*.jsonl")) if data.is_dir() else [data]
-    if not files:
-        raise DataError(f"{data} holds no *.jsonl file.")
-    return files
-
-
-@evaluate.command("questions")
-def eval_questions(
-    data: Annotated[Path, typer.Option(help="TempReason's JSON lines, or a folder of such files.")],
-    languages: Annotated[str, typer.Option(help="Languages to write, e.g. ro,hi,th.")],
-    save: Annotated[Path, typer.Option("--out", help="Folder for NAME.LANGUAGE.jsonl, in mTEMPREASON's form.")],
-    as_json: Json = False,
-) -> None:
-    """TempReason's questions about time in other languages, from templates."""
-    from retriever.temporal.questions import read_tempreason, write_multilingual
-
-    chosen = _listed(languages, calendar.languages(), "languages")
-    files = _jsonl(data)
-    save.mkdir(parents=True, exist_ok=True)
-    written = {}
-    for file in files:
-        questions = read_tempreason(file)
-        for language in chosen:
-            target = save / f"{file.stem}.{language}.jsonl"
-            write_multilingual(questions, language, target)
-            written[str(target)] = len(questions)
-    if as_json:
-        print_json(written)
-        return
-    for path, count in written.items():
-        out.print(f"{count} questions in {path}", markup=False)
-
-
 @app.command()
 def align(
     data: Annotated[
@@ -218,8 +142,8 @@ def align(
     from retriever.alignment.train import Recipe
     from retriever.alignment.weighted import Sampling
 
-    _known(method, (*get_args(Method), "clitssa"), "methods")
-    _known(sampling, get_args(Sampling), "ways to sample negatives")
+    known(method, (*get_args(Method), "clitssa"), "methods")
+    known(sampling, get_args(Sampling), "ways to sample negatives")
     recipe = Recipe(
         steps=steps,
         batch=batch,
@@ -261,16 +185,16 @@ def _align_clitssa(
 ) -> dict[str, Any]:
     from retriever.alignment.clitssa import TimePlan, align_clitssa
     from retriever.temporal.demonstrations import split_questions
-    from retriever.temporal.questions import TaskName
+    from retriever.temporal.questions import TaskName, read_questions
 
     plan = TimePlan(
         data=tuple(path.name for path in data),
         out=save,
         recipe=recipe,
-        languages=tuple(_listed(languages, calendar.languages(), "languages")),
-        tasks=cast(tuple[TaskName, ...], tuple(_listed(tasks, get_args(TaskName), "tasks"))),
+        languages=tuple(listed(languages, calendar.languages(), "languages")),
+        tasks=cast(tuple[TaskName, ...], tuple(listed(tasks, get_args(TaskName), "tasks"))),
     )
-    questions = [question for path in data for question in _time_questions(path)]
+    questions = [question for path in data for question in read_questions(path)]
     return align_clitssa(plan, split_questions(questions, pool=1200, asked=300, seed=recipe.seed), base)
 
 
@@ -280,17 +204,3 @@ def _show_aligned(report: dict[str, Any], save: Path, as_json: bool) -> None:
         return
     out.print((save / "README.md").read_text(encoding="utf-8").split("---", 2)[2], markup=False)
     err.print(f"The encoder is in {save}; use it with ISTHMUS_ENCODER={save}", markup=False)
-
-
-def _known(name: str, known: tuple[str, ...], what: str) -> None:
-    if name not in known:
-        raise IsthmusError(f"{name!r} is none of the {what}: {', '.join(known)}.")
-
-
-def _listed(text: str, known: tuple[str, ...], what: str) -> list[str]:
-    chosen = [part.strip() for part in text.split(",") if part.strip()]
-    for part in chosen:
-        _known(part, known, what)
-    if not chosen:
-        raise IsthmusError(f"Name at least one of the {what}: {', '.join(known)}.")
-    return chosen

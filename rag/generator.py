@@ -126,6 +126,14 @@ class ChatGenerator:
                     f"The generator ({self.label}) gave an empty answer; ask again or use another model."
                 )
 
+    def complete(self, prompt: str, *, max_tokens: int) -> str:
+        """What the model writes after a text, without any chat template, at temperature 0. Raises GeneratorError."""
+        with self._explained():
+            response = self._client.completions.create(
+                model=self.model, prompt=prompt, max_tokens=max_tokens, temperature=0, seed=0
+            )
+            return response.choices[0].text
+
     def first_token(self, messages: Sequence[Message]) -> dict[str, float]:
         """See `Engine.first_token`."""
         with self._explained():

@@ -4,12 +4,14 @@ ColBERT's MaxSim (Khattab and Zaharia, arXiv 2004.12832) without ColBERT: an enc
 text has token vectors that find the right passage more often than their mean does (`python -m benchmarks.reranking`).
 """
 
+import functools
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from retriever.backends.tokens import unit
 from retriever.encoder import Encoder
@@ -28,8 +30,14 @@ def max_similarities(query: Vectors, passages: Sequence[Vectors]) -> list[float]
     if not passages:
         return []
     starts = np.cumsum([0, *(len(passage) for passage in passages[:-1])])
-    cosines = query @ np.concatenate(passages).T
+    with _threads().limit(limits=1, user_api="blas"):  # more would spin, and take the cores from the encoder's
+        cosines = query @ np.concatenate(passages).T
     return [float(score) for score in np.maximum.reduceat(cosines, starts, axis=1).mean(axis=0)]
+
+
+@functools.cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def pooled(tokens: Vectors) -> Vectors:

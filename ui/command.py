@@ -1,11 +1,12 @@
-"""The command `isthmus`: everything in `rag.cli` and `rag.cli_research`, and the page."""
+"""The command `isthmus`: everything in `rag.cli`, `rag.cli_research` and `rag.cli_temporal`, and the page."""
 
 import signal
 from typing import Annotated
 
 import typer
 
-import rag.cli_research  # noqa: F401 - adds its commands
+import rag.cli_research
+import rag.cli_temporal  # noqa: F401 - both add their commands
 from rag.cli import app, main
 from rag.settings import load_settings
 

@@ -29,7 +29,8 @@ from retriever.backends import load_model
 from retriever.datasets import DataError, Labelled, Pair, ParallelSquad, read_labelled, read_pairs, read_squad
 from retriever.delta import State, apply, difference, save_delta
 from retriever.encoder import ENGLISH_FILE, Encoder
-from retriever.evaluation.report import Evaluation, cell
+from retriever.evaluation.page import cell
+from retriever.evaluation.report import Evaluation
 from retriever.evaluation.systems import Dense
 from retriever.evaluation.tasks import Task, labelled_tasks, squad_tasks
 from retriever.offsets import mean_offset, save_offsets

@@ -1,6 +1,7 @@
 """Measure retrieval: tasks from public data, systems, metrics, and reports."""
 
-from retriever.evaluation.report import Evaluation, cell
+from retriever.evaluation.page import cell
+from retriever.evaluation.report import Evaluation
 from retriever.evaluation.systems import Dense, Lexical, Product, System
 from retriever.evaluation.tasks import Task, read_tasks
 

@@ -1,10 +1,8 @@
 """An evaluation on disk: TREC runs, results.json, plots, and one self-contained HTML page."""
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from retriever.evaluation.metrics import (
     per_query,
     preference,
 )
+from retriever.evaluation.page import Section, html_page
 from retriever.evaluation.systems import Dense, System
 from retriever.evaluation.tasks import Task
 
@@ -163,27 +162,8 @@ class Evaluation:
         return buffer.getvalue()
 
     def _html(self, about: Mapping[str, object], plots: Mapping[str, bytes]) -> str:
-        parts = [
-            "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>",
-            "<title>Isthmus: retrieval</title><style>body{font:15px/1.5 system-ui;max-width:70rem;margin:2rem auto;",
-            "padding:0 1rem}table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .6rem;text-align:right;",
-            "border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}img{max-width:100%}</style>",
-            "<h1>Retrieval by language</h1>",
-        ]
-        parts += [f"<p>{escape(str(key))}: {escape(str(value))}</p>" for key, value in about.items()]
-        for direction, png in plots.items():
-            columns, rows = self.table(direction)
-            head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-            body = "".join("<tr>" + "".join(f"<td>{escape(cell(c))}</td>" for c in row) + "</tr>" for row in rows)
-            image = base64.b64encode(png).decode()
-            parts += [f"<h2>{escape(direction)}</h2><table><tr>{head}</tr>{body}</table>"]
-            parts += [f"<img alt='{escape(direction)}' src='data:image/png;base64,{image}'>"]
-        return "\n".join(parts) + "\n"
-
-
-def cell(value: object) -> str:
-    """A table's cell as text: three decimals."""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+        sections = [Section(direction, *self.table(direction), png) for direction, png in plots.items()]
+        return html_page("Retrieval by language", about, sections)
 
 
 def _slug(name: str) -> str:

@@ -158,6 +158,20 @@ def read_tempreason(path: Path) -> list[TimeQuestion]:
     return questions
 
 
+def jsonl_files(path: Path) -> list[Path]:
+    """The file, or the JSON lines files of a folder, in order. Raises DataError if there is none."""
+    files_ = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not files_:
+        raise DataError(f"{path} holds no *.jsonl file.")
+    return files_
+
+
+def read_questions(path: Path) -> list[TimeQuestion]:
+    """All questions of a TempReason file or folder, each once. Raises DataError."""
+    questions = [question for file in jsonl_files(path) for question in read_tempreason(file)]
+    return list({question.id: question for question in questions}.values())
+
+
 def write_multilingual(questions: Sequence[TimeQuestion], language: str, path: Path) -> None:
     """Write mTEMPREASON's form: JSON lines with question and text_answers. Names stay as they are, months do not."""
     lines = []

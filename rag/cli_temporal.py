@@ -1,0 +1,181 @@
+"""The commands about questions of time: `isthmus eval questions`, `demonstrations` and `temporal`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+from rich.table import Table
+
+from rag.choices import known, listed
+from rag.cli import Json, err, out, print_json
+from rag.cli_research import evaluate
+from rag.engines import open_generator
+from rag.generator import ChatGenerator
+from rag.library import Library, open_encoder
+from rag.settings import Settings, load_settings
+from retriever.errors import IsthmusError
+from retriever.temporal import calendar
+from retriever.temporal.questions import TaskName, TimeQuestion, jsonl_files, read_questions, read_tempreason
+
+if TYPE_CHECKING:
+    from rag.evaluation.temporal import Facts
+
+Data = Annotated[Path, typer.Option(help="TempReason's JSON lines, or a folder of such files.")]
+Tuned = Annotated[list[str] | None, typer.Option(help="Encoders that CLiTSSA made; repeat.")]
+Base = Annotated[str, typer.Option(help="The untuned encoder; its in-language choice is the oracle's.")]
+
+
+@evaluate.command("questions")
+def eval_questions(
+    data: Data,
+    languages: Annotated[str, typer.Option(help="Languages to write, e.g. ro,hi,th.")],
+    save: Annotated[Path, typer.Option("--out", help="Folder for NAME.LANGUAGE.jsonl, in mTEMPREASON's form.")],
+    as_json: Json = False,
+) -> None:
+    """TempReason's questions about time in other languages, from templates."""
+    from retriever.temporal.questions import write_multilingual
+
+    chosen = listed(languages, calendar.languages(), "languages")
+    files = jsonl_files(data)
+    save.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for file in files:
+        questions = read_tempreason(file)
+        for language in chosen:
+            target = save / f"{file.stem}.{language}.jsonl"
+            write_multilingual(questions, language, target)
+            written[str(target)] = len(questions)
+    if as_json:
+        print_json(written)
+        return
+    for path, count in written.items():
+        out.print(f"{count} questions in {path}", markup=False)
+
+
+@evaluate.command("demonstrations")
+def eval_demonstrations(
+    data: Data,
+    languages: Annotated[str, typer.Option(help="Languages to ask in.")] = "ro,de,fr",
+    encoder: Base = "base",
+    tuned: Tuned = None,
+    pool: Annotated[int, typer.Option(min=3, help="English questions of each task to choose from.")] = 1200,
+    asked: Annotated[int, typer.Option(min=1, help="Questions of each task to choose for.")] = 300,
+    seed: int = 1,
+    as_json: Json = False,
+) -> None:
+    """Which demonstrations go with questions about time? Selectors beside the in-language choice; no generator."""
+    from retriever.temporal.demonstrations import compare_selectors, selectors, split_questions
+
+    chosen = listed(languages, calendar.languages(), "languages")
+    split = split_questions(read_questions(data), pool=pool, asked=asked, seed=seed)
+    base = open_encoder(load_settings(encoder=encoder))
+    others = {Path(name).name: open_encoder(load_settings(encoder=name)) for name in tuned or ()}
+    rows = [
+        {"task": task, "language": language, "selector": name, **asdict(found)}
+        for task, language, name, found in compare_selectors(split, chosen, base, selectors(base, others, seed))
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("task", "language", "selector", "overlap@3", "correlation", "same relation")
+    for row in rows:
+        figures = (f"{row[name]:.3f}" for name in ("overlap", "correlation", "same_relation"))
+        table.add_row(str(row["task"]), str(row["language"]), str(row["selector"]), *figures)
+    out.print(table)
+
+
+@evaluate.command("temporal")
+def eval_temporal(
+    data: Data,
+    save: Annotated[Path, typer.Option("--out", help="Folder of the evaluation; it goes on where it was.")],
+    tasks: Annotated[str, typer.Option(help="Of l1, l2, l3.")] = "l1,l2,l3",
+    languages: Annotated[str, typer.Option(help="Languages to ask in.")] = "ro,de,fr",
+    selectors: Annotated[str | None, typer.Option(help="Of random, bm25, X-InSTA, oracle, …; default: all.")] = None,
+    shots: Annotated[int, typer.Option(min=0, max=10, help="Demonstrations in a prompt.")] = 3,
+    setting: Annotated[str, typer.Option(help="closed, facts (of the subject), or rag (found by search).")] = "closed",
+    style: Annotated[str, typer.Option(help="chat or completion.")] = "chat",
+    questions: Annotated[int, typer.Option(min=1, help="Questions of each task.")] = 40,
+    pool: Annotated[int, typer.Option(min=3, help="English questions of each task to choose from.")] = 1200,
+    encoder: Base = "base",
+    tuned: Tuned = None,
+    seed: int = 1,
+    as_json: Json = False,
+) -> None:
+    """Questions about time to the generator, with demonstrations chosen by each selector: F1, exact match, report."""
+    from rag.evaluation.report import save_report, table
+    from rag.evaluation.temporal import Setting, TimeEvaluation, evaluate
+    from rag.evaluation.xicl import Style
+    from retriever.evaluation import cell
+    from retriever.temporal.demonstrations import Similar, split_questions
+    from retriever.temporal.demonstrations import selectors as all_selectors
+
+    known(setting, get_args(Setting), "settings")
+    known(style, get_args(Style), "styles")
+    settings = load_settings()
+    everything = read_questions(data)
+    split = split_questions(everything, pool=pool, asked=questions, seed=seed)
+    base = open_encoder(load_settings(encoder=encoder))
+    others = {Path(name).name: open_encoder(load_settings(encoder=name)) for name in tuned or ()}
+    there_are = [*all_selectors(base, others, seed), Similar(base, "oracle", translated_pool=True)]
+    names = tuple(selector.name for selector in there_are)
+    wanted = tuple(listed(selectors, names, "selectors")) if selectors else names
+    engine = open_generator(settings)
+    if not isinstance(engine, ChatGenerator):
+        raise IsthmusError(f"{engine.label} cannot be evaluated; set generator to embedded, vllm or endpoint.")
+    plan = TimeEvaluation(
+        tasks=cast(tuple[TaskName, ...], tuple(listed(tasks, get_args(TaskName), "tasks"))),
+        languages=tuple(listed(languages, calendar.languages(), "languages")),
+        selectors=wanted,
+        questions=questions,
+        pool=pool,
+        setting=cast(Setting, setting),
+        style=cast(Style, style),
+        shots=shots,
+        seed=seed,
+        generator=engine.label,
+    )
+    picked = [selector for selector in there_are if selector.name in wanted]
+    facts = _facts(plan.setting, everything, settings, save)
+    try:
+        lines = evaluate(plan, split, picked, engine, save, facts=facts)
+    finally:
+        engine.close()
+    save_report(lines, plan, save)
+    tables = {task: table(lines, plan, task) for task in plan.tasks}
+    if as_json:
+        print_json({task: {"columns": columns, "rows": rows} for task, (columns, rows) in tables.items()})
+        return
+    for columns, rows in tables.values():
+        shown = Table(*columns, title="F1 (sets)")
+        for row in rows:
+            shown.add_row(*map(cell, row))
+        out.print(shown)
+    err.print(f"items.jsonl, results.json, plots and report.html are in {save}", markup=False)
+
+
+def _facts(setting: str, questions: Sequence[TimeQuestion], settings: Settings, folder: Path) -> "Facts | None":
+    """What the setting puts into a prompt: nothing, the subject's facts, or what search finds in a library of facts."""
+    from retriever.temporal.facts import fact_documents, facts_of, statement
+    from retriever.temporal.questions import Asked, ask
+
+    if setting == "closed":
+        return None
+    facts = facts_of(questions)
+    if setting == "facts":
+        by_subject: dict[str, list[str]] = {}
+        for fact in facts:
+            by_subject.setdefault(fact.subject, []).append(statement(fact))
+        return lambda question, _: (
+            by_subject.get(question.content.subject, []) if isinstance(question.content, Asked) else []
+        )
+    library = Library(settings.model_copy(update={"library": folder / "library"}), holder="isthmus eval temporal")
+    library.add_texts(fact_documents(facts))
+    return lambda question, language: [
+        hit.passage.text for hit in library.search(ask(question.content, language), FOUND)
+    ]
+
+
+FOUND = 2
+"""Passages put into a prompt in the setting rag; each holds the facts of one subject."""

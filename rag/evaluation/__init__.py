@@ -1,0 +1,1 @@
+"""Batch evaluation of answers to questions about time."""

@@ -1,0 +1,94 @@
+"""Tables, paired tests, plots and a page of an evaluation of questions about time."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rag.evaluation.temporal import TimeEvaluation, by_selector
+from retriever.evaluation.metrics import compare
+from retriever.evaluation.page import Section, html_page
+from retriever.temporal.questions import TaskName
+
+MEASURES = ("f1", "squad_f1", "exact")
+AGAINST = "X-InSTA"
+"""The selector that others are compared with, if it is there; else the first."""
+
+
+def table(
+    lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, task: TaskName, measure: str = "f1"
+) -> tuple[list[str], list[list[object]]]:
+    """A line a selector: the mean of each language and of all, how many failed, and the difference to X-InSTA.
+
+    The paired randomisation test pools the languages; only questions that neither selector failed at count in it.
+    """
+    values = by_selector(lines, measure)
+    against = AGAINST if AGAINST in plan.selectors else plan.selectors[0]
+    columns = [task, *plan.languages, "mean", "failed", f"to {against}", "relative, %", "p"]
+    rows: list[list[object]] = []
+    for selector in plan.selectors:
+        own = [values.get((task, language, selector), {}) for language in plan.languages]
+        means = [float(np.mean(list(found.values()))) if found else float("nan") for found in own]
+        failed = sum(line["task"] == task and line["selector"] == selector and "error" in line for line in lines)
+        row: list[object] = [selector, *means, float(np.mean(means)), failed]
+        if selector == against:
+            row += ["", "", ""]
+        else:
+            theirs = [values.get((task, language, against), {}) for language in plan.languages]
+            pairs = [(a[id_], b[id_]) for a, b in zip(own, theirs, strict=True) for id_ in a if id_ in b]
+            row += _difference(pairs)
+        rows.append(row)
+    return columns, rows
+
+
+def _difference(pairs: Sequence[tuple[float, float]]) -> list[object]:
+    if not pairs:
+        return ["", "", ""]
+    ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    found = compare(ours, theirs)
+    base = float(np.mean(theirs))
+    return [f"{found.difference:+.3f}", f"{100 * found.difference / base:+.1f}" if base else "", found.p]
+
+
+def save_report(lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, folder: Path) -> None:
+    """Write results.json, a plot for each task, and report.html."""
+    tables = {task: {measure: table(lines, plan, task, measure) for measure in MEASURES} for task in plan.tasks}
+    record = {
+        **asdict(plan),
+        "items": len(lines),
+        "tables": {
+            task: {measure: {"columns": columns, "rows": rows} for measure, (columns, rows) in found.items()}
+            for task, found in tables.items()
+        },
+    }
+    (folder / "results.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    sections = []
+    for task, found in tables.items():
+        png = _plot(plan, task, found["f1"][1])
+        (folder / f"{task}.png").write_bytes(png)
+        for measure, name in zip(MEASURES, ("F1 (sets)", "F1 (SQuAD)", "exact match"), strict=True):
+            sections.append(Section(f"{task.upper()}, {name}", *found[measure], png if measure == "f1" else b""))
+    about = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in asdict(plan).items()}
+    (folder / "report.html").write_text(html_page("Questions about time", about, sections), encoding="utf-8")
+
+
+def _plot(plan: TimeEvaluation, task: str, rows: Sequence[Sequence[object]]) -> bytes:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(max(6, 1.1 * len(plan.languages) * len(rows) / 2), 3.4), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(rows)
+    for n, row in enumerate(rows):
+        places = np.arange(len(plan.languages)) + (n - (len(rows) - 1) / 2) * width
+        axes.bar(places, [float(str(value)) for value in row[1 : 1 + len(plan.languages)]], width * 0.92, label=row[0])
+    axes.set_xticks(np.arange(len(plan.languages)), plan.languages)
+    axes.set_ylabel("F1 (sets)")
+    axes.set_title(f"{task.upper()}, {plan.setting}, {plan.shots} demonstrations, {plan.generator}")
+    axes.legend(fontsize="small")
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=130)
+    return buffer.getvalue()

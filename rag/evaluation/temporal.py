@@ -1,0 +1,182 @@
+"""Batch evaluation of questions about time: selectors of demonstrations under one generator, item by item.
+
+Every item is one line of items.jsonl: prompt, answer, scores. What is there is not asked again, so an evaluation that
+was killed goes on where it was, and loses and repeats nothing. An item that failed is recorded as failed and asked
+again the next time.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tqdm import tqdm
+
+from rag.evaluation.answers import score
+from rag.evaluation.xicl import Style, chat, completion, written_answer
+from rag.generator import ChatGenerator, GeneratorError
+from retriever.datasets import DataError
+from retriever.temporal.demonstrations import SHOTS, Selector, TimeSplit, chosen
+from retriever.temporal.questions import TaskName, TimeQuestion, ask
+
+Setting = Literal["closed", "facts", "rag"]
+"""No help; the subject's facts given; passages found by search in a library of facts."""
+MAX_TOKENS = 30
+ITEMS = "items.jsonl"
+
+Facts = Callable[[TimeQuestion, str], Sequence[str]]
+"""What is put into the prompt of a question in a language."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeEvaluation:
+    """What is asked: `questions` of each task in each language, for each selector, `shots` demonstrations each."""
+
+    tasks: tuple[TaskName, ...]
+    languages: tuple[str, ...]
+    selectors: tuple[str, ...]
+    questions: int
+    pool: int
+    setting: Setting = "closed"
+    style: Style = "chat"
+    shots: int = SHOTS
+    seed: int = 1
+    generator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question to one generator."""
+
+    key: str
+    task: TaskName
+    language: str
+    selector: str
+    question: TimeQuestion
+    shown: tuple[TimeQuestion, ...]
+
+
+def items(plan: TimeEvaluation, split: TimeSplit, selectors: Sequence[Selector]) -> Iterator[Item]:
+    """All items, selector by selector last, so that an evaluation that is broken off has compared what it has."""
+    for task in plan.tasks:
+        asked, pool = ([q for q in side if q.task == task] for side in (split.asked, split.pool))
+        for language in plan.languages:
+            picks = {
+                selector.name: chosen(selector.scores(asked, pool, language), plan.shots).tolist()
+                for selector in selectors
+            }
+            for number, question in enumerate(asked):
+                for name, rows in picks.items():
+                    key = f"{task}/{language}/{name}/{question.id}"
+                    yield Item(key, task, language, name, question, tuple(pool[n] for n in rows[number]))
+
+
+def evaluate(
+    plan: TimeEvaluation,
+    split: TimeSplit,
+    selectors: Sequence[Selector],
+    engine: ChatGenerator,
+    folder: Path,
+    *,
+    facts: Facts | None = None,
+    in_flight: int = 8,
+) -> list[dict[str, Any]]:
+    """Ask what has not been asked yet and return the lines of all items, failed ones without scores.
+
+    Raises DataError if the folder holds another evaluation.
+    """
+    done = _begin(plan, folder)
+    pending = [item for item in items(plan, split, selectors) if "error" in done.get(item.key, {"error": ""})]
+    writing = threading.Lock()
+    with (folder / ITEMS).open("a", encoding="utf-8") as file, ThreadPoolExecutor(in_flight) as threads:
+
+        def run(item: Item) -> dict[str, Any]:
+            line = _ask(item, plan.style, engine, facts)
+            with writing:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            return line
+
+        futures = [threads.submit(run, item) for item in pending]
+        try:
+            for future in tqdm(as_completed(futures), total=len(futures), desc="Questions", disable=None):
+                line = future.result()
+                done[line["key"]] = line
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
+    return list(done.values())
+
+
+def read_items(folder: Path) -> dict[str, dict[str, Any]]:
+    """The lines of an evaluation by key, the last of each; a line that was being written when it was killed is cut off.
+
+    Raises DataError for a line that is no item.
+    """
+    path = folder / ITEMS
+    if not path.is_file():
+        return {}
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        with path.open("r+b") as file:
+            file.truncate(len(whole))
+    found: dict[str, dict[str, Any]] = {}
+    for number, text in enumerate(whole.decode("utf-8").splitlines(), start=1):
+        try:
+            line = json.loads(text)
+            found[line["key"]] = line
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}, line {number}: not an item of an evaluation ({error}).") from error
+    return found
+
+
+def _begin(plan: TimeEvaluation, folder: Path) -> dict[str, dict[str, Any]]:
+    """Note what the folder evaluates, and read what is done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / "plan.json"
+    text = json.dumps(asdict(plan), ensure_ascii=False, indent=1) + "\n"
+    if note.is_file() and note.read_text(encoding="utf-8") != text:
+        raise DataError(f"{folder} holds another evaluation (plan.json); name another folder or delete it.")
+    note.write_text(text, encoding="utf-8")
+    return read_items(folder)
+
+
+def _ask(item: Item, style: Style, engine: ChatGenerator, facts: Facts | None) -> dict[str, Any]:
+    question, language = item.question, item.language
+    given = facts(question, language) if facts else ()
+    right = [written_answer(question, language)] if item.task == "l1" else list(question.answers)
+    line: dict[str, Any] = {
+        "key": item.key,
+        "task": item.task,
+        "language": language,
+        "selector": item.selector,
+        "id": question.id,
+        "question": ask(question.content, language),
+        "right": right,
+        "shown": [one.id for one in item.shown],
+    }
+    try:
+        if style == "completion":
+            line["prompt"] = completion(question, item.shown, language, given)
+            line["answer"] = engine.complete(line["prompt"], max_tokens=MAX_TOKENS)
+        else:
+            line["prompt"] = chat(question, item.shown, language, given)
+            line["answer"] = "".join(engine.stream(line["prompt"], max_tokens=MAX_TOKENS))
+    except GeneratorError as error:
+        return {**line, "error": str(error)}
+    return {**line, **asdict(score(line["answer"], right, language, month=item.task == "l1"))}
+
+
+def by_selector(lines: Sequence[Mapping[str, Any]], measure: str) -> dict[tuple[str, str, str], dict[str, float]]:
+    """(task, language, selector) -> question -> value, of the items that did not fail."""
+    found: dict[tuple[str, str, str], dict[str, float]] = {}
+    for line in lines:
+        if "error" not in line:
+            found.setdefault((line["task"], line["language"], line["selector"]), {})[line["id"]] = line[measure]
+    return found

@@ -1,0 +1,57 @@
+"""X-ICL prompts: a question in any language after solved questions in English (CLiTSSA, arXiv 2412.08090)."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from prompts import load_prompt
+from rag.generator import Message
+from retriever.temporal import calendar
+from retriever.temporal.calendar import Sum
+from retriever.temporal.questions import TimeQuestion, ask
+
+Style = Literal["completion", "chat"]
+"""One text that the model goes on with; or each demonstration a turn of a conversation."""
+
+
+def completion(question: TimeQuestion, shown: Sequence[TimeQuestion], language: str, facts: Sequence[str] = ()) -> str:
+    """The paper's prompt: a head in the language, English demonstrations, what to do, facts if given, the question."""
+    own = load_prompt("temporal", language)
+    asked = f"{_question(question, language)}\n{_cue(question, language)}"
+    demonstrations = [f"{_question(one, 'en')}\n{_cue(one, 'en')} {written_answer(one, 'en')}." for one in shown]
+    parts = [own.texts["head"], *demonstrations] if shown else []
+    return "\n\n".join([*parts, own.texts["tail"], *_facts(facts, language), asked])
+
+
+def chat(
+    question: TimeQuestion, shown: Sequence[TimeQuestion], language: str, facts: Sequence[str] = ()
+) -> list[Message]:
+    """The same as a conversation: what to do is the system message, a demonstration is a turn each way."""
+    own = load_prompt("temporal", language)
+    system = f"{own.texts['head']} {own.texts['tail']}" if shown else own.texts["tail"]
+    messages = [{"role": "system", "content": system}]
+    for one in shown:
+        messages.append({"role": "user", "content": f"{_question(one, 'en')}\n{_cue(one, 'en')}"})
+        messages.append({"role": "assistant", "content": f"{written_answer(one, 'en')}."})
+    last = "\n\n".join([*_facts(facts, language), f"{_question(question, language)}\n{_cue(question, language)}"])
+    return [*messages, {"role": "user", "content": last}]
+
+
+def written_answer(question: TimeQuestion, language: str) -> str:
+    """The right answers in one line: "A, B and C"; a month as the language writes it, in English as TempReason does."""
+    if isinstance(question.content, Sum) and language != "en":
+        return calendar.written(question.content.result, language)
+    *others, last = question.answers
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _question(question: TimeQuestion, language: str) -> str:
+    return load_prompt("temporal", language).render("question", question=ask(question.content, language))
+
+
+def _cue(question: TimeQuestion, language: str) -> str:
+    field = "answer_month" if isinstance(question.content, Sum) else "answer"
+    return load_prompt("temporal", language).texts[field]
+
+
+def _facts(facts: Sequence[str], language: str) -> list[str]:
+    return ["\n".join([load_prompt("temporal", language).texts["facts"], *facts])] if facts else []
