@@ -16,6 +16,7 @@ COMMANDS = {
     "standing": "python -m benchmarks.standing",
     "alignment-kb": "python -m benchmarks.alignment --part kb",
     "alignment-squad": "python -m benchmarks.alignment --part squad",
+    "temporal": "python -m benchmarks.temporal --tuned my-clitssa",
     "latency-1.5b": "python -m benchmarks.latency",
     "answers-embedded-1.5b": "python -m benchmarks.answers --engine embedded",
     "answers-vllm-1.5b": "python -m benchmarks.answers --engine vllm",
@@ -34,9 +35,10 @@ CAPTIONS = {
     "standing": "Does the best sentence tell answerable questions from others whose passage was taken out?",
     "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
     "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out",
+    "temporal": "Demonstrations for questions about time: overlap of the chosen three with the in-language choice",
     "latency-1.5b": "The embedded 1.5B, sample library",
     "answers-embedded-1.5b": "Answers of the embedded 1.5B to XQuAD questions out of English passages",
-    "answers-vllm-1.5b": "The same on vLLM",
+    "answers-vllm-1.5b": "The same on vLLM, before passages were re-ranked",
 }
 
 

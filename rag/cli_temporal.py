@@ -113,6 +113,8 @@ def eval_temporal(
 
     known(setting, get_args(Setting), "settings")
     known(style, get_args(Style), "styles")
+    about = listed(tasks, get_args(TaskName), "tasks")
+    spoken = listed(languages, calendar.languages(), "languages")
     settings = load_settings()
     everything = read_questions(data)
     split = split_questions(everything, pool=pool, asked=questions, seed=seed)
@@ -125,8 +127,8 @@ def eval_temporal(
     if not isinstance(engine, ChatGenerator):
         raise IsthmusError(f"{engine.label} cannot be evaluated; set generator to embedded, vllm or endpoint.")
     plan = TimeEvaluation(
-        tasks=cast(tuple[TaskName, ...], tuple(listed(tasks, get_args(TaskName), "tasks"))),
-        languages=tuple(listed(languages, calendar.languages(), "languages")),
+        tasks=cast(tuple[TaskName, ...], tuple(about)),
+        languages=tuple(spoken),
         selectors=wanted,
         questions=questions,
         pool=pool,

@@ -90,6 +90,45 @@ class Similar:
 
 
 @dataclass(frozen=True, slots=True)
+class Mapped:
+    """Ours: a linear map, fitted in a second, moves the pool's English vectors to where the language's would be.
+
+    Ridge regression of what a translated question's vector is apart from its English one, on the pool and its
+    translations, which CLiTSSA trains on too. With `unseen` each half of the pool is moved by the map of the other, as
+    if there were no translations of it.
+    """
+
+    encoder: Encoder
+    unseen: bool = False
+    ridge: float = 0.03
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return "mapped, unseen pool" if self.unseen else "mapped"
+
+    def scores(self, asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], language: str) -> Vectors:
+        """See Selector."""
+        english, theirs = (
+            self.encoder.encode_queries([ask(q.content, code) for q in pool]) for code in ("en", language)
+        )
+        moved = np.empty_like(english)
+        halves = np.arange(len(pool)) % 2 == 0
+        for part in (halves, ~halves) if self.unseen else (np.ones_like(halves),):
+            seen = ~part if self.unseen else part
+            moved[part] = english[part] + english[part] @ self._map(english[seen], theirs[seen] - english[seen])
+        moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+        own = self.encoder.encode_queries([ask(question.content, language) for question in asked])
+        similar: Vectors = own @ moved.T
+        return similar
+
+    def _map(self, inputs: Vectors, outputs: Vectors) -> Vectors:
+        square = inputs.T @ inputs + self.ridge * np.eye(inputs.shape[1], dtype=np.float32)
+        solved: Vectors = np.linalg.solve(square, inputs.T @ outputs).astype(np.float32)
+        return solved
+
+
+@dataclass(frozen=True, slots=True)
 class Structured:
     """Ours: another selector's similarity of the words, and that of what is asked about time.
 
@@ -209,6 +248,8 @@ def selectors(untuned: Encoder, tuned: Mapping[str, Encoder], seed: int = 1) -> 
         Similar(untuned, "X-InSTA"),
         Similar(untuned, "question translated", translated_question=True),
         *words,
+        Mapped(untuned),
+        Mapped(untuned, unseen=True),
         Structured(words[-1] if words else Similar(untuned, "")),
     ]
 

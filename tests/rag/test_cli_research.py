@@ -118,3 +118,50 @@ def test_eval_questions_writes_a_file_for_each_language(isthmus, tmp_path):
     )
     refused = isthmus("eval", "questions", "--data", source, "--languages", "xx", "--out", tmp_path / "q", code=2)
     assert "'xx' is none of the languages" in refused.err
+
+
+def l2_file(folder):
+    """Players and coaches over the years, as TempReason has them."""
+    rows = [
+        {
+            "id": f"{relation}{n}",
+            "question": "",
+            "answers": [f"Club {n}"],
+            "relation": relation,
+            "subject": f"{relation} {n % 9}",
+            "time": f"Mar, {1950 + n}",
+        }
+        for relation in ("played_for", "coach")
+        for n in range(30)
+    ]
+    path = folder / "l2.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_eval_demonstrations_compares_selectors_without_a_generator(isthmus, tmp_path):
+    path = l2_file(tmp_path)
+    printed = isthmus(
+        "eval", "demonstrations", "--data", path, "--languages", "hi,th", "--pool", "40", "--asked", "8", "--json"
+    )
+    rows = json.loads(printed.out)
+    found = {(row["language"], row["selector"]): row for row in rows}
+    assert {language for language, _ in found} == {"hi", "th"}
+    assert found["hi", "X-InSTA"]["overlap"] > found["hi", "random"]["overlap"]
+    assert found["th", "structured"]["same_relation"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--selectors", "best"], "is none of the selectors"),
+        (["--setting", "open"], "is none of the settings"),
+        (["--languages", "xx"], "is none of the languages"),
+        (["--tasks", "l4"], "is none of the tasks"),
+    ],
+)
+def test_eval_temporal_says_what_it_does_not_know(isthmus, tmp_path, arguments, reason):
+    data = l2_file(tmp_path)
+    printed = isthmus("eval", "temporal", "--data", data, "--out", tmp_path / "e", *arguments, code=2)
+    assert reason in " ".join(printed.err.split())
+    assert not (tmp_path / "e").exists()

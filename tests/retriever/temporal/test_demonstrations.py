@@ -11,6 +11,7 @@ from retriever.datasets import DataError
 from retriever.temporal.calendar import Month, Sum
 from retriever.temporal.demonstrations import (
     Bm25,
+    Mapped,
     Random,
     Similar,
     Structured,
@@ -104,6 +105,26 @@ def test_random_is_random_and_repeats():
     assert first.min() > 80  # 800 draws of 6: 133 each, standard deviation 10.5
 
 
+class Turned:
+    """An encoder that puts a language's questions a quarter turn away from the English ones."""
+
+    def encode_queries(self, texts):
+        rng = [np.random.default_rng(int("".join(c for c in text if c.isdigit())[-4:])) for text in texts]
+        english = np.array([own.normal(size=4) for own in rng], dtype=np.float32)
+        english /= np.linalg.norm(english, axis=1, keepdims=True)
+        turn = np.array([[0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1], [0, 0, -1, 0]], dtype=np.float32)
+        return english if texts[0].startswith("What") else english @ turn
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+def test_a_linear_map_undoes_what_a_linear_map_did(unseen):
+    pool = [TimeQuestion(str(n), Sum(Month(1500 + n, 5), 12, after=True), ("x",)) for n in range(40)]
+    oracle = Similar(Turned(), "oracle", translated_pool=True).scores(pool, pool, "ro")
+    found = Mapped(Turned(), unseen, ridge=1e-4).scores(pool, pool, "ro")
+    np.testing.assert_allclose(found, oracle, atol=0.01)
+    assert agreement(pool, pool, Similar(Turned(), "").scores(pool, pool, "ro"), oracle).overlap < 0.5
+
+
 def test_words_alone_find_names_in_another_language():
     scores = Bm25().scores(L2[3:4], L2, "ro")  # Marie Curie
     assert set(chosen(scores, 3)[0].tolist()) == {3, 4, 5}
@@ -128,9 +149,19 @@ def test_selectors_beside_the_oracle_on_real_questions(base_encoder, data):
     found = {
         name: value for _, _, name, value in compare_selectors(split, ["ro"], base_encoder, selectors(base_encoder, {}))
     }
-    assert list(found) == ["random", "bm25", "X-InSTA", "question translated", "structured"]
+    assert list(found) == [
+        "random",
+        "bm25",
+        "X-InSTA",
+        "question translated",
+        "mapped",
+        "mapped, unseen pool",
+        "structured",
+    ]
     assert found["random"].overlap < 0.1 < 0.5 < found["X-InSTA"].overlap
     assert abs(found["random"].correlation) < 0.05
     assert found["structured"].same_relation > 0.99
+    assert found["mapped"].overlap > found["mapped, unseen pool"].overlap
+    assert found["mapped"].overlap > found["X-InSTA"].overlap + 0.05
     oracle = Similar(base_encoder, "oracle", translated_pool=True)
     assert next(iter(compare_selectors(split, ["ro"], base_encoder, [oracle])))[3].overlap == 1.0
