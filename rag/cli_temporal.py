@@ -1,6 +1,7 @@
 """The commands about questions of time: `isthmus eval questions`, `demonstrations` and `temporal`."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
@@ -22,6 +23,8 @@ from retriever.temporal.questions import TaskName, TimeQuestion, jsonl_files, re
 if TYPE_CHECKING:
     from rag.evaluation.temporal import Facts
 
+FOUND = 2
+"""Passages put into a prompt in the setting rag; each holds facts of one subject."""
 Data = Annotated[Path, typer.Option(help="TempReason's JSON lines, or a folder of such files.")]
 Tuned = Annotated[list[str] | None, typer.Option(help="Encoders that CLiTSSA made; repeat.")]
 Base = Annotated[str, typer.Option(help="The untuned encoder; its in-language choice is the oracle's.")]
@@ -139,11 +142,8 @@ def eval_temporal(
         generator=engine.label,
     )
     picked = [selector for selector in there_are if selector.name in wanted]
-    facts = _facts(plan.setting, everything, settings, save)
-    try:
+    with contextlib.closing(engine), _facts(plan.setting, everything, settings, save) as facts:
         lines = evaluate(plan, split, picked, engine, save, facts=facts)
-    finally:
-        engine.close()
     save_report(lines, plan, save)
     tables = {task: table(lines, plan, task) for task in plan.tasks}
     if as_json:
@@ -157,27 +157,30 @@ def eval_temporal(
     err.print(f"items.jsonl, results.json, plots and report.html are in {save}", markup=False)
 
 
-def _facts(setting: str, questions: Sequence[TimeQuestion], settings: Settings, folder: Path) -> "Facts | None":
+@contextlib.contextmanager
+def _facts(
+    setting: str, questions: Sequence[TimeQuestion], settings: Settings, folder: Path
+) -> "Iterator[Facts | None]":
     """What the setting puts into a prompt: nothing, the subject's facts, or what search finds in a library of facts."""
     from retriever.temporal.facts import fact_documents, facts_of, statement
     from retriever.temporal.questions import Asked, ask
 
-    if setting == "closed":
-        return None
     facts = facts_of(questions)
-    if setting == "facts":
-        by_subject: dict[str, list[str]] = {}
-        for fact in facts:
-            by_subject.setdefault(fact.subject, []).append(statement(fact))
-        return lambda question, _: (
-            by_subject.get(question.content.subject, []) if isinstance(question.content, Asked) else []
+    by_subject: dict[str, list[str]] = {}
+    for fact in facts:
+        by_subject.setdefault(fact.subject, []).append(statement(fact))
+    if setting == "closed":
+        yield None
+    elif setting == "facts":
+        yield (
+            lambda question, _: (
+                by_subject.get(question.content.subject, []) if isinstance(question.content, Asked) else []
+            )
         )
-    library = Library(settings.model_copy(update={"library": folder / "library"}), holder="isthmus eval temporal")
-    library.add_texts(fact_documents(facts))
-    return lambda question, language: [
-        hit.passage.text for hit in library.search(ask(question.content, language), FOUND)
-    ]
-
-
-FOUND = 2
-"""Passages put into a prompt in the setting rag; each holds the facts of one subject."""
+    else:
+        own = settings.model_copy(update={"library": folder / "library"})
+        with Library(own, holder="isthmus eval temporal") as library:
+            library.add_texts(fact_documents(facts))
+            yield lambda question, language: [
+                hit.passage.text for hit in library.search(ask(question.content, language), FOUND)
+            ]

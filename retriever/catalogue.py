@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from retriever.transaction import Transaction
 from retriever.types import Passage
 
 _SCHEMA = """
@@ -112,8 +113,8 @@ class Catalogue:
         self._db.executemany("DELETE FROM documents WHERE id = ?", [(id_,) for id_ in ids])
         self._db.execute("UPDATE state SET revision = revision + 1")
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._db)
+    def _transaction(self) -> Transaction:
+        return Transaction(self._db)
 
     @property
     def revision(self) -> int:
@@ -147,16 +148,3 @@ class Catalogue:
         """Close the file."""
         with self._lock:
             self._db.close()
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK if the block raises."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._db = database
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._db.execute("ROLLBACK" if kind else "COMMIT")

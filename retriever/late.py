@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from retriever.backends.tokens import unit
 from retriever.encoder import Encoder
+from retriever.transaction import Transaction
 from retriever.types import Passage, Vectors
 
 POOLING = 2
@@ -77,14 +78,8 @@ class TokenStore:
     def add(self, rows: Mapping[str, Vectors]) -> None:
         """Store the token vectors of passages, pooled, all of them or none."""
         packed = [(id_, tokens.shape[1], pack(pooled(tokens))) for id_, tokens in rows.items()]
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", packed)
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._lock, Transaction(self._db):
+            self._db.executemany("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", packed)
 
     def read(self, ids: Sequence[str]) -> dict[str, Vectors]:
         """The token vectors of passages; ids that are not there are left out."""
@@ -103,7 +98,7 @@ class TokenStore:
 
     def delete(self, ids: Iterable[str]) -> None:
         """Forget passages; unknown ids are ignored."""
-        with self._lock:
+        with self._lock, Transaction(self._db):
             self._db.executemany("DELETE FROM tokens WHERE id = ?", [(id_,) for id_ in ids])
 
     def ids(self) -> set[str]:

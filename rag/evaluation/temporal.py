@@ -61,7 +61,7 @@ class Item:
 
 
 def items(plan: TimeEvaluation, split: TimeSplit, selectors: Sequence[Selector]) -> Iterator[Item]:
-    """All items, selector by selector last, so that an evaluation that is broken off has compared what it has."""
+    """All items; a question's selectors follow each other, so that what was broken off can be compared all the same."""
     for task in plan.tasks:
         asked, pool = ([q for q in side if q.task == task] for side in (split.asked, split.pool))
         for language in plan.languages:

@@ -105,7 +105,7 @@ class Mapped:
     @property
     def name(self) -> str:
         """What tables call it."""
-        return "mapped, unseen pool" if self.unseen else "mapped"
+        return "mapped (unseen pool)" if self.unseen else "mapped"
 
     def scores(self, asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], language: str) -> Vectors:
         """See Selector."""

@@ -155,13 +155,13 @@ def test_selectors_beside_the_oracle_on_real_questions(base_encoder, data):
         "X-InSTA",
         "question translated",
         "mapped",
-        "mapped, unseen pool",
+        "mapped (unseen pool)",
         "structured",
     ]
     assert found["random"].overlap < 0.1 < 0.5 < found["X-InSTA"].overlap
     assert abs(found["random"].correlation) < 0.05
     assert found["structured"].same_relation > 0.99
-    assert found["mapped"].overlap > found["mapped, unseen pool"].overlap
+    assert found["mapped"].overlap > found["mapped (unseen pool)"].overlap
     assert found["mapped"].overlap > found["X-InSTA"].overlap + 0.05
     oracle = Similar(base_encoder, "oracle", translated_pool=True)
     assert next(iter(compare_selectors(split, ["ro"], base_encoder, [oracle])))[3].overlap == 1.0
