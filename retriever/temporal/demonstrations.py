@@ -20,6 +20,8 @@ from retriever.temporal.questions import Asked, TaskName, TimeQuestion, ask, rec
 from retriever.types import Vectors
 
 SHOTS = 3
+LEAST_ASKED = 0.1
+"""Share of the subjects that are asked about, however large a pool is wanted beside them."""
 
 
 class Selector(Protocol):
@@ -230,12 +232,15 @@ def split_questions(questions: Sequence[TimeQuestion], *, pool: int, asked: int,
     for question in rng.sample(list(questions), len(questions)):
         content = question.content
         key = content.subject if isinstance(content, Asked) else repr(content)
-        to_ask = sides.setdefault(key, rng.random() < asked / (asked + pool))
+        to_ask = sides.setdefault(key, rng.random() < max(LEAST_ASKED, asked / (asked + pool)))
         groups.setdefault(question.task, ([], []))[to_ask].append(question)
     shown = [question for left, _ in groups.values() for question in left[:pool]]
     held = [question for _, right in groups.values() for question in right[:asked]]
     if len(shown) < SHOTS or not held:
-        raise DataError(f"{len(questions)} questions are too few to choose demonstrations from and to ask.")
+        raise DataError(
+            f"{len(questions)} questions are too few to choose demonstrations from and to ask; "
+            "give more, or a smaller pool."
+        )
     return TimeSplit(shown, held)
 
 

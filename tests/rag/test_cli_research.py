@@ -154,7 +154,8 @@ def test_eval_demonstrations_compares_selectors_without_a_generator(isthmus, tmp
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--selectors", "best"], "is none of the selectors"),
+        (["--selectors", "best", "--questions", "20", "--pool", "40"], "is none of the selectors"),
+        (["--questions", "1", "--pool", "3", "--data", "{folder}/none.jsonl"], "none.jsonl"),
         (["--setting", "open"], "is none of the settings"),
         (["--languages", "xx"], "is none of the languages"),
         (["--tasks", "l4"], "is none of the tasks"),
@@ -162,6 +163,7 @@ def test_eval_demonstrations_compares_selectors_without_a_generator(isthmus, tmp
 )
 def test_eval_temporal_says_what_it_does_not_know(isthmus, tmp_path, arguments, reason):
     data = l2_file(tmp_path)
-    printed = isthmus("eval", "temporal", "--data", data, "--out", tmp_path / "e", *arguments, code=2)
+    given = [argument.format(folder=tmp_path) for argument in arguments]
+    printed = isthmus("eval", "temporal", "--data", data, "--out", tmp_path / "e", *given, code=2)
     assert reason in " ".join(printed.err.split())
     assert not (tmp_path / "e").exists()

@@ -59,7 +59,7 @@ def test_every_method_makes_a_folder_that_plain_sentence_transformers_loads(plan
 
 
 def test_offsets_bring_a_language_onto_english_and_leave_the_rest(plan, data, tmp_path, base_encoder):
-    wide = plan(tmp_path, "offset", test_articles=2, dev_articles=0)
+    wide = plan(tmp_path, "offset", dev_articles=0, languages=("ro",))
     report = align(replace(wide, data=(*wide.data, data / "tatoeba")), base_encoder)
     moved = Encoder(str(tmp_path / "out"), cache=base_encoder.cache, backend="torch")
     anchoring = {
