@@ -144,6 +144,10 @@ class HashEncoder:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     encode_queries = encode_passages
+
+    def encode_passage_tokens(self, texts):
+        vectors = self.encode_passages(texts)
+        return vectors, [np.stack([np.roll(vector, turn) for turn in range(4)]) for vector in vectors]
 """
 REOPEN = """
 import sys
