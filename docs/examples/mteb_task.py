@@ -16,7 +16,7 @@ from rag.settings import load_settings
 from retriever.datasets import read_squad
 from retriever.evaluation.tasks import squad_tasks
 
-DATA = Path(os.environ.get("ISTHMUS_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("ISTHMUS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 LANGUAGES = {"ro": "ron-Latn", "hi": "hin-Deva", "ar": "ara-Arab", "th": "tha-Thai"}
 
 
