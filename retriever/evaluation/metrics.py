@@ -80,11 +80,14 @@ class Comparison:
 
 
 def compare(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Comparison:
-    """Paired randomisation test (two-sided; signs flipped at random) and bootstrap interval of the difference."""
+    """Paired randomisation test (two-sided; signs flipped at random) and bootstrap interval of the difference.
+
+    Of a single query p is 1: it shows nothing.
+    """
     differences = np.asarray(ours) - np.asarray(theirs)
     low, high = confidence([float(d) for d in differences], seed)
-    if not differences.any():
-        return Comparison(0.0, low, high, 1.0)
+    if len(differences) < 2 or not differences.any():
+        return Comparison(float(differences.mean()), low, high, 1.0)
     test = stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, vectorized=True, rng=seed
     )
