@@ -162,16 +162,13 @@ def _facts(
     setting: str, questions: Sequence[TimeQuestion], settings: Settings, folder: Path
 ) -> "Iterator[Facts | None]":
     """What the setting puts into a prompt: nothing, the subject's facts, or what search finds in a library of facts."""
-    from retriever.temporal.facts import fact_documents, facts_of, statement
+    from retriever.temporal.facts import fact_documents, facts_of, statements
     from retriever.temporal.questions import Asked, ask
 
-    facts = facts_of(questions)
-    by_subject: dict[str, list[str]] = {}
-    for fact in facts:
-        by_subject.setdefault(fact.subject, []).append(statement(fact))
     if setting == "closed":
         yield None
     elif setting == "facts":
+        by_subject = statements(facts_of(questions))
         yield (
             lambda question, _: (
                 by_subject.get(question.content.subject, []) if isinstance(question.content, Asked) else []
@@ -180,7 +177,7 @@ def _facts(
     else:
         own = settings.model_copy(update={"library": folder / "library"})
         with Library(own, holder="isthmus eval temporal") as library:
-            library.add_texts(fact_documents(facts))
+            library.add_texts(fact_documents(facts_of(questions)))
             yield lambda question, language: [
                 hit.passage.text for hit in library.search(ask(question.content, language), FOUND)
             ]

@@ -31,7 +31,7 @@ from retriever.catalogue import Catalogue, Document
 from retriever.encoder import Encoder
 from retriever.errors import IsthmusError
 from retriever.index import VectorIndex
-from retriever.late import LateInteraction, TokenStore
+from retriever.late import LateInteraction, TokenStore, embed_with_tokens
 from retriever.lexical import LexicalIndex
 from retriever.rerank import CrossEncoderReranker, Reranker
 from retriever.search import CrossLingualRetriever
@@ -203,9 +203,8 @@ class Library:
             if self.tokens is None:
                 index.add(_rows(part), self.encoder.encode_passages(texts))
                 continue
-            vectors, tokens = self.encoder.encode_passage_tokens(texts)
-            self.tokens.add({passage.id: own for passage, own in zip(part, tokens, strict=True)})
-            index.add(_rows(part), vectors)
+            ids = [passage.id for passage in part]
+            index.add(_rows(part), embed_with_tokens(self.encoder, self.tokens, ids, texts))
 
     def _forget(self, ids: Sequence[str]) -> None:
         self.vectors.delete(ids)
@@ -248,11 +247,10 @@ class Library:
             return
         wanted, kept = set(self.catalogue.passage_ids()), self.tokens.ids()
         self.tokens.delete(kept - wanted)
-        if missing := [passage for passage in self.catalogue.all_passages() if passage.id not in kept]:
+        if missing := sorted(wanted - kept):
             for start in tqdm(range(0, len(missing), EMBED_BATCH), desc="Embedding tokens", disable=None):
-                part = missing[start : start + EMBED_BATCH]
-                _, tokens = self.encoder.encode_passage_tokens([passage.embedded_text for passage in part])
-                self.tokens.add({passage.id: own for passage, own in zip(part, tokens, strict=True)})
+                part = self.catalogue.passages(missing[start : start + EMBED_BATCH])
+                embed_with_tokens(self.encoder, self.tokens, list(part), [p.embedded_text for p in part.values()])
 
     def _open_vectors(self, generation: int, *, fresh: bool = False) -> VectorIndex:
         url = self.settings.chroma_url

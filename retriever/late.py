@@ -112,6 +112,13 @@ class TokenStore:
             self._db.close()
 
 
+def embed_with_tokens(encoder: Encoder, store: TokenStore, ids: Sequence[str], texts: Sequence[str]) -> Vectors:
+    """The passages' vectors, (len(texts), dimensions); those of their tokens go into the store, in the same pass."""
+    vectors, tokens = encoder.encode_passage_tokens(texts)
+    store.add(dict(zip(ids, tokens, strict=True)))
+    return vectors
+
+
 class LateInteraction:
     """A Reranker by MaxSim of the encoder's token vectors; those of passages come from the store."""
 

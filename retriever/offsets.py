@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from retriever.backends.tokens import unit
 from retriever.types import Vectors
 
 OFFSETS_FILE = "offsets.safetensors"
@@ -23,9 +24,7 @@ def mean_offset(queries: Vectors, english: Vectors) -> Vectors:
 
 def without_offset(query: Vectors, offset: Vectors) -> Vectors:
     """A query's unit vector with the offset taken off, of unit length again."""
-    moved = query - offset
-    unit: Vectors = moved / np.linalg.norm(moved)
-    return unit
+    return unit(query - offset)
 
 
 def save_offsets(offsets: Mapping[str, Vectors], folder: Path) -> None:

@@ -13,7 +13,7 @@ from retriever.encoder import TURN, Encoder
 from retriever.evaluation.metrics import Run
 from retriever.evaluation.tasks import Pool, Task
 from retriever.index import VectorIndex
-from retriever.late import LateInteraction, TokenStore
+from retriever.late import LateInteraction, TokenStore, embed_with_tokens
 from retriever.lexical import LexicalIndex
 from retriever.rerank import Reranker
 from retriever.search import CrossLingualRetriever, Rewrite
@@ -116,9 +116,8 @@ class Product:
             tokens = TokenStore()
             for start in range(0, len(rows), TURN):
                 turn = slice(start, start + TURN)
-                made, own = self.encoder.encode_passage_tokens(texts[turn])
-                vectors.add(rows[turn], made)
-                tokens.add({row[0]: vectors_ for row, vectors_ in zip(rows[turn], own, strict=True)})
+                ids = [row[0] for row in rows[turn]]
+                vectors.add(rows[turn], embed_with_tokens(self.encoder, tokens, ids, texts[turn]))
             reranker = LateInteraction(self.encoder, tokens.read)
         else:
             vectors.add(rows, self.encoder.encode_passages(texts))

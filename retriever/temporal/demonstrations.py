@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from scipy import stats
 
+from retriever.backends.tokens import unit
 from retriever.datasets import DataError
 from retriever.encoder import Encoder
 from retriever.lexical import LexicalIndex
@@ -119,9 +120,8 @@ class Mapped:
         for part in (halves, ~halves) if self.unseen else (np.ones_like(halves),):
             seen = ~part if self.unseen else part
             moved[part] = english[part] + english[part] @ self._map(english[seen], theirs[seen] - english[seen])
-        moved /= np.linalg.norm(moved, axis=1, keepdims=True)
         own = self.encoder.encode_queries([ask(question.content, language) for question in asked])
-        similar: Vectors = own @ moved.T
+        similar: Vectors = own @ unit(moved).T
         return similar
 
     def _map(self, inputs: Vectors, outputs: Vectors) -> Vectors:

@@ -1,6 +1,6 @@
 """Facts that questions about time are asked of, and their wording as English passages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from retriever.temporal.calendar import Month, written
 from retriever.temporal.questions import Asked, Fact, TimeQuestion
@@ -41,12 +41,17 @@ def statement(fact: Fact) -> str:
     return f"{said} in {start}." if start == end else f"{said} from {start} to {end}."
 
 
-def fact_documents(facts: Sequence[Fact]) -> list[tuple[str, str]]:
-    """(name, text) of one document for each subject, a statement a line."""
-    lines: dict[str, list[str]] = {}
+def statements(facts: Iterable[Fact]) -> dict[str, list[str]]:
+    """What is said of each subject."""
+    said: dict[str, list[str]] = {}
     for fact in facts:
-        lines.setdefault(fact.subject, []).append(statement(fact))
+        said.setdefault(fact.subject, []).append(statement(fact))
+    return said
+
+
+def fact_documents(facts: Iterable[Fact]) -> list[tuple[str, str]]:
+    """(name, text) of one document for each subject, a statement a line."""
     return [
         (f"{''.join(c if c.isalnum() else '-' for c in subject)}-{n}.txt", "\n".join(own))
-        for n, (subject, own) in enumerate(lines.items())
+        for n, (subject, own) in enumerate(statements(facts).items())
     ]
