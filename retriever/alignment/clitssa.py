@@ -17,7 +17,7 @@ from datasets import Dataset
 from scipy import stats
 from sentence_transformers.sentence_transformer.losses import CoSENTLoss
 
-from retriever.alignment.train import Recipe, claim, train
+from retriever.alignment.train import Recipe, claim, save_model, train
 from retriever.backends import load_model
 from retriever.encoder import Encoder
 from retriever.temporal.demonstrations import Similar, TimeSplit, compare_selectors
@@ -101,8 +101,7 @@ def align_clitssa(plan: TimePlan, split: TimeSplit, base: Encoder) -> dict[str, 
     claim(plan.out, plan)
     model = load_model(base.folder, base.device)
     train(model, as_dataset(drawn, pool, base.query_prefix), CoSENTLoss(model), recipe, plan.out)
-    model.prompts = {"query": base.query_prefix, "document": base.passage_prefix}
-    model.save_pretrained(str(plan.out), create_model_card=False)
+    save_model(model, base, plan.out)
     tuned = Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
     report = {
         "method": "clitssa",

@@ -23,7 +23,7 @@ from retriever.alignment.data import Kind, ParallelText, Split, anchoring_rows, 
 from retriever.alignment.names import name_lists, name_pairs
 from retriever.alignment.objective import ObjectiveLoss
 from retriever.alignment.parallel import clear_rows, mnrl_columns
-from retriever.alignment.train import EnglishGuard, Recipe, claim, interpolate, train
+from retriever.alignment.train import EnglishGuard, Recipe, claim, interpolate, save_model, train
 from retriever.alignment.weighted import Sampling, split_knowledge_base, weighted_rows
 from retriever.backends import load_model
 from retriever.datasets import DataError, Labelled, Pair, ParallelSquad, read_labelled, read_pairs, read_squad
@@ -150,9 +150,7 @@ def _offset(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, li
         queries, english = (base.encode_queries([getattr(t, side) for t in texts]) for side in ("text", "english"))
         offsets[language] = mean_offset(queries, english)
     claim(plan.out, plan)
-    model = load_model(base.folder, base.device)
-    model.prompts = {"query": base.query_prefix, "document": base.passage_prefix}
-    model.save_pretrained(str(plan.out), create_model_card=False)
+    save_model(load_model(base.folder, base.device), base, plan.out)
     save_offsets(offsets, plan.out)
     return sum(map(len, known.values())), f"Offsets of {', '.join(sorted(known))}", []
 
@@ -244,8 +242,7 @@ def _save(model: SentenceTransformer, base: Encoder, plan: Plan) -> None:
         untouched = load_model(base.folder, "cpu")
         queries, passages = ([cast(Module, part) for part in side.children()] for side in (model, untouched))
         model = SentenceTransformer(modules=[Router.for_query_document(queries, passages)], device=base.device)
-    model.prompts = {"query": base.query_prefix, "document": base.passage_prefix}
-    model.save_pretrained(str(plan.out), create_model_card=False)
+    save_model(model, base, plan.out)
     if plan.method != "weighted":  # code-switched queries are easily taken for English
         (plan.out / ENGLISH_FILE).write_text(json.dumps({"english_queries": base.name}) + "\n", encoding="utf-8")
 

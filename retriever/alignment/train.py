@@ -20,6 +20,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from retriever.datasets import DataError, ParallelSquad
 from retriever.delta import State
+from retriever.encoder import Encoder
 from retriever.types import Vectors
 
 
@@ -161,6 +162,12 @@ def claim(folder: Path, plan: object) -> None:
     if (folder / "checkpoints").is_dir() and note.is_file() and note.read_text(encoding="utf-8") != text:
         raise DataError(f"{folder} holds unfinished training by another plan; name another folder or delete it.")
     note.write_text(text, encoding="utf-8")
+
+
+def save_model(model: SentenceTransformer, base: Encoder, folder: Path) -> None:
+    """Write a sentence-transformers folder that carries the base's prefixes."""
+    model.prompts = {"query": base.query_prefix, "document": base.passage_prefix}
+    model.save_pretrained(str(folder), create_model_card=False)
 
 
 def _arguments(recipe: Recipe, checkpoints: Path, *, guarded: bool) -> SentenceTransformerTrainingArguments:
