@@ -10,6 +10,7 @@ README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- figures -->", "<!-- /figures -->"
 COMMANDS = {
     "retrieval": "python -m benchmarks.retrieval",
+    "hinglish": "python -m benchmarks.hinglish",
     "encoder": "python -m benchmarks.encoder",
     "scale": "python -m benchmarks.scale",
     "generator_search": "python -m benchmarks.generator_search",
@@ -17,6 +18,7 @@ COMMANDS = {
     "alignment-kb": "python -m benchmarks.alignment --part kb",
     "alignment-squad": "python -m benchmarks.alignment --part squad",
     "temporal": "python -m benchmarks.temporal --tuned my-clitssa",
+    "calendar": "python -m benchmarks.calendar",
     "latency-1.5b": "python -m benchmarks.latency",
     "answers-embedded-1.5b": "python -m benchmarks.answers --engine embedded",
     "answers-vllm-1.5b": "python -m benchmarks.answers --engine vllm",
@@ -27,6 +29,8 @@ CAPTIONS = {
     "retrieval": "R@1 of a question in each language against XQuAD's 120 English passages, on 8 articles that the "
     "aligned encoder was not trained on; paired with the plain LangChain recipe. “hybrid” is dense search and BM25, "
     "“isthmus” re-ranks it by the encoder's token vectors: the default",
+    "hinglish": "Hinglish queries against English ones of a knowledge base: the first, or one of three, has the right "
+    "label; the last two lines on fewer queries",
     "encoder": "The encoder's back-ends beside the plain LangChain recipe: speed, and R@1 over eight languages",
     "scale": "A library as it grows: real text to 10,000 passages, beyond that the same with noise on the vectors; "
     "“without” is without re-ranking",
@@ -36,6 +40,7 @@ CAPTIONS = {
     "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
     "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out",
     "temporal": "Demonstrations for questions about time: overlap of the chosen three with the in-language choice",
+    "calendar": "Calendar arithmetic in the chat",
     "latency-1.5b": "The embedded 1.5B, sample library",
     "answers-embedded-1.5b": "Answers of the embedded 1.5B to XQuAD questions out of English passages",
     "answers-vllm-1.5b": "The same on vLLM, before passages were re-ranked",

@@ -31,6 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LibraryOption = Annotated[Path | None, typer.Option("--library", "-L", help="Folder of the library.")]
 LanguageOption = Annotated[str | None, typer.Option("--language", "-l", help="Language of the answer, e.g. ro.")]
 GeneratorOption = Annotated[str | None, typer.Option("--generator", help="auto, endpoint, vllm or embedded.")]
+AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Leave out what is later: 1998 or 1998-05.")]
 EndpointOption = Annotated[str | None, typer.Option("--endpoint", help="An OpenAI-compatible server, ending in /v1.")]
 
 
@@ -72,14 +73,15 @@ def ask(
     library: LibraryOption = None,
     generator: GeneratorOption = None,
     endpoint: EndpointOption = None,
+    as_of: AsOfOption = None,
     as_json: Json = False,
 ) -> None:
     """Answer one question, with its sources."""
     with _rag(load_settings(library=library, generator=generator, endpoint=endpoint)) as rag:
         if as_json:
-            print_json(asdict(rag.ask(question, language=language)))
+            print_json(asdict(rag.ask(question, language=language, as_of=as_of)))
             return
-        _print_answer(_stream(rag.stream(question, language=language)))
+        _print_answer(_stream(rag.stream(question, language=language, as_of=as_of)))
 
 
 @app.command()
@@ -175,13 +177,12 @@ def search(
     query: Annotated[str, typer.Argument(help="A query in any language.")],
     k: Annotated[int, typer.Option("--top", "-k", min=1, max=50, help="How many passages.")] = 5,
     library: LibraryOption = None,
+    as_of: AsOfOption = None,
     as_json: Json = False,
 ) -> None:
     """Show the passages nearest to a query."""
-    from rag.library import Library
-
-    with Library(load_settings(library=library), holder="isthmus search") as opened:
-        hits = opened.search(query, k)
+    with _rag(load_settings(library=library)) as rag:
+        hits = rag.search(query, k, as_of=as_of)
     if as_json:
         print_json([asdict(hit) for hit in hits])
         return

@@ -9,6 +9,7 @@ from rag.chunking import chunk
 from rag.parsing import PARSERS, UnreadableFileError, parse
 from retriever.catalogue import Document
 from retriever.language import detect_language
+from retriever.temporal.periods import find_periods
 from retriever.types import Passage
 
 
@@ -24,7 +25,8 @@ def read_document(source: str, data: bytes, digest: str, passage_chars: int) -> 
             text = page.text[start:end]
             spoken = detect_language(text) if len(text) >= 40 else language
             id_ = f"{document_id}-{len(passages):05}"
-            passages.append(Passage(id_, document_id, parsed.title, text, page.number, start, end, spoken))
+            times = find_periods(f"{parsed.title}\n{text}", spoken)
+            passages.append(Passage(id_, document_id, parsed.title, text, page.number, start, end, spoken, times))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Document(document_id, source, parsed.title, digest, language, len(data), now), passages
 

@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -35,6 +35,9 @@ from retriever.late import LateInteraction, TokenStore, embed_with_tokens
 from retriever.lexical import LexicalIndex
 from retriever.rerank import CrossEncoderReranker, Reranker
 from retriever.search import CrossLingualRetriever
+from retriever.temporal.calendar import Month
+from retriever.temporal.periods import find_periods
+from retriever.temporal.timing import Timing
 from retriever.types import Hit, Passage
 
 Status = Literal["added", "replaced", "unchanged", "failed"]
@@ -78,6 +81,7 @@ class Library:
             self.tokens = TokenStore(self.folder / "tokens.sqlite") if settings.rerank == LATE else None
             self._settle()
             self._settle_tokens()
+            self._settle_times()
             self.background = self.vectors.sample(BACKGROUND)
             self.retriever = CrossLingualRetriever(
                 encoder=self.encoder,
@@ -140,9 +144,11 @@ class Library:
                 self._refresh()
             return list(doomed.values())
 
-    def search(self, query: str, k: int | None = None) -> list[Hit]:
-        """The k best passages for a query in any language."""
-        return self.retriever.search(query, k)
+    def search(
+        self, query: str, k: int | None = None, *, timing: Timing | None = None, as_of: Month | None = None
+    ) -> list[Hit]:
+        """The k best passages for a query in any language; `timing` and `as_of` as `CrossLingualRetriever` has them."""
+        return self.retriever.search(query, k, timing=timing, as_of=as_of)
 
     def check(self) -> list[str]:
         """What is inconsistent between catalogue, vectors and BM25 index; nothing, normally."""
@@ -251,6 +257,13 @@ class Library:
             for start in tqdm(range(0, len(missing), EMBED_BATCH), desc="Embedding tokens", disable=None):
                 part = self.catalogue.passages(missing[start : start + EMBED_BATCH])
                 embed_with_tokens(self.encoder, self.tokens, list(part), [p.embedded_text for p in part.values()])
+
+    def _settle_times(self) -> None:
+        """The times that passages name, of a library from before they were kept."""
+        undated = self.catalogue.undated()
+        if undated:
+            times = (find_periods(f"{p.title}\n{p.text}", p.language) for p in undated)
+            self.catalogue.date([replace(p, times=own) for p, own in zip(undated, times, strict=True)])
 
     def _open_vectors(self, generation: int, *, fresh: bool = False) -> VectorIndex:
         url = self.settings.chroma_url

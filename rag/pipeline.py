@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 import threading
 import time
 from collections.abc import AsyncIterator, Generator, Sequence
@@ -9,6 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
+from typing import TypedDict, Unpack
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
 
 from prompts import english_name, languages, load_prompt
 from rag.engines import open_generator
@@ -18,13 +23,16 @@ from rag.grounding import ground, in_language, is_rubbish, nearest, repeats, say
 from rag.library import Added, Library
 from rag.reranking import GeneratorReranker
 from rag.rewriting import QueryRewriter, Way
-from rag.settings import Settings, load_settings
+from rag.settings import Settings, TimeMode, load_settings
 from rag.types import Answer, Turn
 from retriever.catalogue import Document
 from retriever.encoder import Encoder
 from retriever.errors import IsthmusError
 from retriever.language import UNKNOWN, detect_language
 from retriever.temporal import calendar
+from retriever.temporal.calendar import Month
+from retriever.temporal.periods import Period
+from retriever.temporal.timing import Timing, impossible, read_timing
 from retriever.types import Hit
 
 MAX_QUESTION = 2000
@@ -54,6 +62,15 @@ class _Clock:
 
     def mark(self, name: str) -> None:
         self.seconds.setdefault(name, round(time.perf_counter() - self._began, 4))
+
+
+class Wishes(TypedDict, total=False):
+    """What one may wish of an answer: see `RAG.stream`."""
+
+    language: str | None
+    history: Sequence[Turn]
+    time: TimeMode | None
+    as_of: str | None
 
 
 class RAG:
@@ -99,32 +116,45 @@ class RAG:
                 self._engine = open_generator(self.settings)
             return self._engine
 
-    def ask(self, question: str, *, language: str | None = None, history: Sequence[Turn] = ()) -> Answer:
-        """The answer to a question, in the question's language or the one named.
+    def ask(self, question: str, **wishes: Unpack[Wishes]) -> Answer:
+        """The answer to a question, in the question's language or the one named; wishes as `stream` has them.
 
         Raises IsthmusError for an unusable question and GeneratorError if the generator fails.
         """
         last: Answer | None = None
-        for answer in self.stream(question, language=language, history=history):
+        for answer in self.stream(question, **wishes):
             last = answer
         if last is None:
             raise GeneratorError("The generator gave no answer; ask again.")
         return last
 
     def stream(
-        self, question: str, *, language: str | None = None, history: Sequence[Turn] = ()
+        self,
+        question: str,
+        *,
+        language: str | None = None,
+        history: Sequence[Turn] = (),
+        time: TimeMode | None = None,
+        as_of: str | None = None,
     ) -> Generator[Answer, None, None]:
-        """The answer so far, again and again; the last one is `final`. Closing the iterator cancels."""
+        """The answer so far, again and again; the last one is `final`. Closing the iterator cancels.
+
+        `language` is the answer's, else the question's; `history` the conversation, `time` the setting of that name for
+        this question; `as_of` ("1998", "1998-05") the time as of which to answer: passages of later times alone are
+        left out.
+        """
         question = " ".join(question.split())
+        by = _month_of(as_of)
+        mode = time or self.settings.time
         if not question:
             raise IsthmusError("The question is empty; type one.")
         if len(question) > MAX_QUESTION:
             raise IsthmusError(f"The question has {len(question)} characters; ask in at most {MAX_QUESTION}.")
         clock = _Clock()
         language = language or _language_of(question, history)
-        if self.settings.time == "auto" and (calculated := _calculate(question, language)):
+        if mode != "off" and (known := _by_calendar(question, language)):
             clock.lap("calculate")
-            yield Answer(calculated, language, generator="calendar", timings=clock.seconds)
+            yield Answer(known, language, generator="calendar", timings=clock.seconds)
             return
         engine = self.engine
         draft = Answer("", language, generator=engine.label, timings=clock.seconds, final=False)
@@ -132,15 +162,16 @@ class RAG:
 
         standalone = self._rewrite(question, history) if history else question
         clock.lap("understand")
-        hits = self.library.search(standalone)
+        timing = _timing(standalone, mode, by)
+        hits = self.library.search(standalone, timing=timing, as_of=by)
         encoder, background = self.library.encoder, self.library.background
-        snippets = select_evidence(standalone, hits, encoder, background, engine.evidence_tokens)
+        snippets = select_evidence(standalone, hits, encoder, background, engine.evidence_tokens, timing)
         clock.lap("retrieve")
         strict = self.settings.grounding == "strict"
         if not snippets or (strict and standing(standalone, snippets, background, encoder) < MIN_STANDING):
             yield self._abstain(draft, standalone, snippets, clock)
             return
-        messages = self._prompt(standalone, language, snippets)
+        messages = self._prompt(standalone, language, snippets, timing)
         text = ""
         with contextlib.closing(engine.stream(messages, max_tokens=self.settings.max_answer_tokens)) as pieces:
             for piece in pieces:
@@ -152,38 +183,39 @@ class RAG:
         clock.lap("generate")
         yield self._check(replace(draft, text=text.strip()), standalone, snippets, messages, clock)
 
-    def batch(self, questions: Sequence[str], *, language: str | None = None) -> list[Answer]:
+    def batch(self, questions: Sequence[str], **wishes: Unpack[Wishes]) -> list[Answer]:
         """The answers to questions, in their order; several are in flight at a time."""
         _ = self.engine
         with ThreadPoolExecutor(BATCH_THREADS) as pool:
-            return list(pool.map(lambda question: self.ask(question, language=language), questions))
+            return list(pool.map(lambda question: self.ask(question, **wishes), questions))
 
-    async def aask(self, question: str, *, language: str | None = None, history: Sequence[Turn] = ()) -> Answer:
+    async def aask(self, question: str, **wishes: Unpack[Wishes]) -> Answer:
         """`ask` without blocking the event loop."""
-        return await asyncio.to_thread(self.ask, question, language=language, history=history)
+        return await asyncio.to_thread(self.ask, question, **wishes)
 
-    async def astream(
-        self, question: str, *, language: str | None = None, history: Sequence[Turn] = ()
-    ) -> AsyncIterator[Answer]:
+    async def astream(self, question: str, **wishes: Unpack[Wishes]) -> AsyncIterator[Answer]:
         """`stream` without blocking the event loop."""
-        answers = self.stream(question, language=language, history=history)
+        answers = self.stream(question, **wishes)
         try:
             while (answer := await asyncio.to_thread(next, answers, None)) is not None:
                 yield answer
         finally:
             await asyncio.to_thread(answers.close)
 
-    async def abatch(self, questions: Sequence[str], *, language: str | None = None) -> list[Answer]:
+    async def abatch(self, questions: Sequence[str], **wishes: Unpack[Wishes]) -> list[Answer]:
         """`batch` without blocking the event loop."""
-        return await asyncio.to_thread(self.batch, questions, language=language)
+        return await asyncio.to_thread(self.batch, questions, **wishes)
 
     def add(self, *paths: str | Path) -> list[Added]:
         """Take files and folders into the library."""
         return self.library.add([Path(path) for path in paths])
 
-    def search(self, query: str, k: int | None = None) -> list[Hit]:
-        """The k best passages for a query in any language; needs no generator."""
-        return self.library.search(query, k)
+    def search(
+        self, query: str, k: int | None = None, *, time: TimeMode | None = None, as_of: str | None = None
+    ) -> list[Hit]:
+        """The k best passages for a query in any language, `time` and `as_of` as in `stream`; needs no generator."""
+        by = _month_of(as_of)
+        return self.library.search(query, k, timing=_timing(query, time or self.settings.time, by), as_of=by)
 
     def documents(self) -> list[Document]:
         """Every document of the library."""
@@ -207,7 +239,11 @@ class RAG:
     ) -> None:
         self.close()
 
-    def _prompt(self, question: str, language: str, snippets: Sequence[Snippet]) -> list[dict[str, str]]:
+    def _prompt(
+        self, question: str, language: str, snippets: Sequence[Snippet], timing: Timing
+    ) -> list[dict[str, str]]:
+        if timing.now:
+            question = f"{question} ({_date_in(language)})"
         passages = "\n".join(f"[{snippet.number}] {snippet.text}" for snippet in snippets)
         prompt = load_prompt("answer", language)
         return prompt.messages(system="brief" if self.engine.small else "system", passages=passages, question=question)
@@ -281,12 +317,44 @@ class RAG:
         return replace(draft, text=text, citations=citations, abstained=True, timings=clock.seconds, final=True)
 
 
-def _calculate(question: str, language: str) -> str | None:
-    """The answer to pure calendar arithmetic, which no small model should guess; None for any other question."""
-    sum_ = calendar.recognise(question, detect_language(question))
-    if sum_ is None or language not in calendar.languages():
+def _by_calendar(question: str, language: str) -> str | None:
+    """What the calendar alone tells; None for a question that needs the documents.
+
+    The result of pure arithmetic, which no small model should guess, or that there is no such date.
+    """
+    spoken = detect_language(question)
+    if language not in calendar.languages():
         return None
-    return calendar.answer(sum_, language)
+    sum_ = calendar.recognise(question, spoken)
+    return calendar.answer(sum_, language) if sum_ else impossible(question, spoken, language)
+
+
+def _timing(question: str, mode: TimeMode, as_of: Month | None) -> Timing:
+    """What the question, and `as_of`, say about time; nothing in the mode "off"."""
+    if mode == "off":
+        return Timing()
+    today = datetime.datetime.now().date()
+    timing = read_timing(question, detect_language(question), as_of or Month(today.year, today.month))
+    if as_of and not timing.periods:
+        timing = replace(timing, periods=(Period(as_of, as_of),))
+    return replace(timing, when=True) if mode == "on" else timing
+
+
+def _month_of(as_of: str | None) -> Month | None:
+    """The last month of "1998" or "1998-05". Raises IsthmusError for anything else."""
+    try:
+        return Period.parse(as_of).end if as_of else None
+    except ValueError as error:
+        raise IsthmusError(f"as_of: {error}") from error
+
+
+def _date_in(language: str) -> str:
+    """Today, as a language writes it; in ISO's form where CLDR does not know the language."""
+    today = datetime.datetime.now().date()
+    try:
+        return format_date(today, "long", locale=Locale.parse(language, sep="-"))
+    except (UnknownLocaleError, ValueError):
+        return today.isoformat()
 
 
 def _language_of(question: str, history: Sequence[Turn]) -> str:

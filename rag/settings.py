@@ -15,7 +15,7 @@ from pydantic_settings import (
 
 from retriever.errors import IsthmusError
 
-TimeMode = Literal["auto", "off"]
+TimeMode = Literal["auto", "on", "off"]
 Backend = Literal["auto", "torch", "openvino", "onnx"]
 Grounding = Literal["strict", "flag", "off"]
 GeneratorKind = Literal["auto", "endpoint", "vllm", "embedded"]
@@ -64,7 +64,11 @@ class Settings(BaseSettings):
     evidence_tokens: int | None = Field(None, ge=50, description="tokens of passages in the prompt; default: by engine")
     grounding: Grounding = Field("strict", description="what happens to an answer with invented numbers or names")
 
-    time: TimeMode = Field("auto", description='"auto" calculates pure calendar arithmetic, "off" does not')
+    time: TimeMode = Field(
+        "auto",
+        description='questions about time: "auto" recognises them, calculates calendar arithmetic and prefers passages '
+        'of the time asked for; "on" takes every question for one, "off" none',
+    )
 
     host: str = Field("127.0.0.1", description="address the page listens on")
     port: int = Field(7860, ge=1, le=65535, description="port the page listens on")

@@ -5,12 +5,15 @@ are written before that moment and deleted after it, so whatever a killed proces
 known to be surplus and can be swept (see `rag.library`).
 """
 
+import functools
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from retriever.temporal.periods import Period
 from retriever.transaction import Transaction
 from retriever.types import Passage
 
@@ -22,11 +25,15 @@ CREATE TABLE IF NOT EXISTS passages (
     id TEXT PRIMARY KEY, document_id TEXT NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
     title TEXT NOT NULL, text TEXT NOT NULL, page INTEGER, start INTEGER NOT NULL, end INTEGER NOT NULL,
     language TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS times (
+    passage_id TEXT PRIMARY KEY REFERENCES passages(id) ON DELETE CASCADE, periods TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS passages_document ON passages(document_id);
 CREATE TABLE IF NOT EXISTS state (revision INTEGER NOT NULL, settled INTEGER NOT NULL, generation INTEGER NOT NULL);
 INSERT INTO state SELECT 0, 1, 0 WHERE NOT EXISTS (SELECT 1 FROM state);
 """
-_COLUMNS = "id, document_id, title, text, page, start, end, language"
+_PASSAGES = """
+SELECT id, document_id, title, text, page, start, end, language, periods
+FROM passages LEFT JOIN times ON passage_id = id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +75,13 @@ class Catalogue:
         """The passages with these ids; ids that are not there are left out."""
         marks = ",".join("?" * len(ids))
         with self._lock:
-            rows = self._db.execute(f"SELECT {_COLUMNS} FROM passages WHERE id IN ({marks})", list(ids))  # noqa: S608
-            return {row[0]: Passage(*row) for row in rows}
+            rows = self._db.execute(f"{_PASSAGES} WHERE id IN ({marks})", list(ids))
+            return {row[0]: _passage(row) for row in rows}
 
     def all_passages(self) -> list[Passage]:
         """Every passage, in the order in which it was added."""
         with self._lock:
-            return [Passage(*row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM passages ORDER BY rowid")]  # noqa: S608
+            return [_passage(row) for row in self._db.execute(f"{_PASSAGES} ORDER BY passages.rowid")]
 
     def passage_ids(self, document_id: str | None = None) -> list[str]:
         """Ids of a document's passages, or of all."""
@@ -92,7 +99,7 @@ class Catalogue:
 
     def replace(self, old: Iterable[str], document: Document, passages: Sequence[Passage]) -> None:
         """In one transaction, drop the documents with the ids in `old` and put this one in."""
-        with self._lock, self._transaction():
+        with self._lock, Transaction(self._db):
             self._drop(old)
             fields = (document.id, document.source, document.title, document.sha256)
             self._db.execute(
@@ -103,18 +110,30 @@ class Catalogue:
                 "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [(p.id, p.document_id, p.title, p.text, p.page, p.start, p.end, p.language) for p in passages],
             )
+            self._date(passages)
+
+    def undated(self) -> list[Passage]:
+        """The passages of a library from before times were kept."""
+        with self._lock:
+            return [_passage(row) for row in self._db.execute(f"{_PASSAGES} WHERE passage_id IS NULL")]
+
+    def date(self, passages: Sequence[Passage]) -> None:
+        """In one transaction, keep the times of passages that are there."""
+        with self._lock, Transaction(self._db):
+            self._date(passages)
+
+    def _date(self, passages: Sequence[Passage]) -> None:
+        rows = [(p.id, " ".join(map(str, p.times))) for p in passages]
+        self._db.executemany("INSERT OR REPLACE INTO times VALUES (?, ?)", rows)
 
     def remove(self, ids: Iterable[str]) -> None:
         """In one transaction, drop documents and their passages."""
-        with self._lock, self._transaction():
+        with self._lock, Transaction(self._db):
             self._drop(ids)
 
     def _drop(self, ids: Iterable[str]) -> None:
         self._db.executemany("DELETE FROM documents WHERE id = ?", [(id_,) for id_ in ids])
         self._db.execute("UPDATE state SET revision = revision + 1")
-
-    def _transaction(self) -> Transaction:
-        return Transaction(self._db)
 
     @property
     def revision(self) -> int:
@@ -148,3 +167,13 @@ class Catalogue:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def _passage(row: tuple[Any, ...]) -> Passage:
+    id_, document_id, title, text, page, start, end, language, periods = row
+    return Passage(id_, document_id, title, text, page, start, end, language, _periods(periods or ""))
+
+
+@functools.lru_cache(10_000)
+def _periods(text: str) -> tuple[Period, ...]:
+    return tuple(map(Period.parse, text.split()))

@@ -1,7 +1,7 @@
 """Late interaction: each token of a query against its nearest token of a passage, with the encoder's own vectors.
 
 ColBERT's MaxSim (Khattab and Zaharia, arXiv 2004.12832) without ColBERT: an encoder trained to make one vector of a
-text has token vectors that find the right passage more often than their mean does (`python -m benchmarks.reranking`).
+text has token vectors that find the right passage more often than their mean does (`python -m benchmarks.retrieval`).
 """
 
 import functools

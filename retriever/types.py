@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from retriever.temporal.periods import Period
+
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -13,7 +15,8 @@ class Passage:
     """A piece of a document, the unit that is embedded, searched and cited.
 
     `start` and `end` are character offsets into the extracted text of `page` (1-based; None where the
-    format has no pages, then into the whole text). `language` is an ISO 639-1 code, "und" if unknown.
+    format has no pages, then into the whole text). `language` is an ISO 639-1 code, "und" if unknown. `times` are the
+    periods that its title and text name.
     """
 
     id: str
@@ -24,6 +27,7 @@ class Passage:
     start: int
     end: int
     language: str
+    times: tuple[Period, ...] = ()
 
     @property
     def embedded_text(self) -> str:

@@ -11,7 +11,7 @@ from rag.sample import add_sample
 from rag.settings import Settings
 from retriever.errors import IsthmusError
 from retriever.language import detect_language
-from ui import chat, library_tab
+from ui import chat, evaluation_tab, library_tab
 from ui.strings import translations
 from ui.theme import CSS, HEAD, THEME
 
@@ -28,6 +28,8 @@ def build(rag: RAG) -> tuple[gr.Blocks, gr.I18n]:
             chat.build(rag, t)
         with gr.Tab(t("library")):
             library_tab.build(rag, t)
+        with gr.Tab(t("evaluation")):
+            evaluation_tab.build(rag, t)
     return page, t
 
 

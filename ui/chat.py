@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 
 from prompts import languages, native_name
-from rag.pipeline import RAG
+from rag.pipeline import RAG, Wishes
+from rag.settings import TimeMode
 from rag.types import Turn
 from retriever.errors import IsthmusError
 from ui import cards
@@ -52,6 +53,8 @@ def build(rag: RAG, t: Any) -> None:
                 stop = gr.Button(t("stop"), scale=1, min_width=80, elem_id="stop")
             with gr.Row():
                 language = gr.Dropdown(choices, value="", label=t("answer_language"), scale=2, elem_id="language")
+                modes = [(t("automatic"), "auto"), (t("on"), "on"), (t("off"), "off")]
+                time = gr.Dropdown(modes, value=rag.settings.time, label=t("time_mode"), scale=2, elem_id="time")
                 clear = gr.Button(t("clear"), scale=1, min_width=80)
             examples = gr.Dataset(
                 components=[gr.Textbox(visible=False)],
@@ -69,8 +72,8 @@ def build(rag: RAG, t: Any) -> None:
             return "", messages
         return "", [*messages, {"role": "user", "content": escape(text)}]
 
-    def answer(messages: Messages, wanted: str, request: gr.Request) -> Iterator[tuple[Messages, str]]:
-        yield from _answer(rag, messages, wanted, request)
+    def answer(messages: Messages, wanted: str, time: TimeMode, request: gr.Request) -> Iterator[tuple[Messages, str]]:
+        yield from _answer(rag, messages, {"language": wanted or None, "time": time}, request)
 
     def again(messages: Messages, data: gr.RetryData) -> Messages:
         return messages[: data.index + 1] if isinstance(data.index, int) else messages
@@ -78,7 +81,7 @@ def build(rag: RAG, t: Any) -> None:
     asked = [question, conversation]
     replied = {
         "fn": answer,
-        "inputs": [conversation, language],
+        "inputs": [conversation, language, time],
         "outputs": [conversation, panel],
         "api_visibility": "private",
     }
@@ -105,14 +108,15 @@ def build(rag: RAG, t: Any) -> None:
     gr.on(None, engine_state, None, state, api_visibility="private")
 
 
-def _answer(rag: RAG, messages: Messages, wanted: str, request: gr.Request) -> Iterator[tuple[Messages, str]]:
+def _answer(rag: RAG, messages: Messages, wishes: Wishes, request: gr.Request) -> Iterator[tuple[Messages, str]]:
     """Stream the answer to the last message; the text is replaced by the checked one at the end."""
     words = strings_for(request)
     turns = [Turn(message["role"], text_of(message)) for message in messages]
     if not turns or turns[-1].role != "user":
         return
     try:
-        stream = rag.stream(turns[-1].text, language=wanted or None, history=turns[:-1])
+        wishes["history"] = turns[:-1]
+        stream = rag.stream(turns[-1].text, **wishes)
         with contextlib.closing(stream) as answers:
             for answer in answers:
                 reply = {"role": "assistant", "content": escape(answer.text) or "…"}

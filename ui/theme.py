@@ -19,6 +19,10 @@ CSS = """
 .documents table { width: 100%; border-collapse: collapse; font-size: .9em; }
 .documents th, .documents td { text-align: start; padding: .2em .5em; overflow-wrap: anywhere; }
 .documents tr { border-bottom: 1px solid var(--border-color-primary); }
+.evaluation { overflow-x: auto; }
+.evaluation th, .evaluation td { padding: .2em .7em; text-align: end; }
+.evaluation th:first-child, .evaluation td:first-child { text-align: start; }
+.evaluation img { max-width: 100%; }
 .note { opacity: .75; font-size: .9em; }
 .failed { color: #b91c1c; }
 @media (max-width: 640px) { .gradio-container { padding: 4px !important; } #question-row { flex-wrap: wrap; } }

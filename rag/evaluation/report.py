@@ -67,13 +67,22 @@ def save_report(lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, folder
     }
     (folder / "results.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     sections = []
-    for task, found in tables.items():
-        png = _plot(plan, task, found["f1"][1])
-        (folder / f"{task}.png").write_bytes(png)
-        for measure, name in zip(MEASURES, ("F1 (sets)", "F1 (SQuAD)", "exact match"), strict=True):
-            sections.append(Section(f"{task.upper()}, {name}", *found[measure], png if measure == "f1" else b""))
+    for task in plan.tasks:
+        own = f1_section(lines, plan, task)
+        (folder / f"{task}.png").write_bytes(own.plot)
+        others = (("squad_f1", "F1 (SQuAD)"), ("exact", "exact match"))
+        sections += [
+            own,
+            *(Section(f"{task.upper()}, {name}", *tables[task][measure], b"") for measure, name in others),
+        ]
     about = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in asdict(plan).items()}
     (folder / "report.html").write_text(html_page("Questions about time", about, sections), encoding="utf-8")
+
+
+def f1_section(lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, task: TaskName) -> Section:
+    """A task's F1 as table and plot."""
+    columns, rows = table(lines, plan, task)
+    return Section(f"{task.upper()}, F1 (sets)", columns, rows, _plot(plan, task, rows))
 
 
 def _plot(plan: TimeEvaluation, task: str, rows: Sequence[Sequence[object]]) -> bytes:

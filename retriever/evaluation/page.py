@@ -27,13 +27,16 @@ def html_page(title: str, about: Mapping[str, object], sections: Sequence[Sectio
         f"<h1>{escape(title)}</h1>",
     ]
     parts += [f"<p>{escape(str(key))}: {escape(str(value))}</p>" for key, value in about.items()]
-    for section in sections:
-        head = "".join(f"<th>{escape(column)}</th>" for column in section.columns)
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell(c))}</td>" for c in row) + "</tr>" for row in section.rows)
-        image, heading = base64.b64encode(section.plot).decode(), escape(section.heading)
-        parts += [f"<h2>{heading}</h2><table><tr>{head}</tr>{body}</table>"]
-        parts += [f"<img alt='{heading}' src='data:image/png;base64,{image}'>"] if section.plot else []
-    return "\n".join(parts) + "\n"
+    return "\n".join([*parts, *map(html_section, sections)]) + "\n"
+
+
+def html_section(section: Section) -> str:
+    """A heading, a table and a picture, escaped."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in section.columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell(c))}</td>" for c in row) + "</tr>" for row in section.rows)
+    image, heading = base64.b64encode(section.plot).decode(), escape(section.heading)
+    picture = f"<img alt='{heading}' src='data:image/png;base64,{image}'>" if section.plot else ""
+    return f"<h2>{heading}</h2><table><tr>{head}</tr>{body}</table>\n{picture}"
 
 
 def cell(value: object) -> str:

@@ -6,6 +6,7 @@ the question, the words of direction, and the words that may stand around them; 
 
 import datetime
 import functools
+import random
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
@@ -55,6 +56,21 @@ class Sum:
         return self.start + (self.months if self.after else -self.months)
 
 
+def random_sums(count: int, years: range, rng: random.Random) -> list[Sum]:
+    """Months of these years, and spans of up to ten years and eleven months, as TempReason's are, within the calendar.
+
+    Raises ValueError if the years are not.
+    """
+    if not years or not (Month(years[0], 1).exists and Month(years[-1], 1).exists):
+        raise ValueError(f"There is no calendar for {years}.")
+    sums: list[Sum] = []
+    while len(sums) < count:
+        sum_ = Sum(Month(rng.choice(years), rng.randint(1, 12)), rng.randint(1, 131), rng.random() < 0.5)
+        if sum_.result.exists:
+            sums.append(sum_)
+    return sums
+
+
 @dataclass(frozen=True, slots=True)
 class Phrases:
     """A language's file."""
@@ -69,6 +85,11 @@ class Phrases:
     filler: list[str]
     answer: str
     impossible: str
+    no_date: str
+    when: list[str]
+    now: list[str]
+    since: list[str]
+    until: list[str]
 
 
 @functools.cache
@@ -101,7 +122,7 @@ def answer(sum_: Sum, language: str) -> str:
 def written(month: Month, language: str) -> str:
     """A month that exists, as a language writes it: "martie 1249", "1249年3月"."""
     day = datetime.date(month.year, month.month, 1)
-    return str(format_skeleton("yMMMM", day, locale=language)).removesuffix(" г.")
+    return regex.sub(r"\s*г\.$", "", str(format_skeleton("yMMMM", day, locale=language)))
 
 
 def recognise(question: str, language: str) -> Sum | None:

@@ -118,6 +118,15 @@ def recognise(question: str, language: str) -> Sum | Asked | None:
     return Asked(relation, found["subject"], Month(int(found["year"]), number))
 
 
+def from_sums(sums: Iterable[Sum]) -> list[TimeQuestion]:
+    """L1 questions with their answers as TempReason writes them: "Mar, 1249"."""
+    months = get_month_names("abbreviated", locale="en")
+    return [
+        TimeQuestion(f"sum-{n}", sum_, (f"{months[sum_.result.month]}, {sum_.result.year}",))
+        for n, sum_ in enumerate(sums)
+    ]
+
+
 def from_facts(facts: Iterable[Fact], rng: random.Random) -> list[TimeQuestion]:
     """For every fact a question for a month within it, and for every two that follow each other one each way.
 

@@ -51,6 +51,21 @@ def test_passages_keep_their_place(library, tmp_path):
         assert (passage.title, passage.language) == ("a", "en")
 
 
+def test_passages_keep_their_times_and_a_library_from_before_gets_them(settings, encoder, tmp_path):
+    with Library(settings, encoder) as library:
+        library.add([write(tmp_path / "docs", a="Anna Berg was mayor from March 1988 to June 1991.", b="Beta.")])
+        times = {p.title: [str(period) for period in p.times] for p in library.catalogue.all_passages()}
+    assert times == {"a": ["1988-03/1991-06"], "b": []}
+    with sqlite3.connect(library.folder / "catalogue.sqlite") as catalogue:
+        catalogue.execute("DROP TABLE times")
+    with Library(settings, encoder) as opened:
+        assert opened.catalogue.undated() == []
+        assert {p.title: [str(t) for t in p.times] for p in opened.catalogue.all_passages()} == times
+        opened.remove(["a"])
+        assert [p.title for p in opened.catalogue.all_passages()] == ["b"]
+        assert opened.search("mayor")[0].passage.title == "b"
+
+
 def test_deletion_is_complete(library, tmp_path):
     library.add([write(tmp_path / "docs", a="Alpha is first.", b="Beta is second.")])
     (gone,) = library.remove(["a.txt"])

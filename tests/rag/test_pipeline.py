@@ -1,3 +1,5 @@
+import datetime
+
 import pytest
 
 from rag import IsthmusError, Turn
@@ -204,3 +206,55 @@ async def test_async_twins_and_batch(make_rag):
     assert [answer async for answer in rag.astream(QUESTION)][-1].final
     assert [answer.text for answer in await rag.abatch([QUESTION] * 2)] == [f"{reply} [1]"] * 2
     assert len(rag.batch([QUESTION] * 2)) == 2
+
+
+MAYORS = {
+    "mayors.txt": "Anna Berg was the mayor of Lund from March 1988 to June 1991. "
+    "Olof Falk was the mayor of Lund from July 1991 to May 1998. "
+    "Eva Lind was the mayor of Lund from June 1998 to April 2005."
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "right"),
+    [
+        ("Cine a fost primarul orașului Lund în mai 1990?", "Anna Berg"),
+        ("Wer war im Januar 1995 Bürgermeister von Lund?", "Olof Falk"),
+        ("मई २००१ में लुंड का मेयर कौन था?", "Eva Lind"),
+        ("من كان عمدة لوند في يناير ١٩٩٥؟", "Olof Falk"),
+        ("ใครเป็นนายกเทศมนตรีเมืองลุนด์ในเดือนมกราคม พ.ศ. 2538", "Olof Falk"),
+        ("2001年5月谁是隆德市长？", "Eva Lind"),
+    ],
+)
+def test_the_sentence_of_the_time_asked_for_comes_first(make_rag, question, right):
+    rag, engine = make_rag(MAYORS, right, grounding="off")
+    engine.evidence_tokens = 25  # room for one sentence
+    rag.ask(question)
+    (messages,) = engine.asked
+    passages = messages[1]["content"]
+    assert [name for name in ("Anna Berg", "Olof Falk", "Eva Lind") if name in passages] == [right]
+
+
+def test_as_of_leaves_out_what_came_later(make_rag):
+    rag, _ = make_rag({"old.txt": "Anna Berg was mayor in 1988.", "new.txt": "Eva Lind was mayor in 2001."})
+    found = {hit.passage.title for hit in rag.search("Wer war Bürgermeister?", as_of="1995-06")}
+    assert found == {"old"}
+    assert len(rag.search("Wer war Bürgermeister?")) == 2
+    assert len(rag.search("Wer war Bürgermeister?", as_of="2001")) == 2
+    with pytest.raises(IsthmusError, match=r"as_of: 'May' is no period; write one as"):
+        rag.ask("Wer war Bürgermeister?", as_of="May")
+
+
+def test_a_date_that_there_is_not(make_rag):
+    rag, engine = make_rag(MAYORS)
+    answer = rag.ask("Cine a fost primar pe 31 februarie 1990?")
+    assert (answer.text, answer.generator) == ("Nu există o astfel de dată.", "calendar")
+    assert engine.asked == []
+
+
+def test_now_tells_the_generator_the_date(make_rag):
+    rag, engine = make_rag(MAYORS, "Eva Lind.", "Eva Lind.", grounding="off")
+    rag.ask("Cine este acum primarul orașului Lund?")
+    rag.ask("Cine este acum primarul orașului Lund?", time="off")
+    year = str(datetime.datetime.now().year)
+    assert [year in messages[1]["content"] for messages in engine.asked] == [True, False]

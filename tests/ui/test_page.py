@@ -238,3 +238,20 @@ def test_fits_a_phone(open_page):
     time.sleep(1)
     assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth + 1")
     assert browser.find_element(By.CSS_SELECTOR, "#send").is_displayed()
+
+
+def test_a_small_evaluation_shows_table_and_plot(open_page):
+    browser = open_page("de")
+    wait(browser, lambda: "embedded" in text_of(browser, "#generator"))
+    wait(browser, lambda: browser.find_elements(By.XPATH, "//button[@role='tab'][contains(., 'Auswertung')]"))[
+        0
+    ].click()
+    count = wait(browser, lambda: browser.find_element(By.CSS_SELECTOR, "#evaluation-questions input[type=number]"))
+    wait(browser, count.is_displayed)
+    count.send_keys(Keys.CONTROL, "a")
+    count.send_keys("2", Keys.TAB)
+    browser.find_element(By.CSS_SELECTOR, "#evaluate").click()
+    wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#evaluation img"))
+    rows = [row.text.split()[0] for row in browser.find_elements(By.CSS_SELECTOR, "#evaluation tr")]
+    assert rows == ["l1", "random", "X-InSTA", "mapped"]
+    assert browser.execute_script("return document.querySelector('#evaluation img').naturalWidth") > 100

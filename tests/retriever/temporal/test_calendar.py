@@ -1,4 +1,5 @@
 import json
+import random
 import tomllib
 from importlib.resources import files
 
@@ -7,7 +8,7 @@ from babel.dates import get_month_names
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retriever.temporal.calendar import Month, Phrases, Sum, answer, ask, languages, phrases, recognise
+from retriever.temporal.calendar import Month, Phrases, Sum, answer, ask, languages, phrases, random_sums, recognise
 
 MONTHS = st.builds(Month, st.integers(1, 3000), st.integers(1, 12))
 
@@ -106,3 +107,13 @@ def test_every_file_has_the_keys_and_variables():
         )
         assert "$result" in own.answer
         assert "$year" in own.date
+
+
+def test_random_sums_lie_in_the_calendar_and_are_repeatable():
+    sums = random_sums(300, range(1, 10000), random.Random(1))
+    assert sums == random_sums(300, range(1, 10000), random.Random(1))
+    assert all(sum_.start.exists and sum_.result.exists and 1 <= sum_.months <= 131 for sum_ in sums)
+    assert {sum_.after for sum_ in sums} == {True, False}
+    assert {sum_.start.month for sum_ in sums} == set(range(1, 13))
+    with pytest.raises(ValueError, match="no calendar"):
+        random_sums(1, range(3), random.Random(1))
