@@ -18,6 +18,8 @@ COMMANDS = {
     "alignment-kb": "python -m benchmarks.alignment --part kb",
     "alignment-squad": "python -m benchmarks.alignment --part squad",
     "temporal": "python -m benchmarks.temporal --tuned my-clitssa",
+    "temporal_answers-0.5b": "python -m benchmarks.temporal_answers --tuned my-clitssa --out DIR",
+    "time_mode": "python -m benchmarks.time_mode",
     "calendar": "python -m benchmarks.calendar",
     "latency-1.5b": "python -m benchmarks.latency",
     "answers-embedded-1.5b": "python -m benchmarks.answers --engine embedded",
@@ -40,6 +42,9 @@ CAPTIONS = {
     "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
     "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out",
     "temporal": "Demonstrations for questions about time: overlap of the chosen three with the in-language choice",
+    "temporal_answers-0.5b": "Answers of the embedded 0.5B to questions about time, F1 on sets; “exact” is the share of exact "
+    "matches, p pools the languages",
+    "time_mode": "Time mode off and on: questions for a month within a fact’s period, and XQuAD’s questions that name a time",
     "calendar": "Calendar arithmetic in the chat",
     "latency-1.5b": "The embedded 1.5B, sample library",
     "answers-embedded-1.5b": "Answers of the embedded 1.5B to XQuAD questions out of English passages",

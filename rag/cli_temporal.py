@@ -1,10 +1,9 @@
 """The commands about questions of time: `isthmus eval questions`, `demonstrations` and `temporal`."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import Annotated, cast, get_args
 
 import typer
 from rich.table import Table
@@ -14,17 +13,12 @@ from rag.cli import Json, err, out, print_json
 from rag.cli_research import evaluate
 from rag.engines import open_generator
 from rag.generator import ChatGenerator
-from rag.library import Library, open_encoder
-from rag.settings import Settings, load_settings
+from rag.library import open_encoder
+from rag.settings import load_settings
 from retriever.errors import IsthmusError
 from retriever.temporal import calendar
-from retriever.temporal.questions import TaskName, TimeQuestion, jsonl_files, read_questions, read_tempreason
+from retriever.temporal.questions import TaskName, jsonl_files, read_questions, read_tempreason
 
-if TYPE_CHECKING:
-    from rag.evaluation.temporal import Facts
-
-FOUND = 2
-"""Passages put into a prompt in the setting rag; each holds facts of one subject."""
 Data = Annotated[Path, typer.Option(help="TempReason's JSON lines, or a folder of such files.")]
 Tuned = Annotated[list[str] | None, typer.Option(help="Encoders that CLiTSSA made; repeat.")]
 Base = Annotated[str, typer.Option(help="The untuned encoder; its in-language choice is the oracle's.")]
@@ -107,6 +101,7 @@ def eval_temporal(
     as_json: Json = False,
 ) -> None:
     """Questions about time to the generator, with demonstrations chosen by each selector: F1, exact match, report."""
+    from rag.evaluation.facts import facts_for
     from rag.evaluation.report import save_report, table
     from rag.evaluation.temporal import Setting, TimeEvaluation, evaluate
     from rag.evaluation.xicl import Style
@@ -142,7 +137,7 @@ def eval_temporal(
         generator=engine.label,
     )
     picked = [selector for selector in there_are if selector.name in wanted]
-    with contextlib.closing(engine), _facts(plan.setting, everything, settings, save) as facts:
+    with contextlib.closing(engine), facts_for(plan.setting, everything, settings, save) as facts:
         lines = evaluate(plan, split, picked, engine, save, facts=facts)
     save_report(lines, plan, save)
     tables = {task: table(lines, plan, task) for task in plan.tasks}
@@ -155,29 +150,3 @@ def eval_temporal(
             shown.add_row(*map(cell, row))
         out.print(shown)
     err.print(f"items.jsonl, results.json, plots and report.html are in {save}", markup=False)
-
-
-@contextlib.contextmanager
-def _facts(
-    setting: str, questions: Sequence[TimeQuestion], settings: Settings, folder: Path
-) -> "Iterator[Facts | None]":
-    """What the setting puts into a prompt: nothing, the subject's facts, or what search finds in a library of facts."""
-    from retriever.temporal.facts import fact_documents, facts_of, statements
-    from retriever.temporal.questions import Asked, ask
-
-    if setting == "closed":
-        yield None
-    elif setting == "facts":
-        by_subject = statements(facts_of(questions))
-        yield (
-            lambda question, _: (
-                by_subject.get(question.content.subject, []) if isinstance(question.content, Asked) else []
-            )
-        )
-    else:
-        own = settings.model_copy(update={"library": folder / "library"})
-        with Library(own, holder="isthmus eval temporal") as library:
-            library.add_texts(fact_documents(facts_of(questions)))
-            yield lambda question, language: [
-                hit.passage.text for hit in library.search(ask(question.content, language), FOUND)
-            ]

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime
 import threading
 import time
 from collections.abc import AsyncIterator, Generator, Sequence
@@ -12,11 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypedDict, Unpack
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
-
 from prompts import english_name, languages, load_prompt
 from rag.engines import open_generator
+from rag.evaluation.xicl import solved
 from rag.evidence import Snippet, select_evidence, standing
 from rag.generator import Engine, GeneratorError
 from rag.grounding import ground, in_language, is_rubbish, nearest, repeats, says_no_answer, strip_marks, without_echo
@@ -24,15 +21,13 @@ from rag.library import Added, Library
 from rag.reranking import GeneratorReranker
 from rag.rewriting import QueryRewriter, Way
 from rag.settings import Settings, TimeMode, load_settings
+from rag.time_mode import by_calendar, date_in, month_of, open_demonstrations, timing_of
 from rag.types import Answer, Turn
 from retriever.catalogue import Document
 from retriever.encoder import Encoder
 from retriever.errors import IsthmusError
 from retriever.language import UNKNOWN, detect_language
-from retriever.temporal import calendar
-from retriever.temporal.calendar import Month
-from retriever.temporal.periods import Period
-from retriever.temporal.timing import Timing, impossible, read_timing
+from retriever.temporal.timing import Timing
 from retriever.types import Hit
 
 MAX_QUESTION = 2000
@@ -93,7 +88,12 @@ class RAG:
         self.library = Library(self.settings, encoder, holder=holder)
         self._engine = engine
         self._opening = threading.Lock()
-        self._let_generator_search()
+        try:
+            self._demonstrations = open_demonstrations(self.settings, self.library.encoder)
+            self._let_generator_search()
+        except BaseException:
+            self.library.close()
+            raise
 
     def _let_generator_search(self) -> None:
         """Put the generator where the settings want it in search."""
@@ -144,7 +144,7 @@ class RAG:
         left out.
         """
         question = " ".join(question.split())
-        by = _month_of(as_of)
+        by = month_of(as_of)
         mode = time or self.settings.time
         if not question:
             raise IsthmusError("The question is empty; type one.")
@@ -152,7 +152,7 @@ class RAG:
             raise IsthmusError(f"The question has {len(question)} characters; ask in at most {MAX_QUESTION}.")
         clock = _Clock()
         language = language or _language_of(question, history)
-        if mode != "off" and (known := _by_calendar(question, language)):
+        if mode != "off" and (known := by_calendar(question, language)):
             clock.lap("calculate")
             yield Answer(known, language, generator="calendar", timings=clock.seconds)
             return
@@ -162,7 +162,7 @@ class RAG:
 
         standalone = self._rewrite(question, history) if history else question
         clock.lap("understand")
-        timing = _timing(standalone, mode, by)
+        timing = timing_of(standalone, mode, by)
         hits = self.library.search(standalone, timing=timing, as_of=by)
         encoder, background = self.library.encoder, self.library.background
         snippets = select_evidence(standalone, hits, encoder, background, engine.evidence_tokens, timing)
@@ -214,8 +214,8 @@ class RAG:
         self, query: str, k: int | None = None, *, time: TimeMode | None = None, as_of: str | None = None
     ) -> list[Hit]:
         """The k best passages for a query in any language, `time` and `as_of` as in `stream`; needs no generator."""
-        by = _month_of(as_of)
-        return self.library.search(query, k, timing=_timing(query, time or self.settings.time, by), as_of=by)
+        by = month_of(as_of)
+        return self.library.search(query, k, timing=timing_of(query, time or self.settings.time, by), as_of=by)
 
     def documents(self) -> list[Document]:
         """Every document of the library."""
@@ -243,10 +243,14 @@ class RAG:
         self, question: str, language: str, snippets: Sequence[Snippet], timing: Timing
     ) -> list[dict[str, str]]:
         if timing.now:
-            question = f"{question} ({_date_in(language)})"
+            question = f"{question} ({date_in(language)})"
         passages = "\n".join(f"[{snippet.number}] {snippet.text}" for snippet in snippets)
         prompt = load_prompt("answer", language)
-        return prompt.messages(system="brief" if self.engine.small else "system", passages=passages, question=question)
+        system, user = prompt.messages(
+            system="brief" if self.engine.small else "system", passages=passages, question=question
+        )
+        shown = self._demonstrations.nearest(question) if timing and self._demonstrations else []
+        return [system, *(message for one in shown for message in solved(one)), user]
 
     def _rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question with what it leaves to the conversation put in; if that fails, after the question before it."""
@@ -315,46 +319,6 @@ class RAG:
         citations = nearest(snippets, question, self.library.encoder) if snippets else ()
         clock.lap("check")
         return replace(draft, text=text, citations=citations, abstained=True, timings=clock.seconds, final=True)
-
-
-def _by_calendar(question: str, language: str) -> str | None:
-    """What the calendar alone tells; None for a question that needs the documents.
-
-    The result of pure arithmetic, which no small model should guess, or that there is no such date.
-    """
-    spoken = detect_language(question)
-    if language not in calendar.languages():
-        return None
-    sum_ = calendar.recognise(question, spoken)
-    return calendar.answer(sum_, language) if sum_ else impossible(question, spoken, language)
-
-
-def _timing(question: str, mode: TimeMode, as_of: Month | None) -> Timing:
-    """What the question, and `as_of`, say about time; nothing in the mode "off"."""
-    if mode == "off":
-        return Timing()
-    today = datetime.datetime.now().date()
-    timing = read_timing(question, detect_language(question), as_of or Month(today.year, today.month))
-    if as_of and not timing.periods:
-        timing = replace(timing, periods=(Period(as_of, as_of),))
-    return replace(timing, when=True) if mode == "on" else timing
-
-
-def _month_of(as_of: str | None) -> Month | None:
-    """The last month of "1998" or "1998-05". Raises IsthmusError for anything else."""
-    try:
-        return Period.parse(as_of).end if as_of else None
-    except ValueError as error:
-        raise IsthmusError(f"as_of: {error}") from error
-
-
-def _date_in(language: str) -> str:
-    """Today, as a language writes it; in ISO's form where CLDR does not know the language."""
-    today = datetime.datetime.now().date()
-    try:
-        return format_date(today, "long", locale=Locale.parse(language, sep="-"))
-    except (UnknownLocaleError, ValueError):
-        return today.isoformat()
 
 
 def _language_of(question: str, history: Sequence[Turn]) -> str:

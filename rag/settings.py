@@ -70,6 +70,13 @@ class Settings(BaseSettings):
         'of the time asked for; "on" takes every question for one, "off" none',
     )
 
+    demonstrations: Path | None = Field(
+        None, description="solved English questions (TempReason's JSON lines); three go before a question about time"
+    )
+    demonstration_encoder: str | None = Field(
+        None, description="what chooses them, such as an encoder that CLiTSSA tuned; default: the library's"
+    )
+
     host: str = Field("127.0.0.1", description="address the page listens on")
     port: int = Field(7860, ge=1, le=65535, description="port the page listens on")
     serve_port: int = Field(8000, ge=1, le=65535, description="port of the local vLLM server")

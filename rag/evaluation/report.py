@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from rag.evaluation.temporal import TimeEvaluation, by_selector
 from retriever.evaluation.metrics import compare
 from retriever.evaluation.page import Section, html_page
+from retriever.evaluation.plot import grouped_bars
 from retriever.temporal.questions import TaskName
 
 MEASURES = ("f1", "squad_f1", "exact")
@@ -86,18 +86,6 @@ def f1_section(lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, task: T
 
 
 def _plot(plan: TimeEvaluation, task: str, rows: Sequence[Sequence[object]]) -> bytes:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(max(6, 1.1 * len(plan.languages) * len(rows) / 2), 3.4), layout="constrained")
-    axes = figure.subplots()
-    width = 0.8 / len(rows)
-    for n, row in enumerate(rows):
-        places = np.arange(len(plan.languages)) + (n - (len(rows) - 1) / 2) * width
-        axes.bar(places, [float(str(value)) for value in row[1 : 1 + len(plan.languages)]], width * 0.92, label=row[0])
-    axes.set_xticks(np.arange(len(plan.languages)), plan.languages)
-    axes.set_ylabel("F1 (sets)")
-    axes.set_title(f"{task.upper()}, {plan.setting}, {plan.shots} demonstrations, {plan.generator}")
-    axes.legend(fontsize="small")
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    return buffer.getvalue()
+    title = f"{task.upper()}, {plan.setting}, {plan.shots} demonstrations, {plan.generator}"
+    series = {str(row[0]): [float(str(value)) for value in row[1 : 1 + len(plan.languages)]] for row in rows}
+    return grouped_bars(title, "F1 (sets)", plan.languages, series)

@@ -52,12 +52,20 @@ class TimeEvaluation:
 class Item:
     """One question to one generator."""
 
-    key: str
-    task: TaskName
     language: str
     selector: str
     question: TimeQuestion
     shown: tuple[TimeQuestion, ...]
+
+    @property
+    def task(self) -> TaskName:
+        """The question's."""
+        return self.question.task
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others of an evaluation."""
+        return f"{self.task}/{self.language}/{self.selector}/{self.question.id}"
 
 
 def items(plan: TimeEvaluation, split: TimeSplit, selectors: Sequence[Selector]) -> Iterator[Item]:
@@ -71,8 +79,7 @@ def items(plan: TimeEvaluation, split: TimeSplit, selectors: Sequence[Selector])
             }
             for number, question in enumerate(asked):
                 for name, rows in picks.items():
-                    key = f"{task}/{language}/{name}/{question.id}"
-                    yield Item(key, task, language, name, question, tuple(pool[n] for n in rows[number]))
+                    yield Item(language, name, question, tuple(pool[n] for n in rows[number]))
 
 
 def evaluate(

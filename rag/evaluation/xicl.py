@@ -28,12 +28,17 @@ def chat(
     """The same as a conversation: what to do is the system message, a demonstration is a turn each way."""
     own = load_prompt("temporal", language)
     system = f"{own.texts['head']} {own.texts['tail']}" if shown else own.texts["tail"]
-    messages = [{"role": "system", "content": system}]
-    for one in shown:
-        messages.append({"role": "user", "content": f"{_question(one, 'en')}\n{_cue(one, 'en')}"})
-        messages.append({"role": "assistant", "content": f"{written_answer(one, 'en')}."})
+    messages = [{"role": "system", "content": system}, *(message for one in shown for message in solved(one))]
     last = "\n\n".join([*_facts(facts, language), f"{_question(question, language)}\n{_cue(question, language)}"])
     return [*messages, {"role": "user", "content": last}]
+
+
+def solved(question: TimeQuestion) -> list[Message]:
+    """A demonstration: an English question and its answer, a turn each."""
+    return [
+        {"role": "user", "content": f"{_question(question, 'en')}\n{_cue(question, 'en')}"},
+        {"role": "assistant", "content": f"{written_answer(question, 'en')}."},
+    ]
 
 
 def written_answer(question: TimeQuestion, language: str) -> str:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from retriever.evaluation.metrics import (
     preference,
 )
 from retriever.evaluation.page import Section, html_page
+from retriever.evaluation.plot import grouped_bars
 from retriever.evaluation.systems import Dense, System
 from retriever.evaluation.tasks import Task
 
@@ -140,26 +140,15 @@ class Evaluation:
         (folder / "report.html").write_text(self._html(about, plots), encoding="utf-8")
 
     def _plot(self, direction: str) -> bytes:
-        from matplotlib.figure import Figure
-
         languages = self.languages(direction)
-        figure = Figure(figsize=(max(6, 0.35 * len(languages) * (len(self.systems) + 1)), 3.6), layout="constrained")
-        axes = figure.subplots()
-        width = 0.8 / len(self.systems)
-        for n, system in enumerate(self.systems):
-            values = self.by_language(system, direction)
-            means = [float(np.mean(values[language])) for language in languages]
-            bounds = [confidence(values[language]) for language in languages]
-            errors = np.abs(np.array([(m - b[0], b[1] - m) for m, b in zip(means, bounds, strict=True)]).T)
-            places = np.arange(len(languages)) + (n - (len(self.systems) - 1) / 2) * width
-            axes.bar(places, means, width * 0.92, yerr=errors, label=system, error_kw={"elinewidth": 0.7})
-        axes.set_xticks(np.arange(len(languages)), languages)
-        axes.set_ylabel(MAIN)
-        axes.set_title(f"{direction}: {MAIN}, 95 % intervals")
-        axes.legend(loc="lower left", fontsize="small")
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png", dpi=130)
-        return buffer.getvalue()
+        values = {system: self.by_language(system, direction) for system in self.systems}
+        return grouped_bars(
+            f"{direction}: {MAIN}, 95 % intervals",
+            MAIN,
+            languages,
+            {system: [float(np.mean(own[language])) for language in languages] for system, own in values.items()},
+            {system: [confidence(own[language]) for language in languages] for system, own in values.items()},
+        )
 
     def _html(self, about: Mapping[str, object], plots: Mapping[str, bytes]) -> str:
         sections = [Section(direction, *self.table(direction), png) for direction, png in plots.items()]

@@ -192,6 +192,20 @@ class Agreement:
     same_task: float
 
 
+class DemonstrationPool:
+    """Solved English questions, and an encoder that finds those that go with a question in any language."""
+
+    def __init__(self, questions: Sequence[TimeQuestion], encoder: Encoder) -> None:
+        self._questions = list(questions)
+        self._encoder = encoder
+        self._vectors = encoder.encode_queries([ask(question.content, "en") for question in questions])
+
+    def nearest(self, question: str, k: int = SHOTS) -> list[TimeQuestion]:
+        """The k nearest by cosine, the best first: X-InSTA's choice, CLiTSSA's if it tuned the encoder."""
+        scores = self._encoder.encode_queries([question]) @ self._vectors.T
+        return [self._questions[n] for n in chosen(scores, k)[0]]
+
+
 def agreement(
     asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], scores: Vectors, oracle: Vectors, k: int = SHOTS
 ) -> Agreement:

@@ -1,6 +1,7 @@
 """What a question says about time: the periods it asks for, and whether there can be such dates at all."""
 
 import calendar as days
+import datetime
 import functools
 from dataclasses import dataclass
 
@@ -33,11 +34,12 @@ class Timing:
         return any(asked.overlaps(period) for asked in self.periods for period in periods)
 
 
-def read_timing(question: str, language: str, today: Month) -> Timing:
+def read_timing(question: str, language: str, today: Month | None = None) -> Timing:
     """What a question says about time.
 
     Dates are found in every language that CLDR has month names for, words ("when", "now", "before") in those of
-    `calendar.languages()`. "Before 1990" asks for all that ended by then or went on; "now" for today.
+    `calendar.languages()`. "Before 1990" asks for all that ended by then or went on; "now" for `today`, this month
+    unless it is given.
     """
     text = plain(question)
     when, now, before, after = _words(language)
@@ -52,7 +54,9 @@ def read_timing(question: str, language: str, today: Month) -> Timing:
             periods.append(mention.period)
     present = bool(now.search(text))
     if present and not periods:
-        periods.append(Period(today, today))
+        day = datetime.date.today()
+        month = today or Month(day.year, day.month)
+        periods.append(Period(month, month))
     return Timing(tuple(periods), bool(when.search(text)), present)
 
 

@@ -1,4 +1,5 @@
 import datetime
+import json
 
 import pytest
 
@@ -256,5 +257,33 @@ def test_now_tells_the_generator_the_date(make_rag):
     rag, engine = make_rag(MAYORS, "Eva Lind.", "Eva Lind.", grounding="off")
     rag.ask("Cine este acum primarul orașului Lund?")
     rag.ask("Cine este acum primarul orașului Lund?", time="off")
-    year = str(datetime.datetime.now().year)
+    year = str(datetime.date.today().year)
     assert [year in messages[1]["content"] for messages in engine.asked] == [True, False]
+
+
+def test_demonstrations_go_before_a_question_about_time_and_no_other(make_rag, tmp_path):
+    rows = [
+        {"question": "What is the time 5 month after May, 1990?", "answers": ["Oct, 1990"]},
+        *(
+            {"relation": "chair", "subject": name, "time": "May, 1998", "answers": [f"Chair of {name}"]}
+            for name in ("Unesco", "the Club", "the Party", "the Board")
+        ),
+    ]
+    pool = tmp_path / "pool.jsonl"
+    lines = [json.dumps({"id": str(n), "question": "?", **row}) for n, row in enumerate(rows)]
+    pool.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rag, engine = make_rag(MAYORS, *["Anna Berg."] * 3, grounding="off", demonstrations=pool)
+    rag.ask("Wer war im Mai 1990 der Vorsitzende des Klubs?")
+    rag.ask("Wie heißt der Bürgermeister von Lund?")
+    rag.ask("Wie heißt der Bürgermeister von Lund?", time="on")
+    shown = [messages[1:-1] for messages in engine.asked]
+    assert [len(turns) for turns in shown] == [6, 0, 6]
+    assert [turn["role"] for turn in shown[0]] == ["user", "assistant"] * 3
+    assert "Chair of" in shown[0][1]["content"]
+
+
+def test_demonstrations_that_are_none(make_rag, tmp_path):
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text('{"question": "How are you?"}\n', encoding="utf-8")
+    with pytest.raises(IsthmusError, match="row 1: not a TempReason question"):
+        make_rag({}, demonstrations=pool)

@@ -1,0 +1,114 @@
+"""What demonstrations, and facts, do for a generator's answers to questions about time.
+
+`python -m benchmarks.temporal_answers --out DIR [--tuned DIR] [--model 0.5b] [--questions 40] [--languages ro,de,fr]`
+
+TempReason's L1, L2 and L3 through the templates, so many questions of each task in each language, three demonstrations
+out of 1200 English ones; closed book with every selector, the paper's text to complete beside the conversation, then L2
+with the subject's facts in the prompt, and with what Isthmus's search finds in a library of facts. The embedded
+generator. Resumable item by item in DIR. The last column has the paper's relative gain of CLiTSSA over X-InSTA (arXiv
+2412.08090, ro de fr). Without the data (ISTHMUS_DATA) it says so and ends.
+"""
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+
+from benchmarks.report import DATA, publish
+from rag.engines import open_generator
+from rag.evaluation.facts import facts_for
+from rag.evaluation.report import save_report, table
+from rag.evaluation.temporal import Setting, TimeEvaluation, evaluate
+from rag.evaluation.xicl import Style
+from rag.generator import ChatGenerator
+from rag.library import open_encoder
+from rag.settings import load_settings
+from retriever.temporal.demonstrations import Selector, Similar, selectors, split_questions
+from retriever.temporal.questions import TaskName, read_questions
+
+PAPER = {"l1": "+11.4 %", "l2": "+30.8 %", "l3": "+62.9 %"}
+POOL = 1200
+TASKS: tuple[TaskName, ...] = ("l1", "l2", "l3")
+
+
+def main() -> None:
+    """Measure and publish."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tuned", type=Path)
+    parser.add_argument("--model", default="0.5b")
+    parser.add_argument("--questions", type=int, default=40)
+    parser.add_argument("--languages", default="ro,de,fr")
+    given = parser.parse_args()
+    if not (DATA / "tempreason").is_dir():
+        sys.exit(f"TempReason is not at {DATA / 'tempreason'}; set ISTHMUS_DATA.")
+    languages = tuple(given.languages.split(","))
+    settings = load_settings(generator="embedded", embedded_model=given.model)
+    everything = read_questions(DATA / "tempreason")
+    split = split_questions(everything, pool=POOL, asked=given.questions)
+    base = open_encoder(load_settings(encoder="base"))
+    tuned = {given.tuned.name: open_encoder(load_settings(encoder=str(given.tuned)))} if given.tuned else {}
+    left_out = ("bm25", "question translated", "mapped (unseen pool)")
+    every = [selector for selector in selectors(base, tuned) if selector.name not in left_out]
+    every.append(Similar(base, "oracle", translated_pool=True))
+    engine = open_generator(settings)
+    if not isinstance(engine, ChatGenerator):
+        sys.exit(f"{engine.label} cannot be evaluated.")
+    similar: list[Selector] = [Similar(base, "X-InSTA")]
+    runs: list[tuple[Setting, Style, tuple[TaskName, ...], list[Selector]]] = [
+        ("closed", "chat", TASKS, every),
+        ("closed", "completion", TASKS, similar),
+        ("facts", "chat", ("l2",), similar),
+        ("rag", "chat", ("l2",), similar),
+    ]
+    rows: list[list[object]] = []
+    record = {}
+    with contextlib.closing(engine):
+        for setting, style, tasks, chosen in runs:
+            plan = TimeEvaluation(
+                tasks=tasks,
+                languages=languages,
+                selectors=tuple(selector.name for selector in chosen),
+                questions=given.questions,
+                pool=POOL,
+                setting=setting,
+                style=style,
+                generator=engine.label,
+            )
+            folder = given.out / f"{setting}-{style}"
+            with facts_for(setting, everything, settings, folder) as facts:
+                lines = evaluate(plan, split, chosen, engine, folder, facts=facts)
+            save_report(lines, plan, folder)
+            for task in tasks:
+                exact = {str(row[0]): row[1 + len(languages)] for row in table(lines, plan, task, "exact")[1]}
+                for row in table(lines, plan, task)[1]:
+                    name = str(row[0])
+                    paper = PAPER[task] if name.startswith("CLiTSSA") and setting == "closed" else ""
+                    values = [*row[1 : 2 + len(languages)], exact[name], *row[3 + len(languages) :], paper]
+                    rows.append([setting, style, task, name, *values])
+            record[f"{setting}, {style}"] = {
+                task: dict(zip(("columns", "rows"), table(lines, plan, task), strict=True)) for task in tasks
+            }
+    columns = [
+        "setting",
+        "style",
+        "task",
+        "demonstrations",
+        *languages,
+        "mean F1",
+        "exact",
+        "to X-InSTA",
+        "relative, %",
+        "p",
+        "paper",
+    ]
+    publish(
+        f"temporal_answers-{given.model}",
+        columns,
+        rows,
+        {"questions": given.questions, "generator": engine.label, **record},
+    )
+
+
+if __name__ == "__main__":
+    main()
