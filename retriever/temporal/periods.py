@@ -119,10 +119,13 @@ def any_of(words: list[str]) -> str:
     return "|".join(each) if each else "(?!)"
 
 
+def christian_year(year: int, language: str) -> int:
+    """A year as a language writes it; Thai counts from the Buddha, and such years lie far ahead of ours."""
+    return year - 543 if language == "th" and year >= 2300 else year
+
+
 def _period(groups: dict[str, str | None], language: str) -> Period | None:
-    year = int(groups["y"] or 0)
-    if language == "th" and year >= 2300:
-        year -= 543  # the Buddhist era, Thailand's own
+    year = christian_year(int(groups["y"] or 0), language)
     if not 1 <= year <= 2100:
         return None
     if short := groups.get("s"):

@@ -9,12 +9,18 @@ import regex
 
 from retriever.temporal import calendar
 from retriever.temporal.calendar import Month, month_names
-from retriever.temporal.periods import OPEN, Period, any_of, find_mentions, plain
+from retriever.temporal.periods import OPEN, Period, any_of, christian_year, find_mentions, plain
 
 _NUMERIC_DAY = regex.compile(
     r"(?<!\d)(?:(?P<y>\d{4})-(?P<b>\d\d)-(?P<a>\d\d)|(?P<a>\d\d?)(?P<sep>[./])(?P<b>\d\d?)(?P=sep)(?P<y>\d{4}))(?!\d)"
 )
 _EAST_ASIAN_DAY = regex.compile(r"(?:(?P<y>\d{1,4})\s*[年년]\s*)?(?P<m>\d{1,2})\s*[月월]\s*(?P<d>\d{1,2})\s*[日일]")
+
+
+LEAP = 4
+"""The year of a day without one: 29 February may be meant of any leap year."""
+LONG_NAME = 6
+"""Letters of a month from which a "32" before it is a day; "50 may apply" is no date, nor Romanian "50 mai mari"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,10 @@ def impossible(question: str, language: str, answer_language: str) -> str | None
             return said.no_date
     for pattern in (_EAST_ASIAN_DAY, _named_day(language)):
         for match in pattern.finditer(text):
-            number = match["m"]
-            month = int(number) if number.isdigit() else month_names(language)[number]
-            if not _exists(int(match["y"] or 4), month, int(match["d"])):
+            name, day = match["m"], int(match["d"])
+            month = int(name) if name.isdigit() else month_names(language)[name]
+            told = day <= 31 or len(name) >= LONG_NAME
+            if told and not _exists(christian_year(int(match["y"] or LEAP), language), month, day):
                 return said.no_date
     return None
 

@@ -66,6 +66,8 @@ def test_a_text_matches_by_a_month_in_common():
         ("vi", "Điều gì xảy ra ngày 31 tháng 2 năm 2020?"),
         ("zh", "2021年2月29日发生了什么？"),
         ("sw", "Nini kilitokea tarehe 31 Februari?"),
+        ("en", "What happened on 32 December?"),
+        ("th", "เกิดอะไรขึ้นวันที่ 29 กุมภาพันธ์ 2566"),
     ],
 )
 def test_days_that_there_are_not(language, question):
@@ -94,6 +96,9 @@ def test_the_year_0(language, question):
         ("en", "How many people live at 0 metres?"),
         ("en", "Is it 0 years and 3 months?"),
         ("fr", "Que s’est-il passé en mai 68 ?"),
+        ("en", "Which of the 50 may apply?"),
+        ("ro", "Care sunt cele 50 mai mari orașe?"),
+        ("th", "เกิดอะไรขึ้นวันที่ 29 กุมภาพันธ์ 2567"),
         ("de", "Was geschah am 2020-12-31?"),
         ("pl", "Co było 31 lutego?"),  # no phrase file: the documents are asked
     ],
