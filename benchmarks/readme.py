@@ -42,7 +42,7 @@ CAPTIONS = {
     "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
     "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out",
     "temporal": "Demonstrations for questions about time: overlap of the chosen three with the in-language choice",
-    "temporal_answers-0.5b": "Answers of the embedded 0.5B to questions about time, F1 on sets; “exact” is the share of "
+    "temporal_answers-0.5b": "Answers of the embedded 0.5B to questions about time, F1 on sets; “exact”: share of "
     "exact matches, p pools the languages",
     "time_mode": "Time mode off and on: questions for a month within a fact’s period, and XQuAD’s questions that "
     "name a time",

@@ -42,6 +42,7 @@ def test_add_list_search_ask_remove(isthmus, tmp_path):
     assert (listed["title"], listed["language"]) == ("bologna", "en")
     (hit,) = json.loads(isthmus("search", "Când a fost fondată universitatea?", "--json").stdout)
     assert hit["query_language"] == "ro"
+    assert json.loads(isthmus("search", "Când a fost fondată universitatea?", "--as-of", "1000", "--json").stdout) == []
     answer = json.loads(
         isthmus("ask", "Când a fost fondată Universitatea din Bologna?", "--json", ISTHMUS_GENERATOR="embedded").stdout
     )
@@ -68,6 +69,7 @@ def test_doctor(isthmus):
         (["ask", "Ce?", "--generator", "endpoint"], {}, "no endpoint is named"),
         (["ask", "Ce este?", "--endpoint", "http://127.0.0.1:9/v1"], {}, "No generator answers"),
         (["add", "missing.txt"], {}, "there is no such file"),
+        (["search", "Ce?", "--as-of", "yesterday"], {}, "as_of: 'yesterday' is no period; write one as 1998"),
     ],
 )
 def test_errors_are_one_sentence_and_exit_code_2(isthmus, arguments, environment, reason):
