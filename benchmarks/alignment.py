@@ -4,8 +4,9 @@
 
 `kb`: Hinglish-TOP. The knowledge base is the English queries of its training file, the test its Hinglish validation
 queries; negatives mixed (Algorithm 1), random only, hard only, hardest only, at equal steps; Top-3 accuracy and MRR.
-`squad`: XQuAD. MNRL, CLEAR and distillation at equal steps and rows, 8 articles held out; R@1 from each language to
-the 120 English passages. Each method is compared with the encoder before and, paired, with the others.
+`squad`: XQuAD. MNRL, CLEAR, distillation, and these two together, at equal steps and rows, 8 articles held out; R@1
+from each language to the 120 English passages. Each method is compared with the encoder before and, paired, with the
+others.
 Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
@@ -28,7 +29,7 @@ from retriever.evaluation import Dense, Evaluation
 from retriever.evaluation.metrics import compare
 
 SAMPLINGS = ("mixed", "random", "hard", "hardest")
-METHODS = ("mnrl", "clear", "distill")
+METHODS = ("mnrl", "clear", "distill", "clear-distill")
 
 
 def trained(plan: Plan, base: Encoder, name: str) -> Dense:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from retriever.alignment.anchoring import Anchoring
 from retriever.alignment.objective import Columns
 
 
@@ -63,3 +64,23 @@ class Clear:
 def cosines(left: Tensor, right: Tensor) -> Tensor:
     """Cosine of every row of (m, d) with every row of (n, d): (m, n)."""
     return functional.normalize(left, dim=-1) @ functional.normalize(right, dim=-1).T
+
+
+@dataclass(frozen=True, slots=True)
+class AnchoredClear:
+    """CLEAR, and beside it the target query pulled to where the untouched encoder puts the English one.
+
+    CLEAR never puts a target query in the query's role; the anchor does, by English's place.
+    """
+
+    clear: Clear
+    anchoring: Anchoring
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """CLEAR's."""
+        return self.clear.columns
+
+    def __call__(self, columns: Columns, labels: Tensor | None) -> Tensor:
+        """The loss, a scalar; labels (B,) say which anchor is the English query's."""
+        return self.clear(columns) + self.anchoring({"text": columns["target_query"]}, labels)

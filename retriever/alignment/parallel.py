@@ -25,6 +25,8 @@ def clear_rows(
 ) -> Dataset:
     """`count` rows with CLEAR's columns, each for a question that exists in English and a target language.
 
+    `label` is the number of the English question among the pool's.
+
     Negative passages are mined for the English question; negative target queries for the English passage, in the same
     target language. Languages are drawn with a temperature. Raises DataError without parallel questions.
     """
@@ -60,11 +62,12 @@ def clear_rows(
     }
     everything = [q for rows in targets.values() for q in rows]
     columns: dict[str, list[str]] = {}
+    drawn = draw(everything, count, rng)
 
     def put(name: str, text: str) -> None:
         columns.setdefault(name, []).append(text)
 
-    for question in draw(everything, count, rng):
+    for question in drawn:
         put("query", encoder.query_prefix + english[question.id].text)
         put("passage", encoder.passage_prefix + pool[question.passage_id])
         put("target_query", encoder.query_prefix + question.text)
@@ -72,7 +75,8 @@ def clear_rows(
             put(f"negative_passage_{n}", encoder.passage_prefix + pool[id_])
         for n, text in enumerate(hard_queries[question.language][question.id], start=1):
             put(f"negative_target_query_{n}", encoder.query_prefix + text)
-    return Dataset.from_dict(columns)
+    numbers = {question.id: n for n, question in enumerate(asked)}
+    return Dataset.from_dict({**columns, "label": [numbers[question.id] for question in drawn]})
 
 
 def mnrl_columns(negatives: int) -> list[str]:

@@ -16,9 +16,10 @@ from sentence_transformers.sentence_transformer.losses import (
     MultipleNegativesRankingLoss,
 )
 from sentence_transformers.sentence_transformer.modules import Router
-from torch import nn
+from torch import from_numpy, nn
 
-from retriever.alignment.clear import Clear
+from retriever.alignment.anchoring import Anchoring
+from retriever.alignment.clear import AnchoredClear, Clear
 from retriever.alignment.data import Kind, ParallelText, Split, anchoring_rows, parallel_texts, split_articles
 from retriever.alignment.names import name_lists, name_pairs
 from retriever.alignment.objective import ObjectiveLoss
@@ -35,7 +36,7 @@ from retriever.evaluation.systems import Dense
 from retriever.evaluation.tasks import Task, labelled_tasks, squad_tasks
 from retriever.offsets import mean_offset, save_offsets
 
-Method = Literal["distill", "clear", "mnrl", "weighted", "offset"]
+Method = Literal["distill", "clear", "clear-distill", "mnrl", "weighted", "offset"]
 LEAST_TEXTS = 50
 """Fewer texts than these say nothing of a language's offset."""
 SHARES: dict[Kind, float] = {"question": 0.4, "pair": 0.2, "name": 0.2, "english": 0.1, "piece": 0.1}
@@ -214,9 +215,13 @@ def _method(
     rows = clear_rows(
         material.train, base, count=count, negatives=plan.negatives, seed=seed, languages=plan.languages or None
     )
+    clear = Clear(plan.negatives, plan.alpha, plan.beta, plan.scale)
     if plan.method == "clear":
-        clear = Clear(plan.negatives, plan.alpha, plan.beta, plan.scale)
         return rows.select_columns(list(clear.columns)), ObjectiveLoss(model, clear, mini), repr(clear)
+    if plan.method == "clear-distill":
+        originals = base.encode_queries([question.text for question in material.train.questions["en"]])
+        both = AnchoredClear(clear, Anchoring(from_numpy(originals)))
+        return rows.select_columns([*both.columns, "label"]), ObjectiveLoss(model, both, mini), repr(both)
     rows = rows.select_columns(mnrl_columns(plan.negatives))
     if mini:
         cached = CachedMultipleNegativesRankingLoss(model, scale=plan.scale, mini_batch_size=mini)

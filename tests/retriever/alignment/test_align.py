@@ -42,7 +42,7 @@ def plan(data):
     return make
 
 
-@pytest.mark.parametrize("method", ["distill", "clear", "mnrl"])
+@pytest.mark.parametrize("method", ["distill", "clear", "clear-distill", "mnrl"])
 def test_every_method_makes_a_folder_that_plain_sentence_transformers_loads(plan, tmp_path, base_encoder, method):
     report = align(plan(tmp_path, method), base_encoder)
     model = SentenceTransformer(str(tmp_path / "out"), device="cpu")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from retriever.alignment.anchoring import Anchoring
-from retriever.alignment.clear import Clear
+from retriever.alignment.clear import AnchoredClear, Clear
 from retriever.alignment.objective import ObjectiveLoss
 from retriever.alignment.weighted import Contrast
 from retriever.datasets import DataError
@@ -80,6 +80,15 @@ def test_anchoring_by_hand():
     assert float(loss({"text": torch.cat([X, X])}, torch.tensor([0, 0]))) == pytest.approx(0, abs=1e-6)
     with pytest.raises(ValueError, match="label"):
         loss({"text": X}, None)
+
+
+def test_clear_with_anchors_is_the_sum_of_both():
+    batch, labels = clear_batch(), torch.tensor([2, 0, 1, 2])
+    anchoring = Anchoring(torch.nn.functional.normalize(torch.randn(3, 8), dim=-1))
+    both = AnchoredClear(Clear(2), anchoring)
+    expected = Clear(2)(batch) + anchoring({"text": batch["target_query"]}, labels)
+    torch.testing.assert_close(both(batch, labels), expected)
+    assert both.columns == Clear(2).columns
 
 
 def test_contrast_by_hand():

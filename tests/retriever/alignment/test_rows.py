@@ -111,10 +111,11 @@ def test_clear_rows_by_name():
     rows = clear_rows(parallel(), HashEncoder(), count=30, negatives=2, seed=1)
     assert set(rows.column_names) == {
         "query", "passage", "target_query", "negative_passage_1", "negative_passage_2",
-        "negative_target_query_1", "negative_target_query_2",
+        "negative_target_query_1", "negative_target_query_2", "label",
     }  # fmt: skip
     for row in rows:
         number = row["query"].split()[2]
+        assert parallel().questions["en"][row["label"]].text == f"question {number} en"
         language = row["target_query"].split()[3]
         assert row["query"] == f"query: question {number} en"
         assert row["passage"] == f"passage: passage {number} en"
