@@ -23,6 +23,7 @@ FIELDS = {
     "rewrite": {"system": set[str](), "user": {"history", "question", "language"}},
     "rerank": {"system": set[str](), "user": {"passage", "question"}},
     "expand": {"system": {"language"}, "user": {"text"}},
+    "ask": {"system": {"language"}, "user": {"text"}},
     "temporal": {
         "head": set[str](),
         "tail": set[str](),

@@ -1,5 +1,6 @@
 """The commands for those who measure and train: `isthmus eval` and `isthmus align`."""
 
+import contextlib
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 import typer
 from rich.table import Table
 
+from prompts import languages as prompt_languages
 from rag.choices import known, listed
 from rag.cli import Json, app, err, out, print_json
 from rag.engines import open_generator
@@ -101,6 +103,31 @@ def _systems(settings: Settings) -> "dict[str, Callable[[Encoder, str], System]]
         "expanded": rewritten("expand"),
         "generator": lambda encoder, name: Product(encoder, name, rerank=by_generator),
     }
+
+
+@app.command()
+def questions(
+    paths: Annotated[list[Path], typer.Argument(help="English documents: files and folders.")],
+    languages: Annotated[str, typer.Option(help="Languages to translate the questions into, e.g. ro,hi.")],
+    save: Annotated[Path, typer.Option("--out", help="Folder of the data; broken off, it goes on where it was.")],
+    count: Annotated[int, typer.Option(min=1, help="Passages to ask about.")] = 200,
+    seed: int = 1,
+    as_json: Json = False,
+) -> None:
+    """Parallel questions on your documents, written and translated by the generator: data for `align`."""
+    from rag.intake import read_passages
+    from rag.synthesis import write_questions
+
+    settings = load_settings()
+    spoken = listed(languages, tuple(prompt_languages()), "languages")
+    with contextlib.closing(open_generator(settings)) as engine:
+        passages = [passage for path in paths for passage in read_passages(path, settings)]
+        written = write_questions(passages, spoken, engine, open_encoder(settings), save, count=count, seed=seed)
+    if as_json:
+        print_json(written)
+        return
+    for language, number in written.items():
+        out.print(f"{number} questions in {save / f'questions.{language}.json'}", markup=False)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rag.chunking import chunk
 from rag.parsing import PARSERS, UnreadableFileError, parse
+from rag.settings import Settings
 from retriever.catalogue import Document
 from retriever.language import detect_language
 from retriever.temporal.periods import find_periods
@@ -29,6 +30,15 @@ def read_document(source: str, data: bytes, digest: str, passage_chars: int) -> 
             passages.append(Passage(id_, document_id, parsed.title, text, page.number, start, end, spoken, times))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Document(document_id, source, parsed.title, digest, language, len(data), now), passages
+
+
+def read_passages(path: Path, settings: Settings) -> list[Passage]:
+    """The passages of a file, or of all files of a folder, as a library takes them in. Raises UnreadableFileError."""
+    found: list[Passage] = []
+    for file in supported(path):
+        data = reader(file, settings.max_file_mb * 1_000_000)()
+        found += read_document(str(file), data, hashlib.sha256(data).hexdigest(), settings.passage_chars)[1]
+    return found
 
 
 def supported(path: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Questions put into the library's language by the generator, or guessed at, to search with both."""
+"""Texts rewritten by the generator: a question in another language, a guess at its answer, a question on a passage."""
 
 import contextlib
 import logging
@@ -17,8 +17,9 @@ from retriever.lexical import ascii_digits
 
 logger = logging.getLogger(__name__)
 
-Way = Literal["translate", "expand"]
-"""The question in the other language; or a sentence, true or not, that could answer it (HyDE, arXiv 2212.10496)."""
+Way = Literal["translate", "expand", "ask"]
+"""The question in the other language; a sentence, true or not, that could answer it (HyDE, arXiv 2212.10496); or a
+question that a passage answers."""
 
 SECONDS = 5.0
 """What takes longer is done without."""
@@ -53,7 +54,7 @@ class QueryRewriter:
         except GeneratorError as error:
             logger.warning("The question is searched as it is: %s", error)
             return None
-        whole = self._way == "expand" or _numbers(query) <= _numbers(known)
+        whole = self._way != "translate" or _numbers(query) <= _numbers(known)
         return known if whole and in_language(known, target) and not is_rubbish(known, query) else None
 
     def _rewrite(self, engine: Engine, query: str, target: str) -> str | None:
