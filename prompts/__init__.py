@@ -33,7 +33,7 @@ FIELDS = {
         "because": set[str](),
         "facts": set[str](),
     },
-    "translate": {"system": {"language"}, "user": {"text"}},
+    "translate": {"system": {"language"}, "user": {"text", "language"}},
 }
 """For each task its fields, and the variables that each may use."""
 

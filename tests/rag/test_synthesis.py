@@ -48,7 +48,7 @@ class Scribe:
         system, user = (message["content"] for message in messages)
         for key, reply in REPLIES.items():
             if (isinstance(key, str) and "question" in system and key in user) or (
-                isinstance(key, tuple) and key[0] in system and "translate" in system and key[1] == user
+                isinstance(key, tuple) and key[0] in system and "translate" in system and user.endswith(key[1])
             ):
                 yield reply
                 return
