@@ -133,11 +133,9 @@ def _score_sentences(
         rows = []
         for start, end in passage:
             vector = next(vectors)
-            cost = count_tokens(hit.passage.text[start:end])
-            score = (
-                float(vector @ query) - mean + _timeliness(hit.passage.text[start:end], hit.passage.language, timing)
-            )
-            rows.append(_Sentence(start, end, cost, score, vector))
+            sentence = hit.passage.text[start:end]
+            score = float(vector @ query) - mean + _timeliness(sentence, hit.passage.language, timing)
+            rows.append(_Sentence(start, end, count_tokens(sentence), score, vector))
         scored.append(rows)
     return scored
 

@@ -242,6 +242,7 @@ class RAG:
     def _prompt(
         self, question: str, language: str, snippets: Sequence[Snippet], timing: Timing
     ) -> list[dict[str, str]]:
+        shown = self._demonstrations.nearest(question) if timing and self._demonstrations else []
         if timing.now:
             question = f"{question} ({date_in(language)})"
         passages = "\n".join(f"[{snippet.number}] {snippet.text}" for snippet in snippets)
@@ -249,7 +250,6 @@ class RAG:
         system, user = prompt.messages(
             system="brief" if self.engine.small else "system", passages=passages, question=question
         )
-        shown = self._demonstrations.nearest(question) if timing and self._demonstrations else []
         return [system, *(message for one in shown for message in solved(one)), user]
 
     def _rewrite(self, question: str, history: Sequence[Turn]) -> str:

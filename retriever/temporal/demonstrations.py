@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import stats
 
 from retriever.backends.tokens import unit
 from retriever.datasets import DataError
@@ -210,6 +209,8 @@ def agreement(
     asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], scores: Vectors, oracle: Vectors, k: int = SHOTS
 ) -> Agreement:
     """Of two arrays of scores of shape (asked, pool)."""
+    from scipy import stats  # slow to load, and answering needs it not
+
     ours, theirs = chosen(scores, k), chosen(oracle, k)
     overlap = [len(set(own) & set(other)) / k for own, other in zip(ours.tolist(), theirs.tolist(), strict=True)]
     correlations = [stats.spearmanr(own, other).statistic for own, other in zip(scores, oracle, strict=True)]
