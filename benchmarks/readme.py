@@ -35,7 +35,7 @@ CAPTIONS = {
     "label; the last two lines on fewer queries",
     "encoder": "The encoder's back-ends beside the plain LangChain recipe: speed, and R@1 over eight languages",
     "scale": "A library as it grows: real text to 10,000 passages, beyond that the same with noise on the vectors; "
-    "“without” is without re-ranking",
+    "“without” is without re-ranking; some of the million was built beside other jobs",
     "generator_search": "The embedded 1.5B in search (the same articles, so many questions a language); p against the "
     "first line, of re-ranking against the line above it",
     "standing": "Does the best sentence tell answerable questions from others whose passage was taken out?",
@@ -45,7 +45,7 @@ CAPTIONS = {
     "temporal_answers-0.5b": "Answers of the embedded 0.5B to questions about time, F1 on sets; “exact”: share of "
     "exact matches, p pools the languages",
     "time_mode": "Time mode off and on: questions for a month within a fact’s period, and XQuAD’s questions that "
-    "name a time",
+    "name a time (where it must do no harm)",
     "calendar": "Calendar arithmetic in the chat",
     "latency-1.5b": "The embedded 1.5B, sample library",
     "answers-embedded-1.5b": "Answers of the embedded 1.5B to XQuAD questions out of English passages",
