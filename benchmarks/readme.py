@@ -18,7 +18,7 @@ COMMANDS = {
     "alignment-kb": "python -m benchmarks.alignment --part kb",
     "alignment-squad": "python -m benchmarks.alignment --part squad",
     "temporal": "python -m benchmarks.temporal --tuned my-clitssa",
-    "temporal_answers-0.5b": "python -m benchmarks.temporal_answers --tuned my-clitssa --out DIR",
+    "temporal_answers-facts-1.5b": "python -m benchmarks.temporal_answers --part facts --out DIR",
     "time_mode": "python -m benchmarks.time_mode",
     "calendar": "python -m benchmarks.calendar",
     "latency-1.5b": "python -m benchmarks.latency",
@@ -37,13 +37,13 @@ CAPTIONS = {
     "scale": "A library as it grows: real text to 10,000 passages, beyond that the same with noise on the vectors; "
     "“without” is without re-ranking; some of the million was built beside other jobs",
     "generator_search": "The embedded 1.5B in search (the same articles, so many questions a language); p against the "
-    "first line, of re-ranking against the line above it",
+    "first line, of re-ranking against the line above it. What one line had translated costs the next nothing",
     "standing": "Does the best sentence tell answerable questions from others whose passage was taken out?",
     "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
     "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out",
     "temporal": "Demonstrations for questions about time: overlap of the chosen three with the in-language choice",
-    "temporal_answers-0.5b": "Answers of the embedded 0.5B to questions about time, F1 on sets; “exact”: share of "
-    "exact matches, p pools the languages",
+    "temporal_answers-facts-1.5b": "Answers of the embedded 1.5B to L2 questions (a fact at a time): closed book, with the "
+    "subject’s facts, and with what search finds; F1 on sets, and the share of exact matches",
     "time_mode": "Time mode off and on: questions for a month within a fact’s period, and XQuAD’s questions that "
     "name a time (where it must do no harm)",
     "calendar": "Calendar arithmetic in the chat",

@@ -1,12 +1,13 @@
 """What demonstrations, and facts, do for a generator's answers to questions about time.
 
-`python -m benchmarks.temporal_answers --out DIR [--tuned DIR] [--model 0.5b] [--questions 40] [--languages ro,de,fr]`
+`python -m benchmarks.temporal_answers --part demonstrations|facts --out DIR [--tuned DIR] [--model 1.5b]
+[--questions 40] [--languages ro,de,fr]`
 
-TempReason's L1, L2 and L3 through the templates, so many questions of each task in each language, three demonstrations
-out of 1200 English ones; closed book with every selector, the paper's text to complete beside the conversation, then L2
-with the subject's facts in the prompt, and with what Isthmus's search finds in a library of facts. The embedded
-generator. Resumable item by item in DIR. The last column has the paper's relative gain of CLiTSSA over X-InSTA (arXiv
-2412.08090, ro de fr). Without the data (ISTHMUS_DATA) it says so and ends.
+TempReason through the templates, so many questions of each task in each language, three demonstrations out of 1200
+English ones. `demonstrations`: L1, L2 and L3, closed book, with every selector, and the paper's text to complete beside
+the conversation; the last column has the paper's relative gain of CLiTSSA over X-InSTA (arXiv 2412.08090, ro de fr).
+`facts`: L2 closed book, with the subject's facts in the prompt, and with what Isthmus's search finds in a library of
+all facts. The embedded generator. Resumable item by item in DIR. Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
@@ -34,9 +35,10 @@ TASKS: tuple[TaskName, ...] = ("l1", "l2", "l3")
 def main() -> None:
     """Measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--part", choices=["demonstrations", "facts"], required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tuned", type=Path)
-    parser.add_argument("--model", default="0.5b")
+    parser.add_argument("--model", default="1.5b")
     parser.add_argument("--questions", type=int, default=40)
     parser.add_argument("--languages", default="ro,de,fr")
     given = parser.parse_args()
@@ -56,11 +58,12 @@ def main() -> None:
         sys.exit(f"{engine.label} cannot be evaluated.")
     similar: list[Selector] = [Similar(base, "X-InSTA")]
     runs: list[tuple[Setting, Style, tuple[TaskName, ...], list[Selector]]] = [
-        ("closed", "chat", TASKS, every),
-        ("closed", "completion", TASKS, similar),
+        ("closed", "chat", ("l2",), similar),
         ("facts", "chat", ("l2",), similar),
         ("rag", "chat", ("l2",), similar),
     ]
+    if given.part == "demonstrations":
+        runs = [("closed", "chat", TASKS, every), ("closed", "completion", TASKS, similar)]
     rows: list[list[object]] = []
     record = {}
     with contextlib.closing(engine):
@@ -103,7 +106,7 @@ def main() -> None:
         "paper",
     ]
     publish(
-        f"temporal_answers-{given.model}",
+        f"temporal_answers-{given.part}-{given.model}",
         columns,
         rows,
         {"questions": given.questions, "generator": engine.label, **record},
