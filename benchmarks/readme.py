@@ -42,8 +42,8 @@ CAPTIONS = {
     "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
     "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out",
     "temporal": "Demonstrations for questions about time: overlap of the chosen three with the in-language choice",
-    "temporal_answers-facts-1.5b": "Answers of the embedded 1.5B to L2 questions (a fact at a time): closed book, with the "
-    "subject’s facts, and with what search finds; F1 on sets, and the share of exact matches",
+    "temporal_answers-facts-1.5b": "Answers of the embedded 1.5B to L2 questions (a fact at a time): closed book, with "
+    "the subject’s facts, and with what search finds; F1 on sets, and the share of exact matches",
     "time_mode": "Time mode off and on: questions for a month within a fact’s period, and XQuAD’s questions that "
     "name a time (where it must do no harm)",
     "calendar": "Calendar arithmetic in the chat",
