@@ -41,7 +41,7 @@ def test_a_question_is_translated_once(translator, language):
     assert len(engine.asked) == 1
     system, user = engine.asked[0]
     assert "English" in system["content"]
-    assert user["content"] == QUESTIONS[language]
+    assert user["content"] == f"Translate into English:\n{QUESTIONS[language]}"
 
 
 @pytest.mark.parametrize(
