@@ -20,10 +20,10 @@ from rag.engines import open_generator
 from rag.evaluation.facts import facts_for
 from rag.evaluation.report import save_report, table
 from rag.evaluation.temporal import Setting, TimeEvaluation, evaluate
-from rag.evaluation.xicl import Style
 from rag.generator import ChatGenerator
 from rag.library import open_encoder
 from rag.settings import load_settings
+from rag.xicl import Style
 from retriever.temporal.demonstrations import Selector, Similar, selectors, split_questions
 from retriever.temporal.questions import TaskName, read_questions
 

@@ -104,7 +104,7 @@ def eval_temporal(
     from rag.evaluation.facts import facts_for
     from rag.evaluation.report import save_report, table
     from rag.evaluation.temporal import Setting, TimeEvaluation, evaluate
-    from rag.evaluation.xicl import Style
+    from rag.xicl import Style
     from retriever.evaluation import cell
     from retriever.temporal.demonstrations import Similar, split_questions
     from retriever.temporal.demonstrations import selectors as all_selectors

@@ -13,7 +13,6 @@ from typing import TypedDict, Unpack
 
 from prompts import english_name, languages, load_prompt
 from rag.engines import open_generator
-from rag.evaluation.xicl import solved
 from rag.evidence import Snippet, select_evidence, standing
 from rag.generator import Engine, GeneratorError
 from rag.grounding import ground, in_language, is_rubbish, nearest, repeats, says_no_answer, strip_marks, without_echo
@@ -23,6 +22,7 @@ from rag.rewriting import QueryRewriter, Way
 from rag.settings import Settings, TimeMode, load_settings
 from rag.time_mode import by_calendar, date_in, month_of, open_demonstrations, timing_of
 from rag.types import Answer, Turn
+from rag.xicl import solved
 from retriever.catalogue import Document
 from retriever.encoder import Encoder
 from retriever.errors import IsthmusError

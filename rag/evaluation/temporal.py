@@ -17,8 +17,8 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from rag.evaluation.answers import score
-from rag.evaluation.xicl import Style, chat, completion, written_answer
 from rag.generator import ChatGenerator, GeneratorError
+from rag.xicl import Style, chat, completion, written_answer
 from retriever.datasets import DataError
 from retriever.temporal.demonstrations import SHOTS, Selector, TimeSplit, chosen
 from retriever.temporal.questions import TaskName, TimeQuestion, ask

@@ -3,8 +3,8 @@
 import pytest
 
 from prompts import FIELDS, languages, load_prompt
-from rag.evaluation.xicl import chat, completion, written_answer
 from rag.grounding import in_language
+from rag.xicl import chat, completion, written_answer
 from retriever.temporal import calendar
 from retriever.temporal.calendar import Month, Sum
 from retriever.temporal.questions import Asked, TimeQuestion
