@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.report import DATA, publish
+from benchmarks.systems import base_and_aligned
 from rag.engines import open_generator
-from rag.library import open_encoder
 from rag.reranking import GeneratorReranker
 from rag.rewriting import QueryRewriter, Way
 from rag.settings import load_settings
@@ -51,7 +51,7 @@ def main() -> None:
         read_squad(DATA / "xquad"), test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed
     )
     settings = load_settings(generator="embedded")
-    base, aligned = (open_encoder(settings.model_copy(update={"encoder": name})) for name in ("base", "aligned"))
+    base, aligned = base_and_aligned(settings)
     engine = open_generator(settings)
     # A cache of its own, so that nothing rewritten before makes it look quick; what one system wrote another reads.
     with tempfile.TemporaryDirectory() as scratch:

@@ -15,12 +15,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.report import DATA, publish
+from benchmarks.systems import base_and_aligned, stages
 from rag.engines import open_generator
-from rag.library import open_encoder
 from rag.rewriting import QueryRewriter
 from rag.settings import load_settings
 from retriever.datasets import read_labelled
-from retriever.evaluation import Dense, Evaluation, Product, System
+from retriever.evaluation import Evaluation, Product, System
 from retriever.evaluation.metrics import compare
 from retriever.evaluation.tasks import labelled_tasks
 
@@ -37,15 +37,11 @@ def main() -> None:
     if not folder.is_dir():
         sys.exit(f"Hinglish-TOP is not at {folder}; set ISTHMUS_DATA.")
     settings = load_settings(generator="embedded")
-    base, aligned = (open_encoder(settings.model_copy(update={"encoder": name})) for name in ("base", "aligned"))
+    base, aligned = base_and_aligned(settings)
     index, queries = read_labelled(folder / "train.tsv"), read_labelled(folder / "validation.tsv")
     systems: list[System] = [
-        Dense(base, "dense, base"),
-        Product(base, "hybrid, base", rerank=None),
-        Product(base, "isthmus, base"),
-        Dense(aligned, "dense, aligned"),
-        Product(aligned, "hybrid, aligned", rerank=None),
-        Product(aligned, "isthmus, aligned"),
+        *stages(base, "base"),
+        *stages(aligned, "aligned"),
     ]
     everything = Evaluation(systems, labelled_tasks(index, queries, "hi-Latn"))
     rows = lines(everything, systems, len(queries))

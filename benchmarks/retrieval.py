@@ -19,27 +19,22 @@ from pathlib import Path
 
 from benchmarks.peer import LangChainRecipe
 from benchmarks.report import DATA, publish
-from rag.library import open_encoder
+from benchmarks.systems import base_and_aligned, stages
 from rag.settings import load_settings
-from retriever.alignment.data import split_articles
+from retriever.alignment.data import parallel_texts, split_articles
 from retriever.alignment.default import default_plan
+from retriever.alignment.run import language_offsets
 from retriever.datasets import ParallelSquad, read_squad
 from retriever.encoder import Encoder
 from retriever.evaluation import Dense, Evaluation, Lexical, Product, System
 from retriever.evaluation.tasks import squad_tasks
-from retriever.offsets import mean_offset, save_offsets
+from retriever.offsets import save_offsets
 
 
 def with_offsets(base: Encoder, known: ParallelSquad, folder: Path) -> Encoder:
     """The encoder with the languages' offsets from questions of other articles, as `align --method offset` saves it."""
     shutil.copytree(base.folder, folder)
-    english = {question.id: question.text for question in known.questions["en"]}
-    offsets = {}
-    for language in sorted(set(known.questions) - {"en"}):
-        own = [question for question in known.questions[language] if question.id in english]
-        texts, originals = [q.text for q in own], [english[q.id] for q in own]
-        offsets[language] = mean_offset(base.encode_queries(texts), base.encode_queries(originals))
-    save_offsets(offsets, folder)
+    save_offsets(language_offsets(parallel_texts(known), base)[0], folder)
     return Encoder(str(folder), cache=base.cache, query_prefix=base.query_prefix, passage_prefix=base.passage_prefix)
 
 
@@ -48,7 +43,7 @@ def main() -> None:
     if not (DATA / "xquad").is_dir():
         sys.exit(f"XQuAD is not at {DATA / 'xquad'}; set ISTHMUS_DATA.")
     settings = load_settings()
-    base, aligned = (open_encoder(settings.model_copy(update={"encoder": name})) for name in ("base", "aligned"))
+    base, aligned = base_and_aligned(settings)
     squad = read_squad(DATA / "xquad")
     plan = default_plan(DATA, Path())
     split = split_articles(squad, test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed)
@@ -56,12 +51,8 @@ def main() -> None:
     systems: list[System] = [
         peer,
         Lexical(),
-        Dense(base, "dense, base"),
-        Product(base, "hybrid, base", rerank=None),
-        Product(base, "isthmus, base"),
-        Dense(aligned, "dense, aligned"),
-        Product(aligned, "hybrid, aligned", rerank=None),
-        Product(aligned, "isthmus, aligned"),
+        *stages(base, "base"),
+        *stages(aligned, "aligned"),
     ]
     with tempfile.TemporaryDirectory() as folder:
         less = with_offsets(base, split.train, Path(folder, "offsets"))

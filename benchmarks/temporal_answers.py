@@ -19,8 +19,7 @@ from benchmarks.report import DATA, publish
 from rag.engines import open_generator
 from rag.evaluation.facts import facts_for
 from rag.evaluation.report import save_report, table
-from rag.evaluation.temporal import Setting, TimeEvaluation, evaluate
-from rag.generator import ChatGenerator
+from rag.evaluation.temporal import Setting, TimeEvaluation, evaluable, evaluate
 from rag.library import open_encoder
 from rag.settings import load_settings
 from rag.xicl import Style
@@ -53,9 +52,7 @@ def main() -> None:
     left_out = ("bm25", "question translated", "mapped (unseen pool)")
     every = [selector for selector in selectors(base, tuned) if selector.name not in left_out]
     every.append(Similar(base, "oracle", translated_pool=True))
-    engine = open_generator(settings)
-    if not isinstance(engine, ChatGenerator):
-        sys.exit(f"{engine.label} cannot be evaluated.")
+    engine = evaluable(open_generator(settings))
     similar: list[Selector] = [Similar(base, "X-InSTA")]
     runs: list[tuple[Setting, Style, tuple[TaskName, ...], list[Selector]]] = [
         ("closed", "chat", ("l2",), similar),
@@ -82,15 +79,16 @@ def main() -> None:
             with facts_for(setting, everything, settings, folder) as facts:
                 lines = evaluate(plan, split, chosen, engine, folder, facts=facts)
             save_report(lines, plan, folder)
-            for task in tasks:
+            tables = {task: table(lines, plan, task) for task in tasks}
+            for task, (_, found) in tables.items():
                 exact = {str(row[0]): row[1 + len(languages)] for row in table(lines, plan, task, "exact")[1]}
-                for row in table(lines, plan, task)[1]:
+                for row in found:
                     name = str(row[0])
                     paper = PAPER[task] if name.startswith("CLiTSSA") and setting == "closed" else ""
                     values = [*row[1 : 2 + len(languages)], exact[name], *row[3 + len(languages) :], paper]
                     rows.append([setting, style, task, name, *values])
             record[f"{setting}, {style}"] = {
-                task: dict(zip(("columns", "rows"), table(lines, plan, task), strict=True)) for task in tasks
+                task: {"columns": columns, "rows": found} for task, (columns, found) in tables.items()
             }
     columns = [
         "setting",

@@ -12,10 +12,8 @@ from rag.choices import known, listed
 from rag.cli import Json, err, out, print_json
 from rag.cli_research import evaluate
 from rag.engines import open_generator
-from rag.generator import ChatGenerator
 from rag.library import open_encoder
 from rag.settings import load_settings
-from retriever.errors import IsthmusError
 from retriever.temporal import calendar
 from retriever.temporal.questions import TaskName, jsonl_files, read_questions, read_tempreason
 
@@ -103,7 +101,7 @@ def eval_temporal(
     """Questions about time to the generator, with demonstrations chosen by each selector: F1, exact match, report."""
     from rag.evaluation.facts import facts_for
     from rag.evaluation.report import save_report, table
-    from rag.evaluation.temporal import Setting, TimeEvaluation, evaluate
+    from rag.evaluation.temporal import Setting, TimeEvaluation, evaluable, evaluate
     from rag.xicl import Style
     from retriever.evaluation import cell
     from retriever.temporal.demonstrations import Similar, split_questions
@@ -121,9 +119,7 @@ def eval_temporal(
     there_are = [*all_selectors(base, others, seed), Similar(base, "oracle", translated_pool=True)]
     names = tuple(selector.name for selector in there_are)
     wanted = tuple(listed(selectors, names, "selectors")) if selectors else names
-    engine = open_generator(settings)
-    if not isinstance(engine, ChatGenerator):
-        raise IsthmusError(f"{engine.label} cannot be evaluated; set generator to embedded, vllm or endpoint.")
+    engine = evaluable(open_generator(settings))
     plan = TimeEvaluation(
         tasks=cast(tuple[TaskName, ...], tuple(about)),
         languages=tuple(spoken),

@@ -10,7 +10,6 @@ from rag.parsing import PARSERS, UnreadableFileError, parse
 from rag.settings import Settings
 from retriever.catalogue import Document
 from retriever.language import detect_language
-from retriever.temporal.periods import find_periods
 from retriever.types import Passage
 
 
@@ -26,8 +25,7 @@ def read_document(source: str, data: bytes, digest: str, passage_chars: int) -> 
             text = page.text[start:end]
             spoken = detect_language(text) if len(text) >= 40 else language
             id_ = f"{document_id}-{len(passages):05}"
-            times = find_periods(f"{parsed.title}\n{text}", spoken)
-            passages.append(Passage(id_, document_id, parsed.title, text, page.number, start, end, spoken, times))
+            passages.append(Passage(id_, document_id, parsed.title, text, page.number, start, end, spoken).dated())
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Document(document_id, source, parsed.title, digest, language, len(data), now), passages
 

@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -36,7 +36,6 @@ from retriever.lexical import LexicalIndex
 from retriever.rerank import CrossEncoderReranker, Reranker
 from retriever.search import CrossLingualRetriever
 from retriever.temporal.calendar import Month
-from retriever.temporal.periods import find_periods
 from retriever.temporal.timing import Timing
 from retriever.types import Hit, Passage
 
@@ -260,10 +259,8 @@ class Library:
 
     def _settle_times(self) -> None:
         """The times that passages name, of a library from before they were kept."""
-        undated = self.catalogue.undated()
-        if undated:
-            times = (find_periods(f"{p.title}\n{p.text}", p.language) for p in undated)
-            self.catalogue.date([replace(p, times=own) for p, own in zip(undated, times, strict=True)])
+        if undated := self.catalogue.undated():
+            self.catalogue.date([passage.dated() for passage in undated])
 
     def _open_vectors(self, generation: int, *, fresh: bool = False) -> VectorIndex:
         url = self.settings.chroma_url

@@ -1,11 +1,11 @@
 """What the retriever hands out: passages, and passages found for a query."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from retriever.temporal.periods import Period
+from retriever.temporal.periods import Period, find_periods
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -33,6 +33,10 @@ class Passage:
     def embedded_text(self) -> str:
         """What the encoder sees: the title gives a passage from the middle of a document its subject."""
         return f"{self.title}\n{self.text}" if self.title else self.text
+
+    def dated(self) -> "Passage":
+        """The same with the times that it names."""
+        return replace(self, times=find_periods(self.embedded_text, self.language))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from typing import Any
 import gradio as gr
 
 from prompts import native_name
-from rag.evaluation.report import f1_section
-from rag.evaluation.temporal import TimeEvaluation, evaluate
-from rag.generator import ChatGenerator
+from rag.evaluation.report import f1_section, table
+from rag.evaluation.temporal import TimeEvaluation, evaluable, evaluate
 from rag.pipeline import RAG
 from retriever.errors import IsthmusError
 from retriever.evaluation.page import html_section
@@ -57,9 +56,7 @@ def small_evaluation(rag: RAG, questions: list[TimeQuestion] | None, language: s
 
     Raises IsthmusError if there are too few questions, or the generator cannot be evaluated.
     """
-    engine = rag.engine
-    if not isinstance(engine, ChatGenerator):
-        raise IsthmusError(f"{engine.label} cannot be evaluated; set generator to embedded, vllm or endpoint.")
+    engine = evaluable(rag.engine)
     questions = questions or from_sums(random_sums(POOL + MOST, YEARS, random.Random(1)))
     split = split_questions(questions, pool=POOL, asked=count)
     encoder = rag.library.encoder
@@ -74,4 +71,4 @@ def small_evaluation(rag: RAG, questions: list[TimeQuestion] | None, language: s
     )
     with tempfile.TemporaryDirectory() as folder:
         lines = evaluate(plan, split, selectors, engine, Path(folder), in_flight=2)
-    return "\n".join(html_section(f1_section(lines, plan, task)) for task in plan.tasks)
+    return "\n".join(html_section(f1_section(plan, task, *table(lines, plan, task))) for task in plan.tasks)

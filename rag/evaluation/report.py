@@ -68,7 +68,7 @@ def save_report(lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, folder
     (folder / "results.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     sections = []
     for task in plan.tasks:
-        own = f1_section(lines, plan, task)
+        own = f1_section(plan, task, *tables[task]["f1"])
         (folder / f"{task}.png").write_bytes(own.plot)
         others = (("squad_f1", "F1 (SQuAD)"), ("exact", "exact match"))
         sections += [
@@ -79,9 +79,8 @@ def save_report(lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, folder
     (folder / "report.html").write_text(html_page("Questions about time", about, sections), encoding="utf-8")
 
 
-def f1_section(lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, task: TaskName) -> Section:
-    """A task's F1 as table and plot."""
-    columns, rows = table(lines, plan, task)
+def f1_section(plan: TimeEvaluation, task: TaskName, columns: list[str], rows: list[list[object]]) -> Section:
+    """A task's F1, as `table` has it, with its plot."""
     return Section(f"{task.upper()}, F1 (sets)", columns, rows, _plot(plan, task, rows))
 
 

@@ -17,9 +17,10 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from rag.evaluation.answers import score
-from rag.generator import ChatGenerator, GeneratorError
+from rag.generator import ChatGenerator, Engine, GeneratorError
 from rag.xicl import Style, chat, completion, written_answer
 from retriever.datasets import DataError
+from retriever.errors import IsthmusError
 from retriever.temporal.demonstrations import SHOTS, Selector, TimeSplit, chosen
 from retriever.temporal.questions import TaskName, TimeQuestion, ask
 
@@ -66,6 +67,13 @@ class Item:
     def key(self) -> str:
         """What tells it from all others of an evaluation."""
         return f"{self.task}/{self.language}/{self.selector}/{self.question.id}"
+
+
+def evaluable(engine: Engine) -> ChatGenerator:
+    """The engine, if a batch can be put to it. Raises IsthmusError if not."""
+    if not isinstance(engine, ChatGenerator):
+        raise IsthmusError(f"{engine.label} cannot be evaluated; set generator to embedded, vllm or endpoint.")
+    return engine
 
 
 def items(plan: TimeEvaluation, split: TimeSplit, selectors: Sequence[Selector]) -> Iterator[Item]:

@@ -25,10 +25,9 @@ def clear_rows(
 ) -> Dataset:
     """`count` rows with CLEAR's columns, each for a question that exists in English and a target language.
 
-    `label` is the number of the English question among the pool's.
-
     Negative passages are mined for the English question; negative target queries for the English passage, in the same
-    target language. Languages are drawn with a temperature. Raises DataError without parallel questions.
+    target language. Languages are drawn with a temperature. `label` is the English question's place in
+    `squad.questions["en"]`. Raises DataError without parallel questions.
     """
     rng = random.Random(seed)
     english = {question.id: question for question in squad.questions.get("en", [])}
@@ -75,7 +74,7 @@ def clear_rows(
             put(f"negative_passage_{n}", encoder.passage_prefix + pool[id_])
         for n, text in enumerate(hard_queries[question.language][question.id], start=1):
             put(f"negative_target_query_{n}", encoder.query_prefix + text)
-    numbers = {question.id: n for n, question in enumerate(asked)}
+    numbers = {question.id: n for n, question in enumerate(squad.questions["en"])}
     return Dataset.from_dict({**columns, "label": [numbers[question.id] for question in drawn]})
 
 

@@ -35,6 +35,7 @@ from retriever.evaluation.report import Evaluation
 from retriever.evaluation.systems import Dense
 from retriever.evaluation.tasks import Task, labelled_tasks, squad_tasks
 from retriever.offsets import mean_offset, save_offsets
+from retriever.types import Vectors
 
 Method = Literal["distill", "clear", "clear-distill", "mnrl", "weighted", "offset"]
 LEAST_TEXTS = 50
@@ -139,21 +140,28 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
 
 def _offset(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[dict[str, float]]]:
     """The base as it is, and the offsets of the languages beside it; how many texts tell, and of which languages."""
-    by_language: dict[str, list[ParallelText]] = {}
-    for text in parallel_texts(material.train, material.pairs, material.labelled):
-        if text.kind in ("question", "pair"):
-            by_language.setdefault(text.language, []).append(text)
-    known = {language: texts for language, texts in by_language.items() if len(texts) >= LEAST_TEXTS}
-    if not known:
-        raise DataError(f"offset needs {LEAST_TEXTS} parallel texts of a language; there are fewer.")
-    offsets = {}
-    for language, texts in known.items():
-        queries, english = (base.encode_queries([getattr(t, side) for t in texts]) for side in ("text", "english"))
-        offsets[language] = mean_offset(queries, english)
+    texts = parallel_texts(material.train, material.pairs, material.labelled)
+    offsets, count = language_offsets(texts, base)
     claim(plan.out, plan)
     save_model(load_model(base.folder, base.device), base, plan.out)
     save_offsets(offsets, plan.out)
-    return sum(map(len, known.values())), f"Offsets of {', '.join(sorted(known))}", []
+    return count, f"Offsets of {', '.join(sorted(offsets))}", []
+
+
+def language_offsets(texts: Sequence[ParallelText], encoder: Encoder) -> tuple[dict[str, Vectors], int]:
+    """The offset of each language with enough questions or pairs; how many texts tell. Raises DataError if none has."""
+    by_language: dict[str, list[ParallelText]] = {}
+    for text in texts:
+        if text.kind in ("question", "pair"):
+            by_language.setdefault(text.language, []).append(text)
+    known = {language: own for language, own in by_language.items() if len(own) >= LEAST_TEXTS}
+    if not known:
+        raise DataError(f"offset needs {LEAST_TEXTS} parallel texts of a language; there are fewer.")
+    offsets = {}
+    for language, own in known.items():
+        queries, english = (encoder.encode_queries([getattr(t, side) for t in own]) for side in ("text", "english"))
+        offsets[language] = mean_offset(queries, english)
+    return offsets, sum(map(len, known.values()))
 
 
 def _tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[dict[str, float]]]:

@@ -134,7 +134,7 @@ def recognise(question: str, language: str) -> Sum | None:
     if language not in languages():
         return None
     own = phrases(language)
-    text = _plain(question)
+    text = plain(question)
     dates = _dates(language)
     found = list(dates.finditer(text))
     if len(found) != 1:
@@ -173,7 +173,7 @@ def _span(count: int, unit: str, language: str) -> str:
     return str(format_timedelta(span, granularity=unit, threshold=float("inf"), locale=language))  # type: ignore[arg-type]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Lower case, NFC, ASCII digits."""
     return ascii_digits(text.casefold()).replace("\u00a0", " ")
 
@@ -186,7 +186,7 @@ def month_names(language: str, widths: tuple[str, ...] = ("wide", "abbreviated")
     except (UnknownLocaleError, ValueError):
         return {}
     return {
-        _plain(str(name)).rstrip("."): number
+        plain(str(name)).rstrip("."): number
         for context in ("format", "stand-alone")
         for width in widths
         for number, name in locale.months[context][width].items()
@@ -212,11 +212,11 @@ def _span_patterns(language: str) -> list[tuple["regex.Pattern[str]", int, int |
     own = phrases(language)
     found: list[tuple[regex.Pattern[str], int, int | None]] = []
     for unit, words, months in (("year", own.years, 12), ("month", own.months, 1)):
-        alone = {_plain(_span(n, unit, language)): n for n in (1, 2)}
+        alone = {plain(_span(n, unit, language)): n for n in (1, 2)}
         for text, count in alone.items():
             if not any(c.isdigit() for c in text):
                 found.append((regex.compile(rf"(?<!\p{{L}}){regex.escape(text)}(?!\p{{L}})"), months, count))
-        either = "|".join(regex.escape(_plain(word)) for word in sorted(words, key=len, reverse=True))
+        either = "|".join(regex.escape(plain(word)) for word in sorted(words, key=len, reverse=True))
         edge = "" if UNSPACED.search(words[0]) else r"(?!\p{L})"
         found.append((regex.compile(rf"(?P<c>\d+)\s*(?:de\s+)?(?:{either}){edge}"), months, None))
         found.append((regex.compile(rf"(?<!\p{{L}})(?:{either})\s+(?P<c>\d+)"), months, None))
@@ -236,9 +236,9 @@ def _take_spans(text: str, language: str) -> tuple[int | None, str]:
 def _take_direction(text: str, own: Phrases) -> tuple[bool | None, str]:
     for after, words in ((True, own.after), (False, own.before)):
         for word in sorted(words, key=len, reverse=True):
-            plain = _plain(word)
-            spaced = not UNSPACED.search(plain)
-            pattern = rf"(?<!\p{{L}}){regex.escape(plain)}(?!\p{{L}})" if spaced else regex.escape(plain)
+            known = plain(word)
+            spaced = not UNSPACED.search(known)
+            pattern = rf"(?<!\p{{L}}){regex.escape(known)}(?!\p{{L}})" if spaced else regex.escape(known)
             if regex.search(pattern, text):
                 return after, regex.sub(pattern, " ; ", text, count=1)
     return None, text
@@ -246,7 +246,7 @@ def _take_direction(text: str, own: Phrases) -> tuple[bool | None, str]:
 
 def _only_filler(text: str, filler: list[str]) -> bool:
     words = regex.findall(r"[\p{L}\p{M}\p{N}-]+", text)
-    known = {_plain(word) for word in filler}
+    known = {plain(word) for word in filler}
     for word in words:
         if word in known:
             continue

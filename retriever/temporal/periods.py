@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import regex
 
-from retriever.lexical import UNSPACED, ascii_digits
+from retriever.lexical import UNSPACED
 from retriever.temporal import calendar
-from retriever.temporal.calendar import LAST_YEAR, Month, month_names
+from retriever.temporal.calendar import LAST_YEAR, Month, month_names, plain
 
 OPEN = Month(LAST_YEAR, 12)
 """The end of what goes on."""
@@ -15,25 +15,8 @@ _DASH = r"[-–—−~〜～]"
 _YEAR = r"(?P<y>\d{3,4})(?!\d)"
 _YEAR_FIRST = {"eu", "hu", "lt", "lv", "mn"}
 _INFLECTED = {
-    "be",
-    "bg",
-    "bs",
-    "cs",
-    "el",
-    "et",
-    "fi",
-    "hr",
-    "hu",
-    "lt",
-    "lv",
-    "pl",
-    "ru",
-    "sk",
-    "sl",
-    "sr",
-    "tr",
-    "uk",
-}
+    "be", "bg", "bs", "cs", "el", "et", "fi", "hr", "hu", "lt", "lv", "pl", "ru", "sk", "sl", "sr", "tr", "uk",
+}  # fmt: skip
 """Languages whose month names take endings that CLDR does not list ("w styczniu")."""
 _ISO = regex.compile(r"(?<!\d)(?P<y>\d{4})-(?P<n>0[1-9]|1[0-2])(?:-\d\d)?(?![\d-])")
 _EAST_ASIAN = regex.compile(r"(?P<y>\d{3,4})\s*[年년](?:\s*(?P<n>\d{1,2})\s*[月월])?")
@@ -81,11 +64,6 @@ class Mention:
     start: int
     end: int
     period: Period
-
-
-def plain(text: str) -> str:
-    """Lower case, NFC, ASCII digits."""
-    return ascii_digits(text.casefold()).replace("\u00a0", " ")
 
 
 def find_periods(text: str, language: str) -> tuple[Period, ...]:

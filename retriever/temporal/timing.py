@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import regex
 
 from retriever.temporal import calendar
-from retriever.temporal.calendar import Month, month_names
-from retriever.temporal.periods import OPEN, Period, any_of, christian_year, find_mentions, plain
+from retriever.temporal.calendar import Month, month_names, plain
+from retriever.temporal.periods import OPEN, Period, any_of, christian_year, find_mentions
 
 _NUMERIC_DAY = regex.compile(
     r"(?<!\d)(?:(?P<y>\d{4})-(?P<b>\d\d)-(?P<a>\d\d)|(?P<a>\d\d?)(?P<sep>[./])(?P<b>\d\d?)(?P=sep)(?P<y>\d{4}))(?!\d)"
