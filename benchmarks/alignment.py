@@ -1,40 +1,52 @@
 """Methods of alignment against each other, on articles and queries that none of them saw.
 
-`python -m benchmarks.alignment [--part kb|squad] [--steps N] [--seeds 1]`
+`python -m benchmarks.alignment --part kb|squad|ablation|keeping|curve [--steps N] [--seed 1]`
 
 `kb`: Hinglish-TOP. The knowledge base is the English queries of its training file, the test its Hinglish validation
 queries; negatives mixed (Algorithm 1), random only, hard only, hardest only, at equal steps; Top-3 accuracy and MRR.
-`squad`: XQuAD. MNRL, CLEAR, distillation, and these two together, at equal steps and rows, 8 articles held out; R@1
-from each language to the 120 English passages. Each method is compared with the encoder before and, paired, with the
-others.
+`squad`: XQuAD. MNRL, CLEAR, distillation, and these two together, at equal steps and rows, 8 articles held out, and
+two of them trained without Arabic; R@1 from each language to the 120 English passages, paired with the encoder before
+and with MNRL. `ablation`: CLEAR without its terms. `keeping`: what keeps English: weights between the base's and the
+tuned ones, low-rank adapters, queries alone. `curve`: CLEAR and distillation by the number of articles. In all of these
+English queries are embedded by the tuned weights too, which the product leaves to the base.
 Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from benchmarks.report import DATA, publish
+from benchmarks.report import DATA, RESULTS, publish
 from rag.library import open_encoder
 from rag.settings import load_settings
-from retriever.alignment.run import Method, Plan, align, read_material, report_tasks
-from retriever.alignment.train import Recipe
+from retriever.alignment.run import FACTORS, Method, Plan, align, read_material, report_tasks
+from retriever.alignment.train import Recipe, interpolate, save_model
 from retriever.alignment.weighted import Sampling
-from retriever.encoder import Encoder
+from retriever.backends import load_model
+from retriever.datasets import read_squad
+from retriever.encoder import ENGLISH_FILE, Encoder
 from retriever.evaluation import Dense, Evaluation
 from retriever.evaluation.metrics import compare
 
 SAMPLINGS = ("mixed", "random", "hard", "hardest")
-METHODS = ("mnrl", "clear", "distill", "clear-distill")
+METHODS: tuple[Method, ...] = ("mnrl", "clear", "distill", "clear-distill")
+UNSEEN = "ar"
+"""A language that is measured and, in two rows, was not trained on."""
+ARTICLES = (2, 4, 8, 16)
+BETWEEN: tuple[Method, ...] = ("mnrl", "distill")
+"""Methods whose weights are mixed with the base's, step by step."""
+ADAPTER_RANK, ADAPTER_RATE = 16, 5e-4
 
 
 def trained(plan: Plan, base: Encoder, name: str) -> Dense:
-    """Train by the plan; the encoder it made."""
+    """Train by the plan; the encoder it made, English queries too: methods are compared, not what keeps English."""
     align(plan, base)
+    (plan.out / ENGLISH_FILE).unlink(missing_ok=True)
     return Dense(Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch"), name)
 
 
@@ -64,31 +76,107 @@ def knowledge_base(base: Encoder, steps: int, seed: int, scratch: Path) -> tuple
     return columns, rows, evaluation.as_dict()
 
 
-def squad(base: Encoder, steps: int, seed: int, scratch: Path) -> tuple[list[str], list[list[object]], Any]:
-    """Part `squad`."""
+def plans_of(part: str, steps: int, seed: int, scratch: Path) -> dict[str, Plan]:
+    """What a part on XQuAD trains, by name: equal steps and rows, no guard and no interpolation."""
     recipe = Recipe(
         steps=steps, batch=16, learning_rate=2e-5, max_tokens=128, check_every=steps, english_tolerance=1.0, seed=seed
     )
-    plans = {
-        method: Plan(cast(Method, method), (DATA / "xquad",), scratch / method, recipe, dev_articles=0)
-        for method in METHODS
-    }
-    systems = [Dense(base, "before"), *(trained(plan, base, name) for name, plan in plans.items())]
-    evaluation = Evaluation(systems, report_tasks(read_material(plans["clear"])))
+
+    def plan(name: str, method: Method, **changes: Any) -> tuple[str, Plan]:
+        return name, replace(Plan(method, (DATA / "xquad",), scratch / name, recipe, dev_articles=0), **changes)
+
+    match part:
+        case "squad":
+            without = tuple(language for language in read_squad(DATA / "xquad").questions if language != UNSEEN)
+            made = [plan(method, method) for method in METHODS]
+            made += [plan(f"{method}, no {UNSEEN}", method, languages=without) for method in ("clear", "distill")]
+        case "ablation":
+            made = [plan("clear", "clear"), plan("clear, no reverse", "clear", alpha=0.0)]
+            made += [
+                plan("clear, no divergence", "clear", beta=0.0),
+                plan("forward alone", "clear", alpha=0.0, beta=0.0),
+            ]
+        case "keeping":
+            made = [plan(method, method) for method in BETWEEN]
+            made += [plan("distill, queries alone", "distill", query_side=True)]
+            low_rank = replace(recipe, learning_rate=ADAPTER_RATE)
+            made += [plan("distill, adapters", "distill", adapters=ADAPTER_RANK, recipe=low_rank)]
+        case _:
+            made = [plan(f"{m}, {n} articles", m, train_articles=n) for m in ("clear", "distill") for n in ARTICLES]
+    return dict(made)
+
+
+def squad(part: str, base: Encoder, steps: int, seed: int, scratch: Path) -> tuple[list[str], list[list[object]], Any]:
+    """All other parts; every row is compared with the first method's."""
+    plans = plans_of(part, steps, seed, scratch)
+    first = next(iter(plans))
+    tuned = {name: trained(plan, base, name) for name, plan in plans.items()}
+    systems = [Dense(base, "before"), *tuned.values()]
+    if part == "keeping":
+        systems += [between(base, tuned[name], factor, scratch) for name in BETWEEN for factor in FACTORS[1:-1]]
+    tasks = [task for task in report_tasks(read_material(plans[first])) if task.direction == "L-en"]
+    evaluation = Evaluation(systems, tasks)
     columns, rows = evaluation.table("L-en")
 
     def together(system: str) -> list[float]:
         return [value for values in evaluation.by_language(system, "L-en").values() for value in values]
 
-    columns = [*columns, "p against mnrl"]
-    rows = [[*row, compare(together(str(row[0])), together("mnrl")).p] for row in rows]
+    columns = [*columns, f"p against {first}"]
+    rows = [[*row, compare(together(str(row[0])), together(first)).p] for row in rows]
+    means = {system: float(np.mean(together(system))) for system in evaluation.systems}
+    if part == "curve":
+        plot_learning(means)
+    if part == "keeping":
+        english = {s: float(np.mean(evaluation.by_language(s, "L-en")["en"])) for s in evaluation.systems}
+        plot_keeping(means, english)
     return columns, rows, evaluation.as_dict()
+
+
+def between(base: Encoder, tuned: Dense, factor: float, scratch: Path) -> Dense:
+    """The encoder that far on the way from the base's weights to the tuned ones."""
+    model = load_model(base.folder, base.device)
+    model.load_state_dict(interpolate(model.state_dict(), tuned.encoder.model.state_dict(), factor))
+    name = f"{tuned.name}, factor {factor:g}"
+    save_model(model, base, scratch / name)
+    return Dense(Encoder(str(scratch / name), cache=base.cache, device=base.device, backend="torch"), name)
+
+
+def plot_keeping(means: dict[str, float], english: dict[str, float]) -> None:
+    """The trade-off: English against the mean, from the base to the tuned weights."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5, 3.8), layout="constrained")
+    axes = figure.subplots()
+    on_curve = {"before"}
+    for method in BETWEEN:
+        path = ["before", *(f"{method}, factor {factor:g}" for factor in FACTORS[1:-1]), method]
+        axes.plot([means[name] for name in path], [english[name] for name in path], marker="o", label=method)
+        on_curve |= set(path)
+    for name in means.keys() - on_curve:
+        axes.plot(means[name], english[name], marker="s", linestyle="", label=name)
+    axes.set(xlabel="mean R@1, eight languages", ylabel="English R@1", title="from the base to the tuned weights")
+    axes.legend(fontsize="small")
+    figure.savefig(RESULTS / "alignment-keeping.png", dpi=110)
+
+
+def plot_learning(means: dict[str, float]) -> None:
+    """Learning curves: mean R@1 of the held-out articles by the number of articles trained on."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5, 3.4), layout="constrained")
+    axes = figure.subplots()
+    for method in ("clear", "distill"):
+        values = [means["before"], *(means[f"{method}, {n} articles"] for n in ARTICLES)]
+        axes.plot([0, *ARTICLES], values, marker="o", label=method)
+    axes.set(xlabel="articles trained on", ylabel="mean R@1, eight languages", title="learning curves")
+    axes.legend(fontsize="small")
+    figure.savefig(RESULTS / "alignment-curve.png", dpi=110)
 
 
 def main() -> None:
     """Read the command line, train, publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--part", choices=["kb", "squad"], required=True)
+    parser.add_argument("--part", choices=["kb", "squad", "ablation", "keeping", "curve"], required=True)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -97,8 +185,11 @@ def main() -> None:
         sys.exit(f"The data is not at {needed}; set ISTHMUS_DATA.")
     base = open_encoder(load_settings(encoder="base", backend="torch"))
     with tempfile.TemporaryDirectory() as scratch:
-        part = knowledge_base if given.part == "kb" else squad
-        columns, rows, record = part(base, given.steps, given.seed, Path(scratch))
+        where = Path(scratch)
+        if given.part == "kb":
+            columns, rows, record = knowledge_base(base, given.steps, given.seed, where)
+        else:
+            columns, rows, record = squad(given.part, base, given.steps, given.seed, where)
     about = {"data": needed.name, "steps": given.steps, "seed": given.seed}
     publish(f"alignment-{given.part}", columns, rows, {**about, **record})
 

@@ -16,14 +16,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned
+from benchmarks.systems import base_and_aligned, default_split
 from rag.engines import open_generator
 from rag.reranking import GeneratorReranker
 from rag.rewriting import QueryRewriter, Way
 from rag.settings import load_settings
-from retriever.alignment.data import split_articles
-from retriever.alignment.default import default_plan
-from retriever.datasets import ParallelSquad, read_squad
+from retriever.datasets import ParallelSquad
 from retriever.evaluation import Dense, Evaluation, Product, System
 from retriever.evaluation.tasks import squad_tasks
 
@@ -46,10 +44,7 @@ def main() -> None:
     given = parser.parse_args()
     if not (DATA / "xquad").is_dir():
         sys.exit(f"XQuAD is not at {DATA / 'xquad'}; set ISTHMUS_DATA.")
-    plan = default_plan(DATA, Path())
-    split = split_articles(
-        read_squad(DATA / "xquad"), test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed
-    )
+    split = default_split()
     settings = load_settings(generator="embedded")
     base, aligned = base_and_aligned(settings)
     engine = open_generator(settings)

@@ -13,11 +13,16 @@ COMMANDS = {
     "hinglish": "python -m benchmarks.hinglish",
     "encoder": "python -m benchmarks.encoder",
     "scale": "python -m benchmarks.scale",
+    "cross_encoder": "python -m benchmarks.cross_encoder",
     "generator_search": "python -m benchmarks.generator_search",
     "standing": "python -m benchmarks.standing",
     "alignment-kb": "python -m benchmarks.alignment --part kb",
-    "alignment-squad": "python -m benchmarks.alignment --part squad",
+    "alignment-squad": "python -m benchmarks.alignment --part squad --steps 60",
+    "alignment-ablation": "python -m benchmarks.alignment --part ablation --steps 60",
+    "alignment-keeping": "python -m benchmarks.alignment --part keeping --steps 60",
+    "alignment-curve": "python -m benchmarks.alignment --part curve --steps 60",
     "temporal": "python -m benchmarks.temporal --tuned my-clitssa",
+    "temporal_answers-demonstrations-1.5b": "python -m benchmarks.temporal_answers --part demonstrations --out DIR",
     "temporal_answers-facts-1.5b": "python -m benchmarks.temporal_answers --part facts --out DIR",
     "time_mode": "python -m benchmarks.time_mode",
     "calendar": "python -m benchmarks.calendar",
@@ -34,14 +39,23 @@ CAPTIONS = {
     "hinglish": "Hinglish queries against English ones of a knowledge base: the first, or one of three, has the right "
     "label; the last two lines on fewer queries",
     "encoder": "The encoder's back-ends beside the plain LangChain recipe: speed, and R@1 over eight languages",
-    "scale": "A library as it grows: real text to 10,000 passages, beyond that the same with noise on the vectors; "
+    "scale": "A library as it grows; beyond the real texts the same again with noise on the vectors; "
     "“without” is without re-ranking; some of the million was built beside other jobs",
+    "cross_encoder": "A cross-encoder in place of late interaction, trained in minutes from the encoder itself, since "
+    "there are no others’ weights here",
     "generator_search": "The embedded 1.5B in search (the same articles, so many questions a language); p against the "
     "first line, of re-ranking against the line above it. What one line had translated costs the next nothing",
     "standing": "Does the best sentence tell answerable questions from others whose passage was taken out?",
     "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
-    "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out",
+    "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out; English queries by the tuned "
+    "weights too",
+    "alignment-ablation": "CLEAR without its terms",
+    "alignment-keeping": "What keeps English: weights between the base’s (0) and the tuned ones (1), adapters of rank "
+    "16, queries alone",
+    "alignment-curve": "By the number of articles trained on",
     "temporal": "Demonstrations for questions about time: overlap of the chosen three with the in-language choice",
+    "temporal_answers-demonstrations-1.5b": "Answers of the embedded 1.5B after three demonstrations, closed book: who "
+    "picks them; F1 on sets, and the share of exact matches; “relative” and p to X-InSTA",
     "temporal_answers-facts-1.5b": "Answers of the embedded 1.5B to L2 questions (a fact at a time): closed book, with "
     "the subject’s facts, and with what search finds; F1 on sets, and the share of exact matches",
     "time_mode": "Time mode off and on: questions for a month within a fact’s period, and XQuAD’s questions that "

@@ -19,10 +19,9 @@ from pathlib import Path
 
 from benchmarks.peer import LangChainRecipe
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, stages
+from benchmarks.systems import base_and_aligned, default_split, stages
 from rag.settings import load_settings
-from retriever.alignment.data import parallel_texts, split_articles
-from retriever.alignment.default import default_plan
+from retriever.alignment.data import parallel_texts
 from retriever.alignment.run import language_offsets
 from retriever.datasets import ParallelSquad, read_squad
 from retriever.encoder import Encoder
@@ -45,8 +44,7 @@ def main() -> None:
     settings = load_settings()
     base, aligned = base_and_aligned(settings)
     squad = read_squad(DATA / "xquad")
-    plan = default_plan(DATA, Path())
-    split = split_articles(squad, test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed)
+    split = default_split()
     peer = LangChainRecipe(base.folder)
     systems: list[System] = [
         peer,

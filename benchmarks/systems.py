@@ -1,7 +1,13 @@
-"""What several benchmarks compare: the stages of search, with the base encoder and the aligned one."""
+"""What several benchmarks compare: stages of search with the base encoder and the aligned one, on held-out articles."""
 
+from pathlib import Path
+
+from benchmarks.report import DATA
 from rag.library import open_encoder
 from rag.settings import Settings
+from retriever.alignment.data import Split, split_articles
+from retriever.alignment.default import default_plan
+from retriever.datasets import read_squad
 from retriever.encoder import Encoder
 from retriever.evaluation import Dense, Product, System
 
@@ -19,3 +25,11 @@ def stages(encoder: Encoder, name: str) -> list[System]:
         Product(encoder, f"hybrid, {name}", rerank=None),
         Product(encoder, f"isthmus, {name}"),
     ]
+
+
+def default_split() -> Split:
+    """XQuAD as the aligned encoder that ships was made: the articles it was trained on, chosen by, and never saw."""
+    plan = default_plan(DATA, Path())
+    return split_articles(
+        read_squad(DATA / "xquad"), test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed
+    )

@@ -154,6 +154,9 @@ def align(
     query_side: Annotated[bool, typer.Option("--query-side", help="Leave passages, and indexes, as they are.")] = False,
     names: Annotated[bool, typer.Option("--names", help="distill: names of places and languages too.")] = False,
     train_words: Annotated[bool, typer.Option("--train-words", help="Train the word embeddings too.")] = False,
+    adapters: Annotated[
+        int | None, typer.Option(min=1, help="Train low-rank adapters (LoRA) of this rank alone.")
+    ] = None,
     tasks: Annotated[str, typer.Option(help="clitssa: train on these tasks.")] = "l1,l2,l3",
     test_articles: Annotated[int, typer.Option(min=1, help="Articles kept for the report.")] = 8,
     dev_articles: Annotated[int, typer.Option(min=0, help="Articles kept to choose weights by.")] = 2,
@@ -197,6 +200,7 @@ def align(
         sampling=cast(Sampling, sampling),
         query_side=query_side,
         names=names,
+        adapters=adapters,
         test_articles=test_articles,
         dev_articles=dev_articles,
     )

@@ -1,13 +1,10 @@
 """A closer look at the passages that search found: anything that scores a query and passages together."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from retriever.errors import IsthmusError
 from retriever.types import Passage
-
-if TYPE_CHECKING:
-    pass
 
 
 @runtime_checkable  # pydantic checks the field of the retriever

@@ -2,7 +2,7 @@
 
 Every item is one line of items.jsonl: prompt, answer, scores. What is there is not asked again, so an evaluation that
 was killed goes on where it was, and loses and repeats nothing. An item that failed is recorded as failed and asked
-again the next time.
+again the next time. Where selectors chose the same, the prompt is asked once.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from rag.evaluation.answers import score
-from rag.generator import ChatGenerator, Engine, GeneratorError
+from rag.generator import ChatGenerator, Engine, GeneratorError, Message
 from rag.xicl import Style, chat, completion, written_answer
 from retriever.datasets import DataError
 from retriever.errors import IsthmusError
@@ -105,23 +105,31 @@ def evaluate(
     Raises DataError if the folder holds another evaluation.
     """
     done = _begin(plan, folder)
-    pending = [item for item in items(plan, split, selectors) if "error" in done.get(item.key, {"error": ""})]
+    answered = {_text(line): line["answer"] for line in done.values() if "answer" in line}
+    pending: dict[str, list[dict[str, Any]]] = {}
+    for item in items(plan, split, selectors):
+        if "error" in done.get(item.key, {"error": ""}):
+            line = _line(item, plan.style, facts)
+            pending.setdefault(_text(line), []).append(line)
     writing = threading.Lock()
     with (folder / ITEMS).open("a", encoding="utf-8") as file, ThreadPoolExecutor(in_flight) as threads:
 
-        def run(item: Item) -> dict[str, Any]:
-            line = _ask(item, plan.style, engine, facts)
+        def run(text: str, lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+            told = {"answer": answered[text]} if text in answered else _ask(lines[0]["prompt"], engine)
+            whole = [_scored({**line, **told}) for line in lines]
             with writing:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in whole)
                 file.flush()
                 os.fsync(file.fileno())
-            return line
+            return whole
 
-        futures = [threads.submit(run, item) for item in pending]
+        futures = [threads.submit(run, text, lines) for text, lines in pending.items()]
         try:
-            for future in tqdm(as_completed(futures), total=len(futures), desc="Questions", disable=None):
-                line = future.result()
-                done[line["key"]] = line
+            with tqdm(total=sum(map(len, pending.values())), desc="Questions", disable=None) as shown:
+                for future in as_completed(futures):
+                    lines = future.result()
+                    done.update((line["key"], line) for line in lines)
+                    shown.update(len(lines))
         except BaseException:
             threads.shutdown(cancel_futures=True)
             raise
@@ -162,30 +170,41 @@ def _begin(plan: TimeEvaluation, folder: Path) -> dict[str, dict[str, Any]]:
     return read_items(folder)
 
 
-def _ask(item: Item, style: Style, engine: ChatGenerator, facts: Facts | None) -> dict[str, Any]:
+def _line(item: Item, style: Style, facts: Facts | None) -> dict[str, Any]:
+    """An item's line before it is asked."""
     question, language = item.question, item.language
     given = facts(question, language) if facts else ()
-    right = [written_answer(question, language)] if item.task == "l1" else list(question.answers)
-    line: dict[str, Any] = {
+    return {
         "key": item.key,
         "task": item.task,
         "language": language,
         "selector": item.selector,
         "id": question.id,
         "question": ask(question.content, language),
-        "right": right,
+        "right": [written_answer(question, language)] if item.task == "l1" else list(question.answers),
         "shown": [one.id for one in item.shown],
+        "prompt": (completion if style == "completion" else chat)(question, item.shown, language, given),
     }
+
+
+def _text(line: Mapping[str, Any]) -> str:
+    """The prompt as one text: selectors often agree, and a greedy answer to the same prompt is the same."""
+    return json.dumps(line["prompt"], ensure_ascii=False)
+
+
+def _ask(prompt: str | list[Message], engine: ChatGenerator) -> dict[str, str]:
     try:
-        if style == "completion":
-            line["prompt"] = completion(question, item.shown, language, given)
-            line["answer"] = engine.complete(line["prompt"], max_tokens=MAX_TOKENS)
-        else:
-            line["prompt"] = chat(question, item.shown, language, given)
-            line["answer"] = "".join(engine.stream(line["prompt"], max_tokens=MAX_TOKENS))
+        if isinstance(prompt, str):
+            return {"answer": engine.complete(prompt, max_tokens=MAX_TOKENS)}
+        return {"answer": "".join(engine.stream(prompt, max_tokens=MAX_TOKENS))}
     except GeneratorError as error:
-        return {**line, "error": str(error)}
-    return {**line, **asdict(score(line["answer"], right, language, month=item.task == "l1"))}
+        return {"error": str(error)}
+
+
+def _scored(line: dict[str, Any]) -> dict[str, Any]:
+    if "error" in line:
+        return line
+    return {**line, **asdict(score(line["answer"], line["right"], line["language"], month=line["task"] == "l1"))}
 
 
 def by_selector(lines: Sequence[Mapping[str, Any]], measure: str) -> dict[tuple[str, str, str], dict[str, float]]:

@@ -60,16 +60,21 @@ class Split:
     test: ParallelSquad
 
 
-def split_articles(squad: ParallelSquad, *, test: int, dev: int, seed: int) -> Split:
+def split_articles(squad: ParallelSquad, *, test: int, dev: int, seed: int, train: int | None = None) -> Split:
     """Hold out whole articles. The training part loses their passages too; dev and test keep the whole pool.
 
-    Raises DataError if there are too few articles.
+    `train` keeps so many of the other articles to train on, a smaller number always some of those of a larger one;
+    None keeps all. Raises DataError if there are too few articles.
     """
     articles = squad.articles
-    if test + dev >= len(articles):
-        raise DataError(f"{len(articles)} articles are too few to hold out {test} for the report and {dev} to choose.")
-    held = random.Random(seed).sample(articles, test + dev)
-    return Split(squad.without_passages(set(held)), squad.only(set(held[test:])), squad.only(set(held[:test])))
+    if test + dev + (train or 1) > len(articles):
+        wanted = f"hold out {test} for the report and {dev} to choose" + (f" and train on {train}" if train else "")
+        raise DataError(f"{len(articles)} articles are too few to {wanted}.")
+    drawn = random.Random(seed)
+    held = drawn.sample(articles, test + dev)
+    others = [article for article in articles if article not in held]
+    left_out = set(held) | set(drawn.sample(others, len(others))[train:]) if train else set(held)
+    return Split(squad.without_passages(left_out), squad.only(set(held[test:])), squad.only(set(held[:test])))
 
 
 def parallel_texts(

@@ -18,6 +18,7 @@ from sentence_transformers.sentence_transformer.losses import (
 from sentence_transformers.sentence_transformer.modules import Router
 from torch import from_numpy, nn
 
+from retriever.alignment.adapters import add_adapters, merged
 from retriever.alignment.anchoring import Anchoring
 from retriever.alignment.clear import AnchoredClear, Clear
 from retriever.alignment.data import Kind, ParallelText, Split, anchoring_rows, parallel_texts, split_articles
@@ -50,8 +51,9 @@ class Plan:
     """What to train, on what, and how. Fields with a default follow the papers, or our tables where those are silent.
 
     `data` are folders or files as `isthmus eval retrieval` reads them. Of parallel SQuAD, `test_articles` are kept for
-    the report and `dev_articles` to choose by. `shares`: what distillation's rows are made of. With `delta_rank` the
-    model is the base plus a difference of that rank, written to delta.safetensors.
+    the report and `dev_articles` to choose by; `train_articles` trains on so many of the others, for learning curves.
+    `shares`: what distillation's rows are made of. `adapters` trains low-rank adapters of that rank in place of the
+    weights. With `delta_rank` the model is the base plus a difference of that rank, written to delta.safetensors.
     """
 
     method: Method
@@ -66,9 +68,11 @@ class Plan:
     sampling: Sampling = "mixed"
     query_side: bool = False
     names: bool = False
+    adapters: int | None = None
     delta_rank: int | None = None
     test_articles: int = 8
     dev_articles: int = 2
+    train_articles: int | None = None
     shares: dict[Kind, float] = field(default_factory=lambda: dict(SHARES))
 
 
@@ -95,7 +99,13 @@ def read_material(plan: Plan) -> Material:
             raise DataError(f"{path} does not exist.")
         if path.is_dir() and any(path.glob("*.json")):
             squad = read_squad(path)
-            whole = split_articles(squad, test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed)
+            whole = split_articles(
+                squad,
+                test=plan.test_articles,
+                dev=plan.dev_articles,
+                train=plan.train_articles,
+                seed=plan.recipe.seed,
+            )
             split = Split(_in_languages(whole.train, plan.languages), whole.dev, whole.test)
         elif (path / "train.tsv").is_file():
             labelled += read_labelled(path / "train.tsv")
@@ -168,6 +178,8 @@ def _tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list
     """A copy of the base trained by the method; the number of rows, a note, and the trade-off curve."""
     model = load_model(base.folder, base.device)
     start: State = {name: value.clone() for name, value in model.state_dict().items()}
+    if plan.adapters:
+        add_adapters(model, plan.adapters)
     rows, loss, note = _method(plan, material, base, model)
     prefixes = (base.query_prefix, base.passage_prefix)
     guard = None
@@ -178,6 +190,10 @@ def _tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list
         guard = EnglishGuard(watched, prefixes, plan.recipe.english_tolerance, english, fixed)
     claim(plan.out, plan)
     train(model, rows, loss, plan.recipe, plan.out, guard)
+    if plan.adapters:
+        tuned = merged(start, model)
+        model = load_model(base.folder, base.device)
+        model.load_state_dict(tuned)
     curve = _choose(model, start, guard) if guard else []
     if plan.delta_rank:
         delta = difference(start, model.state_dict(), plan.delta_rank)

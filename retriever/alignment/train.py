@@ -128,8 +128,9 @@ def train(
         guard.length = longest
     model.prompts = {}  # the rows carry their prefixes
     model.max_seq_length = recipe.max_tokens
-    words = cast(PreTrainedModel, model[0].auto_model).get_input_embeddings().weight
-    words.requires_grad_(not recipe.freeze_words)
+    words = cast(nn.Parameter, cast(PreTrainedModel, model[0].auto_model).get_input_embeddings().weight)
+    trained = words.requires_grad
+    words.requires_grad_(trained and not recipe.freeze_words)
     if recipe.dropout is not None:
         for module in model.modules():
             if isinstance(module, nn.Dropout):
@@ -150,7 +151,7 @@ def train(
         trainer.train(resume_from_checkpoint=last)
     finally:
         model.prompts, model.max_seq_length = prompts, longest
-        words.requires_grad_(True)
+        words.requires_grad_(trained)
         model.eval()
 
 

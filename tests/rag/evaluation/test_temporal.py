@@ -79,6 +79,22 @@ def test_killed_and_started_again_it_loses_and_repeats_nothing(tmp_path):
     assert len((tmp_path / ITEMS).read_text(encoding="utf-8").splitlines()) == ALL
 
 
+def test_what_selectors_agree_on_is_asked_once(tmp_path):
+    twins = [Random(), Random(name="again")]
+    plan = replace(PLAN, selectors=("random", "again"))
+    engine = Answering(fails={2})
+    lines = evaluate(plan, SPLIT, twins, engine, tmp_path, in_flight=1)
+    assert len(lines) == ALL
+    assert sum(engine.asked.values()) == ALL / 2
+    assert len([line for line in lines if "error" in line]) == 2
+    written = (tmp_path / ITEMS).read_text(encoding="utf-8").splitlines()
+    kept = [text for text in written if json.loads(text)["selector"] == "random"]
+    (tmp_path / ITEMS).write_text("".join(f"{text}\n" for text in kept), encoding="utf-8")
+    engine = Answering()
+    assert not [line for line in evaluate(plan, SPLIT, twins, engine, tmp_path) if "error" in line]
+    assert sum(engine.asked.values()) == 1  # the failed one; the others' answers are those of their twins
+
+
 def test_what_failed_is_recorded_and_asked_again(tmp_path):
     lines = evaluate(PLAN, SPLIT, SELECTORS, Answering(fails={3, 7}), tmp_path, in_flight=1)
     failed = [line for line in lines if "error" in line]

@@ -150,6 +150,21 @@ def test_broken_off_and_resumed_gives_the_same_weights(plan, tmp_path, base_enco
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
+def test_adapters_change_the_weights_by_their_rank_and_leave_a_plain_folder(plan, tmp_path, base_encoder):
+    given = plan(tmp_path, adapters=3, recipe=replace(RECIPE, learning_rate=5e-3, check_every=2, english_tolerance=1.0))
+    report = align(replace(given, dev_articles=0), base_encoder)
+    assert report["curve"] == []
+    before = base_encoder.model.state_dict()
+    after = SentenceTransformer(str(given.out), device="cpu").state_dict()
+    assert before.keys() == after.keys()
+    changed = {name: after[name] - before[name] for name in after if not torch.equal(before[name], after[name])}
+    assert any("attention" in name for name in changed)
+    assert not any("word_embeddings" in name or "LayerNorm" in name or name.endswith("bias") for name in changed)
+    assert {int(torch.linalg.matrix_rank(change, atol=1e-4)) for change in changed.values()} <= {1, 2, 3}
+    with_guard = align(replace(given, out=tmp_path / "guarded"), base_encoder)
+    assert len(with_guard["curve"]) == 5
+
+
 def test_the_guard_keeps_weights_that_ruin_english_from_being_chosen(plan, tmp_path, base_encoder):
     ruinous = replace(RECIPE, learning_rate=5e-2)
     report = align(plan(tmp_path, recipe=ruinous), base_encoder)

@@ -48,6 +48,18 @@ def test_a_split_keeps_held_out_articles_from_training():
         split_articles(parallel(), test=4, dev=2, seed=3)
 
 
+def test_a_smaller_part_to_train_on_is_within_the_larger_and_leaves_the_held_out_ones_alone():
+    whole = split_articles(parallel(articles=9), test=2, dev=1, seed=3)
+    parts = [split_articles(parallel(articles=9), test=2, dev=1, seed=3, train=n) for n in (1, 3, 6)]
+    assert all(part.test == whole.test and part.dev == whole.dev for part in parts)
+    trained = [set(part.train.articles) for part in parts]
+    assert [len(articles) for articles in trained] == [1, 3, 6]
+    assert trained[0] < trained[1] < trained[2] == set(whole.train.articles)
+    assert all(len(part.train.passages["en"]) == len(part.train.articles) for part in parts)
+    with pytest.raises(DataError, match="train on 7"):
+        split_articles(parallel(articles=9), test=2, dev=1, seed=3, train=7)
+
+
 def test_languages_are_drawn_with_the_temperature_and_rows_in_rounds():
     rows = [Pair("a", str(n), "") for n in range(900)] + [Pair("b", str(n), "") for n in range(100)]
     drawn = draw(rows, 4000, random.Random(1))

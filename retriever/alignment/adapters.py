@@ -1,0 +1,30 @@
+"""Low-rank adapters (LoRA, arXiv 2106.09685) by peft: a small difference is trained, the weights themselves stay."""
+
+from sentence_transformers import SentenceTransformer
+
+from retriever.delta import State
+from retriever.errors import IsthmusError
+
+
+def add_adapters(model: SentenceTransformer, rank: int) -> None:
+    """Freeze the model's weights and put adapters of this rank on all its linear layers.
+
+    Raises IsthmusError if peft is not installed.
+    """
+    try:
+        from peft import LoraConfig
+    except ImportError as error:
+        raise IsthmusError("Adapters need peft; install it with pip install 'isthmus[adapters]'.") from error
+    model.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear"))
+
+
+def merged(base: State, model: SentenceTransformer) -> State:
+    """The base's weights with what the model's adapters learned added: the state of a plain model."""
+    from peft.tuners.lora import Linear
+
+    state = dict(base)
+    for name, layer in model.named_modules():
+        if isinstance(layer, Linear):
+            for adapter in layer.active_adapters:
+                state[f"{name}.weight"] = state[f"{name}.weight"] + layer.get_delta_weight(adapter).detach()
+    return state
