@@ -22,7 +22,7 @@ from typing import Any, cast
 import numpy as np
 
 from benchmarks.report import DATA, RESULTS, publish
-from rag.library import open_encoder
+from rag.encoders import open_encoder
 from rag.settings import load_settings
 from retriever.alignment.run import FACTORS, Method, Plan, align, read_material, report_tasks
 from retriever.alignment.train import Recipe, interpolate, save_model

@@ -29,9 +29,9 @@ from lingua import IsoCode639_1, LanguageDetector, LanguageDetectorBuilder
 from tqdm import tqdm
 
 from benchmarks.report import DATA, publish
+from rag.encoders import open_encoder
 from rag.generator import ChatGenerator, GeneratorError
 from rag.grounding import strip_marks
-from rag.library import open_encoder
 from rag.pipeline import RAG
 from rag.serving import vllm_server
 from rag.settings import load_settings

@@ -26,7 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.report import DATA, RESULTS, publish
-from rag.library import open_encoder
+from rag.encoders import open_encoder
 from rag.settings import load_settings
 from retriever.catalogue import Catalogue, Document
 from retriever.datasets import read_pairs, read_squad

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.report import DATA
-from rag.library import open_encoder
+from rag.encoders import open_encoder
 from rag.settings import Settings
 from retriever.alignment.data import Split, split_articles
 from retriever.alignment.default import default_plan

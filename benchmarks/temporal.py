@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import DATA, publish
-from rag.library import open_encoder
+from rag.encoders import open_encoder, open_tuned
 from rag.settings import load_settings
 from retriever.temporal.demonstrations import compare_selectors, selectors, split_questions
 from retriever.temporal.questions import read_questions
@@ -25,14 +25,14 @@ def main() -> None:
     """Measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--languages", default="ro,de,fr,hi,ar,th")
-    parser.add_argument("--tuned", type=Path)
+    parser.add_argument("--tuned", type=Path, action="append", default=[])
     given = parser.parse_args()
     if not (DATA / "tempreason").is_dir():
         sys.exit(f"TempReason is not at {DATA / 'tempreason'}; set ISTHMUS_DATA.")
     languages = given.languages.split(",")
     split = split_questions(read_questions(DATA / "tempreason"), pool=1200, asked=300)
     base = open_encoder(load_settings(encoder="base"))
-    tuned = {given.tuned.name: open_encoder(load_settings(encoder=str(given.tuned)))} if given.tuned else {}
+    tuned = open_tuned(given.tuned)
     found = {
         (name, task, language): result
         for task, language, name, result in compare_selectors(split, languages, base, selectors(base, tuned))

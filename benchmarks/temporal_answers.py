@@ -16,11 +16,11 @@ import sys
 from pathlib import Path
 
 from benchmarks.report import DATA, publish
+from rag.encoders import open_encoder, open_tuned
 from rag.engines import open_generator
 from rag.evaluation.facts import facts_for
 from rag.evaluation.report import save_report, table
 from rag.evaluation.temporal import Setting, TimeEvaluation, evaluable, evaluate
-from rag.library import open_encoder
 from rag.settings import load_settings
 from rag.xicl import Style
 from retriever.temporal.demonstrations import Selector, Similar, selectors, split_questions
@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--part", choices=["demonstrations", "facts"], required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--tuned", type=Path)
+    parser.add_argument("--tuned", type=Path, action="append", default=[])
     parser.add_argument("--model", default="1.5b")
     parser.add_argument("--questions", type=int, default=40)
     parser.add_argument("--languages", default="ro,de,fr")
@@ -48,7 +48,7 @@ def main() -> None:
     everything = read_questions(DATA / "tempreason")
     split = split_questions(everything, pool=POOL, asked=given.questions)
     base = open_encoder(load_settings(encoder="base"))
-    tuned = {given.tuned.name: open_encoder(load_settings(encoder=str(given.tuned)))} if given.tuned else {}
+    tuned = open_tuned(given.tuned)
     left_out = ("bm25", "question translated", "mapped (unseen pool)")
     every = [selector for selector in selectors(base, tuned) if selector.name not in left_out]
     every.append(Similar(base, "oracle", translated_pool=True))

@@ -21,8 +21,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.report import DATA, publish
+from rag.encoders import open_encoder
 from rag.evidence import select_evidence
-from rag.library import Library, open_encoder
+from rag.library import Library
 from rag.settings import load_settings
 from retriever.datasets import ParallelSquad, read_squad
 from retriever.evaluation.metrics import compare

@@ -12,8 +12,8 @@ from rich.table import Table
 from prompts import languages as prompt_languages
 from rag.choices import known, listed
 from rag.cli import Json, app, err, out, print_json
+from rag.encoders import open_encoder, rerank_named
 from rag.engines import open_generator
-from rag.library import open_encoder, rerank_named
 from rag.reranking import GeneratorReranker
 from rag.rewriting import QueryRewriter, Way
 from rag.settings import Settings, load_settings

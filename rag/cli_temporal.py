@@ -11,8 +11,8 @@ from rich.table import Table
 from rag.choices import known, listed
 from rag.cli import Json, err, out, print_json
 from rag.cli_research import evaluate
+from rag.encoders import open_encoder, open_tuned
 from rag.engines import open_generator
-from rag.library import open_encoder
 from rag.settings import load_settings
 from retriever.temporal import calendar
 from retriever.temporal.questions import TaskName, jsonl_files, read_questions, read_tempreason
@@ -66,7 +66,7 @@ def eval_demonstrations(
     chosen = listed(languages, calendar.languages(), "languages")
     split = split_questions(read_questions(data), pool=pool, asked=asked, seed=seed)
     base = open_encoder(load_settings(encoder=encoder))
-    others = {Path(name).name: open_encoder(load_settings(encoder=name)) for name in tuned or ()}
+    others = open_tuned(tuned or ())
     rows = [
         {"task": task, "language": language, "selector": name, **asdict(found)}
         for task, language, name, found in compare_selectors(split, chosen, base, selectors(base, others, seed))
@@ -115,7 +115,7 @@ def eval_temporal(
     everything = read_questions(data)
     split = split_questions(everything, pool=pool, asked=questions, seed=seed)
     base = open_encoder(load_settings(encoder=encoder))
-    others = {Path(name).name: open_encoder(load_settings(encoder=name)) for name in tuned or ()}
+    others = open_tuned(tuned or ())
     there_are = [*all_selectors(base, others, seed), Similar(base, "oracle", translated_pool=True)]
     names = tuple(selector.name for selector in there_are)
     wanted = tuple(listed(selectors, names, "selectors")) if selectors else names

@@ -17,12 +17,13 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from chromadb.errors import ChromaError
 from tqdm import tqdm
 
+from rag.encoders import LATE, open_encoder, rerank_named
 from rag.holder import take
 from rag.intake import read_document, reader, supported
 from rag.parsing import UnreadableFileError
@@ -33,7 +34,7 @@ from retriever.errors import IsthmusError
 from retriever.index import VectorIndex
 from retriever.late import LateInteraction, TokenStore, embed_with_tokens
 from retriever.lexical import LexicalIndex
-from retriever.rerank import CrossEncoderReranker, Reranker
+from retriever.rerank import Reranker
 from retriever.search import CrossLingualRetriever
 from retriever.temporal.calendar import Month
 from retriever.temporal.timing import Timing
@@ -43,9 +44,6 @@ Status = Literal["added", "replaced", "unchanged", "failed"]
 EMBED_BATCH = 256
 BACKGROUND = 1000
 """Passages whose scores tell what an ordinary one scores."""
-
-LATE: Final = "late"
-"""The setting `rerank` for which token vectors are kept."""
 
 Progress = Callable[[int, int, str], None]
 """Called with (documents done, documents in all, name of the one in work)."""
@@ -291,28 +289,6 @@ class Library:
 
 def _rows(passages: Sequence[Passage]) -> list[tuple[str, str, str]]:
     return [(passage.id, passage.document_id, passage.language) for passage in passages]
-
-
-def open_encoder(settings: Settings) -> Encoder:
-    """The encoder that the settings name."""
-    return Encoder(
-        settings.encoder,
-        cache=settings.cache,
-        query_prefix=settings.query_prefix,
-        passage_prefix=settings.passage_prefix,
-        device=settings.device,
-        backend=None if settings.backend == "auto" else settings.backend,
-    )
-
-
-def rerank_named(settings: Settings) -> Reranker | Literal["late"] | None:
-    """What the setting `rerank` names; None for "off", and for the generator, which whoever has one puts in.
-
-    Raises IsthmusError if a cross-encoder cannot be loaded.
-    """
-    if settings.rerank == LATE:
-        return LATE
-    return None if settings.rerank in ("off", "generator") else CrossEncoderReranker(settings.rerank, settings.device)
 
 
 def list_documents(folder: Path) -> list[Document]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 
-from rag.library import open_encoder
+from rag.encoders import open_encoder
 from rag.settings import Settings, TimeMode
 from retriever.encoder import Encoder
 from retriever.errors import IsthmusError

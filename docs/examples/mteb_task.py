@@ -11,7 +11,7 @@ import mteb
 from mteb.abstasks import AbsTaskRetrieval
 from mteb.abstasks.task_metadata import TaskMetadata
 
-from rag.library import open_encoder
+from rag.encoders import open_encoder
 from rag.settings import load_settings
 from retriever.datasets import read_squad
 from retriever.evaluation.tasks import squad_tasks
