@@ -22,6 +22,7 @@ COMMANDS = {
     "alignment-keeping": "python -m benchmarks.alignment --part keeping --steps 60",
     "alignment-curve": "python -m benchmarks.alignment --part curve --steps 60",
     "temporal": "python -m benchmarks.temporal --tuned my-clitssa",
+    "temporal-muse": "python -m benchmarks.temporal --encoder muse",
     "temporal_answers-demonstrations-1.5b": "python -m benchmarks.temporal_answers --part demonstrations --out DIR",
     "temporal_answers-facts-1.5b": "python -m benchmarks.temporal_answers --part facts --out DIR",
     "time_mode": "python -m benchmarks.time_mode",
@@ -54,6 +55,8 @@ CAPTIONS = {
     "16, queries alone",
     "alignment-curve": "By the number of articles trained on",
     "temporal": "Demonstrations for questions about time: overlap of the chosen three with the in-language choice",
+    "temporal-muse": "The same with a weaker encoder, Google’s mUSE, as the untuned one; it knows neither Romanian "
+    "nor Hindi",
     "temporal_answers-demonstrations-1.5b": "Answers of the embedded 1.5B after three demonstrations, closed book: who "
     "picks them; F1 on sets, and the share of exact matches; “relative” and p to X-InSTA",
     "temporal_answers-facts-1.5b": "Answers of the embedded 1.5B to L2 questions (a fact at a time): closed book, with "

@@ -7,7 +7,8 @@ TempReason through the templates, so many questions of each task in each languag
 English ones. `demonstrations`: L1, L2 and L3, closed book, with every selector, and the paper's text to complete beside
 the conversation; the last column has the paper's relative gain of CLiTSSA over X-InSTA (arXiv 2412.08090, ro de fr).
 `facts`: L2 closed book, with the subject's facts in the prompt, and with what Isthmus's search finds in a library of
-all facts. The embedded generator. Resumable item by item in DIR. Without the data (ISTHMUS_DATA) it says so and ends.
+all facts; the latter two without demonstrations as well. The embedded generator. Resumable item by item in DIR.
+Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from rag.evaluation.report import save_report, table
 from rag.evaluation.temporal import Setting, TimeEvaluation, evaluable, evaluate
 from rag.settings import load_settings
 from rag.xicl import Style
-from retriever.temporal.demonstrations import Selector, Similar, selectors, split_questions
+from retriever.temporal.demonstrations import SHOTS, Selector, Similar, selectors, split_questions
 from retriever.temporal.questions import TaskName, read_questions
 
 PAPER = {"l1": "+11.4 %", "l2": "+30.8 %", "l3": "+62.9 %"}
@@ -54,17 +55,19 @@ def main() -> None:
     every.append(Similar(base, "oracle", translated_pool=True))
     engine = evaluable(open_generator(settings))
     similar: list[Selector] = [Similar(base, "X-InSTA")]
-    runs: list[tuple[Setting, Style, tuple[TaskName, ...], list[Selector]]] = [
-        ("closed", "chat", ("l2",), similar),
-        ("facts", "chat", ("l2",), similar),
-        ("rag", "chat", ("l2",), similar),
+    runs: list[tuple[Setting, Style, tuple[TaskName, ...], list[Selector], int]] = [
+        ("closed", "chat", ("l2",), similar, SHOTS),
+        ("facts", "chat", ("l2",), similar, SHOTS),
+        ("facts", "chat", ("l2",), similar, 0),
+        ("rag", "chat", ("l2",), similar, SHOTS),
+        ("rag", "chat", ("l2",), similar, 0),
     ]
     if given.part == "demonstrations":
-        runs = [("closed", "chat", TASKS, every), ("closed", "completion", TASKS, similar)]
+        runs = [("closed", "chat", TASKS, every, SHOTS), ("closed", "completion", TASKS, similar, SHOTS)]
     rows: list[list[object]] = []
     record = {}
     with contextlib.closing(engine):
-        for setting, style, tasks, chosen in runs:
+        for setting, style, tasks, chosen, shots in runs:
             plan = TimeEvaluation(
                 tasks=tasks,
                 languages=languages,
@@ -73,9 +76,10 @@ def main() -> None:
                 pool=POOL,
                 setting=setting,
                 style=style,
+                shots=shots,
                 generator=engine.label,
             )
-            folder = given.out / f"{setting}-{style}"
+            folder = given.out / (f"{setting}-{style}" if shots else f"{setting}-{style}-without")
             with facts_for(setting, everything, settings, folder) as facts:
                 lines = evaluate(plan, split, chosen, engine, folder, facts=facts)
             save_report(lines, plan, folder)
@@ -86,8 +90,8 @@ def main() -> None:
                     name = str(row[0])
                     paper = PAPER[task] if name.startswith("CLiTSSA") and setting == "closed" else ""
                     values = [*row[1 : 2 + len(languages)], exact[name], *row[3 + len(languages) :], paper]
-                    rows.append([setting, style, task, name, *values])
-            record[f"{setting}, {style}"] = {
+                    rows.append([setting, style, task, name if shots else "none", *values])
+            record[f"{setting}, {style}, {shots}"] = {
                 task: {"columns": columns, "rows": found} for task, (columns, found) in tables.items()
             }
     columns = [
