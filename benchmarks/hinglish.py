@@ -43,14 +43,14 @@ def main() -> None:
         *stages(base, "base"),
         *stages(aligned, "aligned"),
     ]
-    everything = Evaluation(systems, labelled_tasks(index, queries, "hi-Latn"))
+    everything = Evaluation(systems, labelled_tasks(index, queries))
     rows = lines(everything, systems, len(queries))
     engine = open_generator(settings)
     with tempfile.TemporaryDirectory() as scratch:
         rewriter = QueryRewriter(lambda: engine, Path(scratch), "translate", seconds=60)
         few: list[System] = [Product(aligned, "isthmus, aligned"), Product(aligned, "translated, aligned", [rewriter])]
         some = random.Random(given.seed).sample(queries, min(given.translated, len(queries)))
-        fewer = Evaluation(few, [t for t in labelled_tasks(index, some, "hi-Latn") if t.direction == "L-label"])
+        fewer = Evaluation(few, [t for t in labelled_tasks(index, some) if t.direction == "L-label"])
     engine.close()
     rows += lines(fewer, few, len(some))
     record = {"data": "Hinglish-TOP", "seed": given.seed, **everything.as_dict(), "translated": fewer.as_dict()}

@@ -24,6 +24,7 @@ FIELDS = {
     "rerank": {"system": set[str](), "user": {"passage", "question"}},
     "expand": {"system": {"language"}, "user": {"text"}},
     "ask": {"system": {"language"}, "user": {"text"}},
+    "similar": {"system": {"language"}, "user": {"text"}},
     "temporal": {
         "head": set[str](),
         "tail": set[str](),

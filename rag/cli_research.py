@@ -107,27 +107,36 @@ def _systems(settings: Settings) -> "dict[str, Callable[[Encoder, str], System]]
 
 @app.command()
 def questions(
-    paths: Annotated[list[Path], typer.Argument(help="English documents: files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(help="English documents: files and folders; or a knowledge base.")],
     languages: Annotated[str, typer.Option(help="Languages to translate the questions into, e.g. ro,hi.")],
     save: Annotated[Path, typer.Option("--out", help="Folder of the data; broken off, it goes on where it was.")],
-    count: Annotated[int, typer.Option(min=1, help="Passages to ask about.")] = 200,
+    count: Annotated[int, typer.Option(min=1, help="Passages to ask about, or queries to translate.")] = 200,
+    knowledge_base: Annotated[
+        bool, typer.Option("--knowledge-base", help="The files are labelled queries (TSV or JSON lines: query, label).")
+    ] = False,
     seed: int = 1,
     as_json: Json = False,
 ) -> None:
-    """Parallel questions on your documents, written and translated by the generator: data for `align`."""
+    """Parallel questions on your documents, or on a labelled knowledge base, by the generator: data for `align`."""
     from rag.intake import read_passages
-    from rag.synthesis import write_questions
+    from rag.synthesis import write_queries, write_questions
+    from retriever.datasets import read_labelled
 
     settings = load_settings()
     spoken = listed(languages, tuple(prompt_languages()), "languages")
     with contextlib.closing(open_generator(settings)) as engine:
-        passages = [passage for path in paths for passage in read_passages(path, settings)]
-        written = write_questions(passages, spoken, engine, open_encoder(settings), save, count=count, seed=seed)
+        encoder = open_encoder(settings)
+        if knowledge_base:
+            rows = [row for path in paths for row in read_labelled(path)]
+            written = write_queries(rows, spoken, engine, encoder, save, count=count, seed=seed)
+        else:
+            passages = [passage for path in paths for passage in read_passages(path, settings)]
+            written = write_questions(passages, spoken, engine, encoder, save, count=count, seed=seed)
     if as_json:
         print_json(written)
         return
     for language, number in written.items():
-        out.print(f"{number} questions in {save / f'questions.{language}.json'}", markup=False)
+        out.print(f"{number} in {language}: {save}", markup=False)
 
 
 @app.command()

@@ -17,9 +17,9 @@ from retriever.lexical import ascii_digits
 
 logger = logging.getLogger(__name__)
 
-Way = Literal["translate", "expand", "ask"]
-"""The question in the other language; a sentence, true or not, that could answer it (HyDE, arXiv 2212.10496); or a
-question that a passage answers."""
+Way = Literal["translate", "expand", "ask", "similar"]
+"""The question in the other language; a sentence, true or not, that could answer it (HyDE, arXiv 2212.10496); a
+question that a passage answers; or another query like those given."""
 
 SECONDS = 5.0
 """What takes longer is done without."""

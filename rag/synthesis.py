@@ -1,4 +1,4 @@
-"""Parallel questions on one's own documents, written and translated by the generator: what `isthmus align` trains on.
+"""What `isthmus align` trains on, written by the generator: questions on documents, queries of a knowledge base.
 
 A question, or its translation, that does not find its own passage among the nearest is dropped (the consistency filter
 of Promptagator, arXiv 2209.11755): small models answer what they should translate. So is a translation that is not in
@@ -6,8 +6,10 @@ its language or loses a number. What the generator wrote is kept in the folder, 
 on where it was.
 """
 
+import csv
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,12 +18,17 @@ from tqdm import tqdm
 
 from rag.generator import Engine
 from rag.rewriting import QueryRewriter
+from retriever.datasets import Labelled
 from retriever.encoder import Encoder
 from retriever.errors import IsthmusError
 from retriever.types import Passage, Vectors
 
 NEAREST = 3
 SECONDS = 120.0
+EXAMPLES = 3
+"""Queries of a label that the generator sees before it writes another."""
+HELD_OUT = 10
+"""One in so many translated queries is kept to measure on."""
 
 
 def write_questions(
@@ -66,13 +73,78 @@ def write_questions(
     return {language: len(questions) for language, questions in found.items()}
 
 
+def write_queries(
+    rows: Sequence[Labelled],
+    languages: Sequence[str],
+    engine: Engine,
+    encoder: Encoder,
+    folder: Path,
+    *,
+    count: int,
+    seed: int = 1,
+) -> dict[str, int]:
+    """Write train.tsv and validation.tsv (query, english, label, language) out of a knowledge base; rows by language.
+
+    Up to `count` of its queries are translated into each language (Algorithm 1 of arXiv 2506.02527), and for each label
+    one more is written straight in the language, without an original (its step 4; to train on alone). What does not
+    find its original, or a query of its label, among the nearest is dropped. Raises IsthmusError if nothing is left,
+    GeneratorError if the generator fails.
+    """
+    base = [row for row in rows if row.english]
+    if not base:
+        raise IsthmusError("None of the rows has a query in the knowledge base's own language.")
+    folder.mkdir(parents=True, exist_ok=True)
+    translating = QueryRewriter(lambda: engine, folder, "translate", SECONDS)
+    writing = QueryRewriter(lambda: engine, folder, "similar", SECONDS)
+    rng = random.Random(seed)
+    drawn = rng.sample(range(len(base)), min(count, len(base)))
+    shown = {
+        label: "\n".join(rng.sample(own, min(EXAMPLES, len(own))))
+        for label in sorted({row.label for row in base})
+        if (own := [row.english for row in base if row.label == label])
+    }
+    pool = encoder.encode_passages([row.english for row in base])
+    made: list[Labelled] = []
+    for language in languages:
+        bar = tqdm(drawn, desc=f"Translating into {language}", disable=None)
+        said = {n: text for n in bar if (text := translating(base[n].english, "en", language))}
+        faithful = _consistent(said, pool, encoder)
+        made += [Labelled(base[n].english, text, base[n].label, language) for n, text in faithful.items()]
+        labels = tqdm(shown, desc=f"Writing in {language}", disable=None)
+        written = {label: text for label in labels if (text := writing(shown[label], language, language))}
+        nearest = _nearest(list(written.values()), pool, encoder)
+        for (label, text), row in zip(written.items(), nearest, strict=True):
+            if label in {base[n].label for n in row}:
+                made.append(Labelled("", text, label, language))
+    if not made:
+        raise IsthmusError("The generator wrote nothing that finds its label; try a larger one.")
+    counts = Counter((row.label, row.language) for row in made if row.english)
+    chosen = [row for row in made if row.english and counts[row.label, row.language] > 1]
+    held = set(chosen[::HELD_OUT])
+    _write_labelled([row for row in made if row not in held], folder / "train.tsv")
+    _write_labelled([row for row in made if row in held], folder / "validation.tsv")
+    return {language: sum(row.language == language for row in made) for language in languages}
+
+
+def _write_labelled(rows: Sequence[Labelled], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
+        writer.writerow(["query", "english", "label", "language"])
+        for row in rows:
+            writer.writerow(" ".join(cell.split()) for cell in (row.text, row.english, row.label, row.language))
+
+
 def _consistent(asked: dict[int, str], pool: Vectors, encoder: Encoder) -> dict[int, str]:
     """The questions, by their passages' numbers in the pool, that have these among the nearest."""
-    if not asked:
-        return {}
-    scores = encoder.encode_queries(list(asked.values())) @ pool.T
-    nearest = np.argsort(-scores, axis=1, kind="stable")[:, :NEAREST]
-    return {number: text for (number, text), row in zip(asked.items(), nearest.tolist(), strict=True) if number in row}
+    found = _nearest(list(asked.values()), pool, encoder)
+    return {number: text for (number, text), row in zip(asked.items(), found, strict=True) if number in row}
+
+
+def _nearest(asked: Sequence[str], pool: Vectors, encoder: Encoder) -> list[list[int]]:
+    """For each text the numbers of the NEAREST of the pool."""
+    scores = encoder.encode_queries(asked) @ pool.T
+    nearest: list[list[int]] = np.argsort(-scores, axis=1, kind="stable")[:, :NEAREST].tolist()
+    return nearest
 
 
 def _squad(questions: dict[int, str], passages: Sequence[Passage]) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 from babel.core import get_global
 
 from retriever.errors import IsthmusError
+from retriever.language import detect_language
 
 _SQUAD_FILE = re.compile(r"\.([a-z]{2,3}(?:-[A-Za-z]+)?)\.json$")
 _PAIRS_FILE = re.compile(r"^([a-z]{2,3})[-_](?:eng?|en)\.tsv$")
@@ -73,14 +74,21 @@ class Pair:
     english: str
 
 
+ENOUGH = 50
+"""Queries that tell the language of a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A query with its label, in English and as users in another language (or mix) put it."""
+    """A query with its label, in English (the knowledge base's) and as users in another language (or mix) put it.
+
+    `english` is empty where there is no original: a query that somebody put straight into the language.
+    """
 
     english: str
     text: str
     label: str
-    domain: str
+    language: str
 
 
 def read_squad(folder: Path, languages: list[str] | None = None) -> ParallelSquad:
@@ -159,32 +167,56 @@ def read_pairs(path: Path, languages: list[str] | None = None) -> list[Pair]:
     return pairs
 
 
-def read_labelled(path: Path) -> list[Labelled]:
-    """Hinglish-TOP's TSV: en_query, cs_query, en_parse, cs_parse, domain; the label is the outermost intent.
+def labelled_file(folder: Path, name: str) -> Path | None:
+    """NAME.tsv or NAME.jsonl of a folder of labelled queries, if there is one."""
+    return next((file for file in (folder / f"{name}.tsv", folder / f"{name}.jsonl") if file.is_file()), None)
 
-    A knowledge base without translations, with the columns query and label, is read too. Raises DataError.
+
+def read_labelled(path: Path) -> list[Labelled]:
+    """Hinglish-TOP's TSV (en_query, cs_query, en_parse, …), whose label is the outermost intent, or one's own.
+
+    One's own has columns (TSV) or fields (JSON lines) query and label, and may have english, the query in the knowledge
+    base's language (without it the query is its own original), and language. Where that is missing, the language is
+    detected from all such queries of the file together, since one alone is short. Raises DataError.
     """
     rows = []
+    for number, row in _records(path):
+        if "en_parse" in row:
+            parse = row["en_parse"]
+            if not (intent := _INTENT.match(parse)):
+                raise DataError(f"{path}, line {number}: the parse opens with no intent [IN:…]: {parse[:60]!r}.")
+            rows.append(Labelled(_text(row["en_query"]), _text(row["cs_query"]), intent[1], "hi-Latn"))
+            continue
+        query = _text(row["query"])
+        english = _text(row["english"]) if "english" in row else query
+        rows.append(Labelled(english, query, row["label"], row.get("language", "")))
+    if not rows:
+        raise DataError(f"{path} is empty.")
+    nameless = [row.text for row in rows if not row.language]
+    language = detect_language("\n".join(nameless[:ENOUGH])) if nameless else ""
+    return [row if row.language else replace(row, language=language) for row in rows]
+
+
+def _records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The lines of a file of labelled queries, with their numbers; each has what its kind needs. Raises DataError."""
+    if path.suffix == ".jsonl":
+        for number, value in enumerate(read_jsonl(path), start=1):
+            if missing := {"query", "label"} - {name for name, said in value.items() if isinstance(said, str)}:
+                raise DataError(f"{path}, object {number}: {', '.join(sorted(missing))} must be there, as text.")
+            yield number, {name: said for name, said in value.items() if isinstance(said, str)}
+        return
     lines = list(_lines(path))
     if not lines:
-        raise DataError(f"{path} is empty.")
+        return
     header = lines[0][1].split("\t")
     wanted = {"en_query", "cs_query", "en_parse"} if "en_query" in header else {"query", "label"}
     if missing := wanted - set(header):
         raise DataError(f"{path}, line 1: the columns {', '.join(sorted(missing))} are missing from {header}.")
     reader = csv.reader((line for _, line in lines[1:]), delimiter="\t", quoting=csv.QUOTE_NONE)
-    for (number, line), columns in zip(lines[1:], reader, strict=True):
+    for (number, _), columns in zip(lines[1:], reader, strict=True):
         if len(columns) != len(header):
             raise DataError(f"{path}, line {number}: {len(columns)} columns, the header has {len(header)}.")
-        row = dict(zip(header, columns, strict=True))
-        if "label" in row:
-            rows.append(Labelled(_text(row["query"]), _text(row["query"]), row["label"], row.get("domain", "")))
-            continue
-        intent = _INTENT.match(row["en_parse"])
-        if not intent:
-            raise DataError(f"{path}, line {number}: the parse opens with no intent [IN:…]: {line[:60]!r}.")
-        rows.append(Labelled(_text(row["en_query"]), _text(row["cs_query"]), intent[1], row.get("domain", "")))
-    return rows
+        yield number, dict(zip(header, columns, strict=True))
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:

@@ -82,7 +82,8 @@ def parallel_texts(
 ) -> list[ParallelText]:
     """Questions and passages of parallel SQuAD, pairs, labelled queries; and their English, to keep it in place."""
     rows = [ParallelText(pair.language, pair.text, pair.english, "pair") for pair in pairs]
-    rows += [ParallelText("hi-Latn", row.text, row.english, "pair") for row in labelled if row.text != row.english]
+    translated = [row for row in labelled if row.english and row.text != row.english]
+    rows += [ParallelText(row.language, row.text, row.english, "pair") for row in translated]
     if squad:
         originals = {question.id: question.text for question in squad.questions.get("en", [])}
         passages = squad.passages.get("en", {})

@@ -28,7 +28,16 @@ from retriever.alignment.parallel import clear_rows, mnrl_columns
 from retriever.alignment.train import EnglishGuard, Recipe, claim, interpolate, save_model, train
 from retriever.alignment.weighted import Sampling, split_knowledge_base, weighted_rows
 from retriever.backends import load_model
-from retriever.datasets import DataError, Labelled, Pair, ParallelSquad, read_labelled, read_pairs, read_squad
+from retriever.datasets import (
+    DataError,
+    Labelled,
+    Pair,
+    ParallelSquad,
+    labelled_file,
+    read_labelled,
+    read_pairs,
+    read_squad,
+)
 from retriever.delta import State, apply, difference, save_delta
 from retriever.encoder import ENGLISH_FILE, Encoder
 from retriever.evaluation.page import cell
@@ -107,14 +116,16 @@ def read_material(plan: Plan) -> Material:
                 seed=plan.recipe.seed,
             )
             split = Split(_in_languages(whole.train, plan.languages), whole.dev, whole.test)
-        elif (path / "train.tsv").is_file():
-            labelled += read_labelled(path / "train.tsv")
-            held += [row for name in ("test.tsv", "validation.tsv") for row in _optional(path / name)]
+        elif base := labelled_file(path, "train"):
+            labelled += read_labelled(base)
+            tests = [file for name in ("test", "validation") if (file := labelled_file(path, name))]
+            held += [row for file in tests for row in read_labelled(file)]
         else:
             pairs += read_pairs(path)
     wanted = [pair for pair in pairs if not plan.languages or pair.language in plan.languages]
-    mixed = labelled if not plan.languages or "hi-Latn" in plan.languages or plan.method == "weighted" else []
-    return Material(split, wanted, mixed, held)
+    if plan.languages and plan.method != "weighted":
+        labelled = [row for row in labelled if row.language in plan.languages]
+    return Material(split, wanted, labelled, held)
 
 
 def align(plan: Plan, base: Encoder) -> dict[str, Any]:
@@ -209,7 +220,7 @@ def report_tasks(material: Material) -> list[Task]:
     if material.split:
         tasks += squad_tasks(material.split.test, ("L-en", "en-L"))
     if material.test_labelled:
-        tasks += labelled_tasks(material.labelled, material.test_labelled, "hi-Latn")
+        tasks += labelled_tasks(material.labelled, material.test_labelled)
     if not tasks:
         raise DataError("There is nothing to measure on: give parallel SQuAD data or labelled train and test TSVs.")
     return tasks
@@ -229,7 +240,7 @@ def _method(
         return rows, ObjectiveLoss(model, anchoring, mini), f"{len(texts)} parallel texts"
     if plan.method == "weighted":
         if not material.labelled:
-            raise DataError("weighted needs labelled queries: a folder with train.tsv and validation.tsv.")
+            raise DataError("weighted needs labelled queries: a folder with train.tsv and validation.tsv, or .jsonl.")
         index, training = split_knowledge_base(material.labelled, 0.3, random.Random(seed))
         rounds = -(-count // len(training))
         rows, contrast = weighted_rows(index, training, base, sampling=plan.sampling, rounds=rounds, seed=seed)
@@ -307,7 +318,3 @@ def _in_languages(squad: ParallelSquad, languages: Sequence[str]) -> ParallelSqu
         {language: squad.questions[language] for language in kept},
         {language: squad.passages[language] for language in kept},
     )
-
-
-def _optional(path: Path) -> list[Labelled]:
-    return read_labelled(path) if path.is_file() else []

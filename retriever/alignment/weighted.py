@@ -70,15 +70,19 @@ def label_similarity(encoder: Encoder, labels: Sequence[str]) -> Similarity:
 def split_knowledge_base(
     rows: Sequence[Labelled], index_share: float, rng: random.Random
 ) -> tuple[list[Labelled], list[Labelled]]:
-    """N1 to find things in and N2 to train on; every label of N2 is in N1. Raises DataError if that cannot be."""
-    shuffled = rng.sample(list(rows), len(rows))
+    """N1 to find things in and N2 to train on; every label of N2 is in N1. Raises DataError if that cannot be.
+
+    Queries without an English original can only be trained on.
+    """
+    shuffled = rng.sample([row for row in rows if row.english], sum(bool(row.english) for row in rows))
     first: dict[str, Labelled] = {}
     for row in shuffled:
         first.setdefault(row.label, row)
     kept = list(first.values())
     rest = [row for row in shuffled if first[row.label] is not row]
-    size = max(0, round(index_share * len(rows)) - len(kept))
-    index, training = kept + rest[:size], rest[size:]
+    size = max(0, round(index_share * len(shuffled)) - len(kept))
+    index = kept + rest[:size]
+    training = rest[size:] + [row for row in rows if not row.english and row.label in first]
     if not training or len(first) < 2:
         raise DataError(f"{len(rows)} rows with {len(first)} labels are too few to split and contrast.")
     return index, training

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import ir_measures
 
-from retriever.datasets import DataError, Labelled, Pair, ParallelSquad, read_jsonl
+from retriever.datasets import (
+    DataError,
+    Labelled,
+    Pair,
+    ParallelSquad,
+    labelled_file,
+    read_jsonl,
+    read_labelled,
+    read_pairs,
+    read_squad,
+)
 from retriever.language import detect_language
 
 
@@ -96,25 +106,38 @@ def pair_tasks(pairs: Sequence[Pair]) -> list[Task]:
     return tasks
 
 
-def labelled_tasks(index: Sequence[Labelled], queries: Sequence[Labelled], language: str) -> list[Task]:
-    """A knowledge base of English queries; a query in another language must find one with the right label."""
-    passages = {f"kb-{n}": Text(row.english, "en") for n, row in enumerate(index)}
+def labelled_tasks(index: Sequence[Labelled], queries: Sequence[Labelled]) -> list[Task]:
+    """A knowledge base of English queries: a query in another language must find one with the right label (L-label).
+
+    The same for the queries' English originals (en-label). Labels that the knowledge base lacks are left out.
+    """
+    base = [row for row in index if row.english]
+    passages = {f"kb-{n}": Text(row.english, "en") for n, row in enumerate(base)}
     by_label: dict[str, dict[str, int]] = {}
-    for n, row in enumerate(index):
+    for n, row in enumerate(base):
         by_label.setdefault(row.label, {})[f"kb-{n}"] = 1
     known = [row for row in queries if row.label in by_label]
-    qrels = {str(n): by_label[row.label] for n, row in enumerate(known)}
+    asked = {("en-label", "en"): [(row.english, row) for row in known if row.english and _is_original(row)]}
+    for row in known:
+        if row.language != "en":
+            asked.setdefault(("L-label", row.language), []).append((row.text, row))
     return [
         Task(
-            f"{name}-label",
-            code,
-            {str(n): Text(getattr(row, field), code) for n, row in enumerate(known)},
+            direction,
+            language,
+            {str(n): Text(text, language) for n, (text, _) in enumerate(rows)},
             "knowledge base",
             passages,
-            qrels,
+            {str(n): by_label[row.label] for n, (_, row) in enumerate(rows)},
         )
-        for name, code, field in (("en", "en", "english"), ("L", language, "text"))
+        for (direction, language), rows in asked.items()
+        if rows
     ]
+
+
+def _is_original(row: Labelled) -> bool:
+    """Whether the row's English is English: not a query in another language that stands for itself."""
+    return row.language == "en" or row.english != row.text
 
 
 def beir_tasks(folder: Path) -> list[Task]:
@@ -165,19 +188,17 @@ def _read_qrels(file: Path) -> Qrels:
 def read_tasks(path: Path, languages: list[str] | None = None, directions: Sequence[str] | None = None) -> list[Task]:
     """The tasks of whatever lies at `path`: parallel SQuAD, pairs, labelled queries, or a BEIR folder.
 
-    Labelled queries are a folder of train.tsv (the knowledge base) and validation.tsv or test.tsv. Raises DataError.
+    Labelled queries are a folder of train.tsv (the knowledge base) and test.tsv or validation.tsv, or JSON lines of
+    these names. Raises DataError.
     """
-    from retriever.datasets import read_labelled, read_pairs, read_squad
-
     if not path.exists():
         raise DataError(f"{path} does not exist; name a file or folder of retrieval data.")
     if (path / "corpus.jsonl").is_file():
         return beir_tasks(path)
-    if (path / "train.tsv").is_file():
-        tests = [file for file in (path / "test.tsv", path / "validation.tsv") if file.is_file()]
-        if not tests:
-            raise DataError(f"{path} has a train.tsv but neither test.tsv nor validation.tsv.")
-        return labelled_tasks(read_labelled(path / "train.tsv"), read_labelled(tests[0]), "hi-Latn")
+    if base := labelled_file(path, "train"):
+        if not (test := labelled_file(path, "test") or labelled_file(path, "validation")):
+            raise DataError(f"{path} has a {base.name} but neither a test nor a validation file.")
+        return labelled_tasks(read_labelled(base), read_labelled(test))
     if path.is_dir() and any(path.glob("*.json")):
         return squad_tasks(read_squad(path, languages), directions or ("L-en",))
     return pair_tasks(read_pairs(path, languages))

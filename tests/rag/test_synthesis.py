@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from rag.synthesis import write_questions
-from retriever.datasets import read_squad
+from rag.synthesis import write_queries, write_questions
+from retriever.datasets import Labelled, read_labelled, read_squad
 from retriever.errors import IsthmusError
-from retriever.evaluation.tasks import squad_tasks
+from retriever.evaluation.tasks import read_tasks, squad_tasks
 from retriever.types import Passage
 
 pytestmark = pytest.mark.slow
@@ -97,3 +97,67 @@ class Mute(Scribe):
 
     def stream(self, messages, *, max_tokens):
         yield from ()
+
+
+BASE = [
+    Labelled("wake me up at six", "wake me up at six", "ALARM", "en"),
+    Labelled("set an alarm for noon", "set an alarm for noon", "ALARM", "en"),
+    Labelled("play some jazz", "play some jazz", "MUSIC", "en"),
+    Labelled("will it rain tomorrow", "will it rain tomorrow", "WEATHER", "en"),
+    Labelled("turn off the lights in the kitchen", "turn off the lights in the kitchen", "LIGHT", "en"),
+    Labelled("call my mother", "call my mother", "CALL", "en"),
+    *(
+        Labelled(text, text, "LIGHT", "en")
+        for text in ("switch off the bedroom light", "turn the kitchen light on", "make the light in the hall brighter")
+    ),
+]
+SAID = {
+    "wake me up at six": "Trezește-mă la ora șase.",
+    "set an alarm for noon": "Stinge lumina în bucătărie.",  # another request
+    "play some jazz": "Pune niște jazz, te rog.",
+    "will it rain tomorrow": "Va ploua mâine?",
+    "turn off the lights in the kitchen": "Stinge luminile din bucătărie.",
+    "call my mother": "Sun-o pe mama.",
+    "switch off the bedroom light": "Stinge lumina din dormitor.",
+    "turn the kitchen light on": "Aprinde lumina din bucătărie.",
+    "make the light in the hall brighter": "Fă mai puternică lumina din hol.",
+    "ALARM": "Pune alarma să sune dimineață.",
+    "MUSIC": "Stinge lumina în dormitor.",  # of another label
+    "WEATHER": "Va fi soare mâine?",
+    "LIGHT": "Aprinde lumina în hol.",
+    "CALL": "Sună-l pe tata, te rog.",
+}
+
+
+class Translator(Scribe):
+    def stream(self, messages, *, max_tokens):
+        self.asked += 1
+        system, user = (message["content"] for message in messages)
+        assert "Romanian" in system
+        if "one more of this kind" in system:
+            yield SAID[next(row.label for row in BASE if row.english in user)]
+        else:
+            yield next(text for query, text in SAID.items() if user.endswith(query))
+
+
+def test_a_knowledge_base_is_translated_and_written_on_and_what_misses_its_label_is_dropped(tmp_path, encoder):
+    scribe = Translator()
+    counts = write_queries(BASE, ["ro"], scribe, encoder, tmp_path, count=9)
+    asked = scribe.asked
+    train, held = (read_labelled(tmp_path / f"{name}.tsv") for name in ("train", "validation"))
+    assert (len(held), len(train) + 1) == (1, counts["ro"])
+    rows = {(row.english, row.text, row.label) for row in train + held}
+    right = {(row.english, SAID[row.english], row.label) for row in BASE} | {("", SAID[r.label], r.label) for r in BASE}
+    wrong = {("set an alarm for noon", SAID["set an alarm for noon"], "ALARM"), ("", SAID["MUSIC"], "MUSIC")}
+    assert not rows & wrong
+    assert rows <= right
+    assert len(rows) >= 7
+    assert {row.language for row in train + held} == {"ro"}
+    assert {(task.direction, task.language) for task in read_tasks(tmp_path)} == {("en-label", "en"), ("L-label", "ro")}
+    write_queries(BASE, ["ro"], scribe, encoder, tmp_path, count=9)
+    assert scribe.asked == asked  # kept in the folder
+
+
+def test_a_knowledge_base_without_originals_is_refused(tmp_path, encoder):
+    with pytest.raises(IsthmusError, match="own language"):
+        write_queries([Labelled("", "Bună", "HI", "ro")], ["ro"], Scribe(), encoder, tmp_path, count=1)

@@ -51,9 +51,22 @@ def test_labelled_queries(tmp_path):
         "en_query\tcs_query\ten_parse\tcs_parse\tdomain\nWake me\tmujhe jagao\t[IN:CREATE_ALARM Wake me ]\tx\talarm\n"
     )
     file.write_text(rows, encoding="utf-8")
-    assert read_labelled(file) == [Labelled("Wake me", "mujhe jagao", "CREATE_ALARM", "alarm")]
-    file.write_text('query\tlabel\nreset "my password\taccount\n', encoding="utf-8")
-    assert read_labelled(file) == [Labelled('reset "my password', 'reset "my password', "account", "")]
+    assert read_labelled(file) == [Labelled("Wake me", "mujhe jagao", "CREATE_ALARM", "hi-Latn")]
+    file.write_text('query\tlabel\nreset "my password\taccount\nwhere is my parcel?\tparcel\n', encoding="utf-8")
+    assert read_labelled(file)[0] == Labelled('reset "my password', 'reset "my password', "account", "en")
+    file.write_text(
+        "query\tenglish\tlabel\tlanguage\n"
+        "pune parola la loc\treset my password\taccount\tro\nमेरा खाता कहाँ है\t\taccount\t\n",
+        encoding="utf-8",
+    )
+    translated, straight = read_labelled(file)
+    assert translated == Labelled("reset my password", "pune parola la loc", "account", "ro")
+    assert straight == Labelled("", "मेरा खाता कहाँ है", "account", "hi")
+    lines = file.with_suffix(".jsonl")
+    lines.write_text(
+        '{"query": "please wake me up at six in the morning", "label": "ALARM", "weight": 3}\n', encoding="utf-8"
+    )
+    assert read_labelled(lines) == [Labelled(*["please wake me up at six in the morning"] * 2, "ALARM", "en")]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +79,7 @@ def test_labelled_queries(tmp_path):
         ("train.tsv", "query\tlabel\nonly one\n", read_labelled, "line 2: 1 columns, the header has 2"),
         ("train.tsv", "en_query\tcs_query\ten_parse\na\tb\tc\n", read_labelled, "line 2: the parse opens with no"),
         ("train.tsv", "", read_labelled, "is empty"),
+        ("train.jsonl", '{"query": "a", "label": 7}\n', read_labelled, "object 1: label must be there"),
         ("rows.jsonl", '{"a": 1}\n{"a": \n', lambda path: list(read_jsonl(path)), "rows.jsonl, line 2: no JSON"),
         ("rows.jsonl", "[1]\n", lambda path: list(read_jsonl(path)), "line 1: expected an object"),
     ],

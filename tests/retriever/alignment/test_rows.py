@@ -71,7 +71,8 @@ def test_languages_are_drawn_with_the_temperature_and_rows_in_rounds():
 
 
 def test_anchoring_rows_carry_the_prefix_of_their_role_and_point_at_their_original():
-    texts = parallel_texts(parallel(), [Pair("de", "Ja.", "Yes.")], [Labelled("Wake me", "mujhe jagao", "ALARM", "")])
+    labelled = [Labelled("Wake me", "mujhe jagao", "ALARM", "hi-Latn"), Labelled("", "jaldi jagao", "ALARM", "hi-Latn")]
+    texts = parallel_texts(parallel(), [Pair("de", "Ja.", "Yes.")], labelled)
     shares = {"question": 0.5, "pair": 0.125, "english": 0.125, "passage": 0.125, "piece": 0.125, "name": 0.0}
     rows, objective = anchoring_rows(texts, HashEncoder(), count=400, seed=1, shares=shares)
     assert isinstance(objective, Anchoring)
@@ -145,7 +146,9 @@ def test_clear_rows_by_name():
 def knowledge_base():
     sizes = {"alarm": 30, "alarm delete": 30, "weather": 30, "music": 30}
     return [
-        Labelled(f"{label} {n} en", f"{label} {n} hi", label, "") for label, size in sizes.items() for n in range(size)
+        Labelled(f"{label} {n} en", f"{label} {n} hi", label, "hi")
+        for label, size in sizes.items()
+        for n in range(size)
     ]
 
 
@@ -157,6 +160,14 @@ def test_the_split_has_every_label_in_the_index():
     assert not {row.english for row in index} & {row.english for row in training}
     with pytest.raises(DataError, match="too few"):
         split_knowledge_base(knowledge_base()[:2], 0.3, random.Random(1))
+
+
+def test_queries_without_an_original_are_trained_on_alone():
+    straight = [Labelled("", f"music {n} straight", "music", "hi") for n in range(5)]
+    strange = Labelled("", "of a label that the knowledge base lacks", "taxi", "hi")
+    index, training = split_knowledge_base([*straight, *knowledge_base(), strange], 0.3, random.Random(1))
+    assert not [row for row in index if not row.english]
+    assert [row for row in training if not row.english] == straight
 
 
 WEIGHTS = {"alarm delete": 0.6, "weather": 0.3, "music": 0.1}
