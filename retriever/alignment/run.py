@@ -137,7 +137,7 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
     material = read_material(plan)
     tasks = report_tasks(material)
     before = Dense(base, "before")
-    rows, note, curve = (_offset if plan.method == "offset" else _tune)(plan, material, base)
+    rows, note, curve = (_offset if plan.method == "offset" else tune)(plan, material, base)
     tuned = Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
     evaluation = Evaluation([before, Dense(tuned, "after")], tasks)
     report = {
@@ -185,8 +185,11 @@ def language_offsets(texts: Sequence[ParallelText], encoder: Encoder) -> tuple[d
     return offsets, sum(map(len, known.values()))
 
 
-def _tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[dict[str, float]]]:
-    """A copy of the base trained by the method; the number of rows, a note, and the trade-off curve."""
+def tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[dict[str, float]]]:
+    """Train a copy of the base by the method and save it; the number of rows, a note, and the trade-off curve.
+
+    What `align` does but for the report. Raises DataError if the data do not fit the method.
+    """
     model = load_model(base.folder, base.device)
     start: State = {name: value.clone() for name, value in model.state_dict().items()}
     if plan.adapters:
