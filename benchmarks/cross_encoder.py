@@ -1,12 +1,13 @@
 """What a cross-encoder adds to search, and what it costs, beside late interaction.
 
-`python -m benchmarks.cross_encoder [--steps 200] [--seed 1]`
+`python -m benchmarks.cross_encoder [--steps 150] [--questions 25] [--seed 1]`
 
 No hub is needed: the cross-encoder is the packaged encoder's weights under a new head, trained here by
 sentence-transformers' CrossEncoderTrainer on XQuAD's questions in eight languages and their English passages, one to
 three that the encoder itself puts near; the articles are those that the aligned encoder was trained on. Measured on the
-8 held-out articles, pool of 120 English passages. It says what re-ranking by a cross-encoder takes here, and what one
-is worth that saw no more than this; those of a hub were trained on half a million questions.
+8 held-out articles, so many questions a language, pool of 120 English passages. It says what re-ranking by a
+cross-encoder takes here, and what one is worth that saw no more than this; those of a hub were trained on half a
+million questions.
 Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
@@ -23,7 +24,7 @@ from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncode
 from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, default_split, stages
+from benchmarks.systems import base_and_aligned, default_split, sample, stages
 from rag.settings import load_settings
 from retriever.alignment.mining import mine_negatives
 from retriever.alignment.train import has_bf16
@@ -36,8 +37,8 @@ from retriever.rerank import CrossEncoderReranker
 NEAREST = (0, 15)
 """Ranks that wrong passages are drawn from: what a re-ranker meets."""
 WRONG = 3
-BATCH = 32
-LONGEST = 256
+BATCH = 16
+LONGEST = 192
 
 
 def rows(squad: ParallelSquad, encoder: Encoder, count: int, seed: int) -> Dataset:
@@ -94,7 +95,8 @@ def trained(encoder: Encoder, data: Dataset, steps: int, seed: int, folder: Path
 def main() -> None:
     """Train, measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--questions", type=int, default=25)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     if not (DATA / "xquad").is_dir():
@@ -109,7 +111,7 @@ def main() -> None:
             *stages(aligned, "aligned"),
             Product(aligned, "cross-encoder, aligned", rerank=crossed),
         ]
-        evaluation = Evaluation(systems, squad_tasks(split.test, ("L-en",)))
+        evaluation = Evaluation(systems, squad_tasks(sample(split.test, given.questions, given.seed), ("L-en",)))
     columns, table = evaluation.table("L-en")
     spent = {system.name: system.seconds for system in systems if isinstance(system, Product)}
     table = [

@@ -9,30 +9,19 @@ and the aligned one; re-ranking by the generator on fewer questions, since each 
 """
 
 import argparse
-import random
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, default_split
+from benchmarks.systems import base_and_aligned, default_split, sample
 from rag.engines import open_generator
 from rag.reranking import GeneratorReranker
 from rag.rewriting import QueryRewriter, Way
 from rag.settings import load_settings
-from retriever.datasets import ParallelSquad
 from retriever.evaluation import Dense, Evaluation, Product, System
 from retriever.evaluation.tasks import squad_tasks
-
-
-def sample(squad: ParallelSquad, count: int, seed: int) -> ParallelSquad:
-    """The same `count` questions in every language."""
-    ids = sorted({question.id for question in squad.questions["en"]})
-    chosen = set(random.Random(seed).sample(ids, min(count, len(ids))))
-    return ParallelSquad(
-        {lang: [q for q in rows if q.id in chosen] for lang, rows in squad.questions.items()}, squad.passages
-    )
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What several benchmarks compare: stages of search with the base encoder and the aligned one, on held-out articles."""
 
+import random
 from pathlib import Path
 
 from benchmarks.report import DATA
@@ -7,7 +8,7 @@ from rag.encoders import open_encoder
 from rag.settings import Settings
 from retriever.alignment.data import Split, split_articles
 from retriever.alignment.default import default_plan
-from retriever.datasets import read_squad
+from retriever.datasets import ParallelSquad, read_squad
 from retriever.encoder import Encoder
 from retriever.evaluation import Dense, Product, System
 
@@ -32,4 +33,13 @@ def default_split() -> Split:
     plan = default_plan(DATA, Path())
     return split_articles(
         read_squad(DATA / "xquad"), test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed
+    )
+
+
+def sample(squad: ParallelSquad, count: int, seed: int) -> ParallelSquad:
+    """The same `count` questions in every language."""
+    ids = sorted({question.id for question in squad.questions["en"]})
+    chosen = set(random.Random(seed).sample(ids, min(count, len(ids))))
+    return ParallelSquad(
+        {lang: [q for q in rows if q.id in chosen] for lang, rows in squad.questions.items()}, squad.passages
     )

@@ -24,6 +24,7 @@ question that a passage answers; or another query like those given."""
 SECONDS = 5.0
 """What takes longer is done without."""
 MAX_TOKENS = 96
+_QUOTES = set("\"“”„«»'")
 _NUMBER = regex.compile(r"\d+")
 
 
@@ -67,7 +68,11 @@ class QueryRewriter:
                 text += piece
                 if time.monotonic() > late:
                     return None
-        return " ".join(text.split())
+        lines = text.strip().splitlines() or [""]
+        whole = " ".join(
+            (lines[0] if self._way == "similar" else text).split()
+        )  # shown a list, a model goes on with it
+        return whole[1:-1] if whole[:1] in _QUOTES and whole[-1:] in _QUOTES else whole
 
     def _read(self, key: tuple[str, str, str]) -> str | None:
         with self._store() as store:

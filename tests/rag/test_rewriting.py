@@ -44,6 +44,13 @@ def test_a_question_is_translated_once(translator, language):
     assert user["content"] == f"Translate into English:\n{QUESTIONS[language]}"
 
 
+def test_quotation_marks_and_a_list_that_goes_on_are_left_out(translator):
+    translate, _ = translator("“When was the university founded in 1088?”")
+    assert translate(QUESTIONS["ro"], "ro", "en") == "When was the university founded in 1088?"
+    another, _ = translator("Wake me at noon.\nWake me at six.", way="similar")
+    assert another("wake me up\nset an alarm", "en", "en") == "Wake me at noon."
+
+
 @pytest.mark.parametrize(
     "reply",
     [
