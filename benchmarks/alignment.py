@@ -1,6 +1,6 @@
 """Methods of alignment against each other, on articles and queries that none of them saw.
 
-`python -m benchmarks.alignment --part kb|squad|ablation|keeping|curve [--steps N] [--seed 1]`
+`python -m benchmarks.alignment --part kb|squad|ablation|keeping|curve [--profile quick|full] [--seed 1]`
 
 `kb`: Hinglish-TOP. The knowledge base is the English queries of its training file, the test its Hinglish validation
 queries; negatives mixed (Algorithm 1), random only, hard only, hardest only, at equal steps; Top-3 accuracy and MRR.
@@ -8,7 +8,8 @@ queries; negatives mixed (Algorithm 1), random only, hard only, hardest only, at
 two of them trained without Arabic; R@1 from each language to the 120 English passages, paired with the encoder before
 and with MNRL. `ablation`: CLEAR without its terms. `keeping`: what keeps English: weights between the base's and the
 tuned ones, low-rank adapters, queries alone. `curve`: CLEAR and distillation by the number of articles. In all of these
-English queries are embedded by the tuned weights too, which the product leaves to the base.
+English queries are embedded by the tuned weights too, which the product leaves to the base. `full` is for a GPU: the
+paper's batches, negatives and lengths; `quick` for two cores, a few minutes a method.
 Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
@@ -34,6 +35,8 @@ from retriever.evaluation import Dense, Evaluation
 from retriever.evaluation.metrics import compare
 
 SAMPLINGS = ("mixed", "random", "hard", "hardest")
+QUICK = Recipe(steps=60, batch=16, learning_rate=2e-5, max_tokens=128, check_every=60)
+FULL = Recipe(steps=50, batch=256, mini_batch=32, learning_rate=5e-5, max_tokens=512, check_every=50)
 METHODS: tuple[Method, ...] = ("mnrl", "clear", "distill", "clear-distill")
 UNSEEN = "ar"
 """A language that is measured and, in two rows, was not trained on."""
@@ -50,9 +53,10 @@ def trained(plan: Plan, base: Encoder, name: str) -> Dense:
     return Dense(Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch"), name)
 
 
-def knowledge_base(base: Encoder, steps: int, seed: int, scratch: Path) -> tuple[list[str], list[list[object]], Any]:
+def knowledge_base(base: Encoder, full: bool, seed: int, scratch: Path) -> tuple[list[str], list[list[object]], Any]:
     """Part `kb`."""
-    recipe = Recipe(steps=steps, batch=32, learning_rate=3e-5, max_tokens=48, check_every=steps, seed=seed)
+    steps, batch = (1000, 128) if full else (100, 32)
+    recipe = Recipe(steps=steps, batch=batch, learning_rate=3e-5, max_tokens=48, check_every=steps, seed=seed)
     plans = {
         sampling: Plan(
             "weighted", (DATA / "hinglish_top",), scratch / sampling, recipe, sampling=cast(Sampling, sampling)
@@ -76,14 +80,13 @@ def knowledge_base(base: Encoder, steps: int, seed: int, scratch: Path) -> tuple
     return columns, rows, evaluation.as_dict()
 
 
-def plans_of(part: str, steps: int, seed: int, scratch: Path) -> dict[str, Plan]:
+def plans_of(part: str, full: bool, seed: int, scratch: Path) -> dict[str, Plan]:
     """What a part on XQuAD trains, by name: equal steps and rows, no guard and no interpolation."""
-    recipe = Recipe(
-        steps=steps, batch=16, learning_rate=2e-5, max_tokens=128, check_every=steps, english_tolerance=1.0, seed=seed
-    )
+    recipe = replace(FULL if full else QUICK, seed=seed)
 
     def plan(name: str, method: Method, **changes: Any) -> tuple[str, Plan]:
-        return name, replace(Plan(method, (DATA / "xquad",), scratch / name, recipe, dev_articles=0), **changes)
+        plain = Plan(method, (DATA / "xquad",), scratch / name, recipe, negatives=5 if full else 1, dev_articles=0)
+        return name, replace(plain, **changes)
 
     match part:
         case "squad":
@@ -106,9 +109,9 @@ def plans_of(part: str, steps: int, seed: int, scratch: Path) -> dict[str, Plan]
     return dict(made)
 
 
-def squad(part: str, base: Encoder, steps: int, seed: int, scratch: Path) -> tuple[list[str], list[list[object]], Any]:
+def squad(part: str, base: Encoder, full: bool, seed: int, scratch: Path) -> tuple[list[str], list[list[object]], Any]:
     """All other parts; every row is compared with the first method's."""
-    plans = plans_of(part, steps, seed, scratch)
+    plans = plans_of(part, full, seed, scratch)
     first = next(iter(plans))
     tuned = {name: trained(plan, base, name) for name, plan in plans.items()}
     systems = [Dense(base, "before"), *tuned.values()]
@@ -183,7 +186,7 @@ def main() -> None:
     """Read the command line, train, publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--part", choices=["kb", "squad", "ablation", "keeping", "curve"], required=True)
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--profile", choices=["quick", "full"], default="quick")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     needed = DATA / ("hinglish_top" if given.part == "kb" else "xquad")
@@ -191,12 +194,12 @@ def main() -> None:
         sys.exit(f"The data is not at {needed}; set ISTHMUS_DATA.")
     base = open_encoder(load_settings(encoder="base", backend="torch"))
     with tempfile.TemporaryDirectory() as scratch:
-        where = Path(scratch)
+        where, full = Path(scratch), given.profile == "full"
         if given.part == "kb":
-            columns, rows, record = knowledge_base(base, given.steps, given.seed, where)
+            columns, rows, record = knowledge_base(base, full, given.seed, where)
         else:
-            columns, rows, record = squad(given.part, base, given.steps, given.seed, where)
-    about = {"data": needed.name, "steps": given.steps, "seed": given.seed}
+            columns, rows, record = squad(given.part, base, full, given.seed, where)
+    about = {"data": needed.name, "profile": given.profile, "seed": given.seed}
     publish(f"alignment-{given.part}", columns, rows, {**about, **record})
 
 
