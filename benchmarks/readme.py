@@ -17,6 +17,7 @@ COMMANDS = {
     "generator_search": "python -m benchmarks.generator_search",
     "standing": "python -m benchmarks.standing",
     "alignment-kb": "python -m benchmarks.alignment --part kb",
+    "alignment-kb-alone": "python -m benchmarks.alignment --part kb-alone",
     "alignment-squad": "python -m benchmarks.alignment --part squad",
     "alignment-ablation": "python -m benchmarks.alignment --part ablation",
     "alignment-keeping": "python -m benchmarks.alignment --part keeping",
@@ -48,6 +49,7 @@ CAPTIONS = {
     "first line, of re-ranking against the line above it. What one line had translated costs the next nothing",
     "standing": "Does the best sentence tell answerable questions from others whose passage was taken out?",
     "alignment-kb": "Negatives for a labelled knowledge base, Hinglish-TOP",
+    "alignment-kb-alone": "The same without the negatives of the batch’s other rows",
     "alignment-squad": "Methods of alignment at equal steps, XQuAD, 8 articles held out; English queries by the tuned "
     "weights too",
     "alignment-ablation": "CLEAR without its terms",

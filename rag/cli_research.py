@@ -124,14 +124,12 @@ def questions(
 
     settings = load_settings()
     spoken = listed(languages, tuple(prompt_languages()), "languages")
+    if knowledge_base:
+        write = functools.partial(write_queries, [row for path in paths for row in read_labelled(path)])
+    else:
+        write = functools.partial(write_questions, [one for path in paths for one in read_passages(path, settings)])
     with contextlib.closing(open_generator(settings)) as engine:
-        encoder = open_encoder(settings)
-        if knowledge_base:
-            rows = [row for path in paths for row in read_labelled(path)]
-            written = write_queries(rows, spoken, engine, encoder, save, count=count, seed=seed)
-        else:
-            passages = [passage for path in paths for passage in read_passages(path, settings)]
-            written = write_questions(passages, spoken, engine, encoder, save, count=count, seed=seed)
+        written = write(spoken, engine, open_encoder(settings), save, count=count, seed=seed)
     if as_json:
         print_json(written)
         return

@@ -61,8 +61,9 @@ class Plan:
 
     `data` are folders or files as `isthmus eval retrieval` reads them. Of parallel SQuAD, `test_articles` are kept for
     the report and `dev_articles` to choose by; `train_articles` trains on so many of the others, for learning curves.
-    `shares`: what distillation's rows are made of. `adapters` trains low-rank adapters of that rank in place of the
-    weights. With `delta_rank` the model is the base plus a difference of that rank, written to delta.safetensors.
+    `in_batch`: weighted negatives beside those of the batch's other rows. `shares`: what distillation's rows are made
+    of. `adapters` trains low-rank adapters of that rank in place of the weights. With `delta_rank` the model is the
+    base plus a difference of that rank, written to delta.safetensors.
     """
 
     method: Method
@@ -75,6 +76,7 @@ class Plan:
     beta: float = 0.2
     scale: float = 20.0
     sampling: Sampling = "mixed"
+    in_batch: bool = True
     query_side: bool = False
     names: bool = False
     adapters: int | None = None
@@ -193,6 +195,8 @@ def tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[
     model = load_model(base.folder, base.device)
     start: State = {name: value.clone() for name, value in model.state_dict().items()}
     if plan.adapters:
+        if not plan.recipe.freeze_words:
+            raise DataError("Adapters leave the word embeddings as they are; leave out --adapters or --train-words.")
         add_adapters(model, plan.adapters)
     rows, loss, note = _method(plan, material, base, model)
     prefixes = (base.query_prefix, base.passage_prefix)
@@ -246,7 +250,9 @@ def _method(
             raise DataError("weighted needs labelled queries: a folder with train.tsv and validation.tsv, or .jsonl.")
         index, training = split_knowledge_base(material.labelled, 0.3, random.Random(seed))
         rounds = -(-count // len(training))
-        rows, contrast = weighted_rows(index, training, base, sampling=plan.sampling, rounds=rounds, seed=seed)
+        rows, contrast = weighted_rows(
+            index, training, base, sampling=plan.sampling, rounds=rounds, seed=seed, in_batch=plan.in_batch
+        )
         return rows.select_columns([*contrast.columns, "label"]), ObjectiveLoss(model, contrast, mini), plan.sampling
     if not material.train:
         raise DataError(f"{plan.method} needs parallel SQuAD data: a folder of files named like xquad.ro.json.")

@@ -129,10 +129,11 @@ def weighted_rows(
     rounds: int = 1,
     seed: int = 1,
     similarity: Similarity | None = None,
+    in_batch: bool = True,
 ) -> tuple[Dataset, Contrast]:
     """Algorithm 1: for each training query in its own language a positive and 1 + `hard` negatives from N1.
 
-    `rounds` passes over the training queries, with fresh draws each.
+    `rounds` passes over the training queries, with fresh draws each; `in_batch` as in Contrast.
     """
     rng = np.random.default_rng(seed)
     by_label: dict[str, list[Labelled]] = {}
@@ -152,4 +153,4 @@ def weighted_rows(
             for k, negative in enumerate(negatives, start=1):
                 columns[f"negative_{k}"].append(encoder.passage_prefix + negative.english)
             labels.append(numbers[row.label])
-    return Dataset.from_dict({**columns, "label": labels}), Contrast(1 + hard)
+    return Dataset.from_dict({**columns, "label": labels}), Contrast(1 + hard, in_batch)

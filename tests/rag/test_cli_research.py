@@ -104,6 +104,15 @@ def test_align_says_what_it_does_not_know(isthmus, data, tmp_path):
     assert "too few to hold out" in isthmus("align", "--data", data, "--out", tmp_path / "o", code=2).err
 
 
+def test_a_knowledge_base_with_a_fault_is_refused_before_a_generator_is_opened(isthmus, tmp_path):
+    base = tmp_path / "kb.tsv"
+    base.write_text("query\tlabel\nwake me up\n", encoding="utf-8")
+    given = ("questions", base, "--knowledge-base", "--out", tmp_path / "out")
+    assert "kb.tsv, line 2: 1 columns" in isthmus(*given, "--languages", "ro", code=2).err
+    assert "none of the languages" in isthmus(*given, "--languages", "xx", code=2).err
+    assert not (tmp_path / "out").exists()
+
+
 def test_eval_questions_writes_a_file_for_each_language(isthmus, tmp_path):
     source = tmp_path / "test_l3.jsonl"
     row = {"id": "1", "relation": "coach", "subject": "HNK Rijeka", "direction": "before", "reference": "Goran Tomić"}

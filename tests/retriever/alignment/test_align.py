@@ -161,6 +161,8 @@ def test_adapters_change_the_weights_by_their_rank_and_leave_a_plain_folder(plan
     assert any("attention" in name for name in changed)
     assert not any("word_embeddings" in name or "LayerNorm" in name or name.endswith("bias") for name in changed)
     assert {int(torch.linalg.matrix_rank(change, atol=1e-4)) for change in changed.values()} <= {1, 2, 3}
+    with pytest.raises(DataError, match="word embeddings"):
+        align(replace(given, recipe=replace(given.recipe, freeze_words=False), out=tmp_path / "words"), base_encoder)
     with_guard = align(replace(given, out=tmp_path / "guarded"), base_encoder)
     assert len(with_guard["curve"]) == 5
 
