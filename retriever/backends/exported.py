@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -59,6 +60,8 @@ class ExportedBackend:
         self.dimensions, self.prompts = self._about.dimensions, self._about.prompts
         self.has_tokens = self._about.has_tokens
         self._runs: dict[Role, Run] = {}
+        # Let go before the interpreter ends: OpenVINO now and then crashes the process while both are being taken down.
+        weakref.finalize(self, self._runs.clear)
 
     @cached_property
     def _tokenizer(self) -> "Tokenizer":

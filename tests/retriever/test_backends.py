@@ -105,6 +105,18 @@ def test_an_answer_needs_no_torch(encoder):
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_networks_are_let_go_before_the_interpreter_ends(encoder):
+    script = (
+        "import atexit, sys; from pathlib import Path; kept = []\n"
+        "atexit.register(lambda: print(len(kept[0]._runs)))  # the first registered runs last\n"
+        "from retriever.encoder import Encoder\n"
+        f"encoder = Encoder(cache=Path({str(encoder.cache)!r}), backend='openvino')\n"
+        "encoder.encode_queries(['unu']); kept.append(encoder._backend); print(len(kept[0]._runs))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "0"]
+
+
 def test_openvino_tells_nobody(encoder, tmp_path):
     """Its telemetry leaves a client id in ~/intel before it sends anything."""
     code = (
