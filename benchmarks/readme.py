@@ -13,7 +13,7 @@ COMMANDS = {
     "hinglish": "python -m benchmarks.hinglish",
     "encoder": "python -m benchmarks.encoder",
     "scale": "python -m benchmarks.scale",
-    "cross_encoder": "python -m benchmarks.cross_encoder",
+    "cross_encoder": "python -m benchmarks.cross_encoder --steps 80 --questions 8",
     "generator_search": "python -m benchmarks.generator_search",
     "standing": "python -m benchmarks.standing",
     "alignment-kb": "python -m benchmarks.alignment --part kb",
