@@ -136,16 +136,21 @@ def squad(part: str, base: Encoder, full: bool, seed: int, scratch: Path) -> tup
         return evaluation.by_language(system, "L-en")["en"]
 
     columns = [*columns, f"p against {first}", "p in English"]
-    rows = [
-        [*row, compare(together(name), together(first)).p, compare(english(name), english(first)).p]
-        for row in rows
-        for name in [str(row[0])]
-    ]
+    for name, row in zip(evaluation.systems, rows, strict=True):
+        row += [compare(values(name), values(first)).p for values in (together, english)]
     means = {system: float(np.mean(together(system))) for system in evaluation.systems}
     if part == "curve":
-        plot_learning(means)
+        learning = {
+            method: [(0, means["before"]), *((n, means[f"{method}, {n} articles"]) for n in ARTICLES)]
+            for method in ("clear", "distill")
+        }
+        plot(learning, "articles trained on", "mean R@1, eight languages", "learning curves", part)
     if part == "keeping":
-        plot_keeping(means, {system: float(np.mean(english(system))) for system in evaluation.systems})
+        at = {system: (mean, float(np.mean(english(system)))) for system, mean in means.items()}
+        steps = [f"factor {factor:g}" for factor in FACTORS[1:-1]]
+        paths = {m: [at["before"], *(at[f"{m}, {step}"] for step in steps), at[m]] for m in BETWEEN}
+        alone = {name: [at[name]] for name in plans if name not in BETWEEN}
+        plot(paths | alone, "mean R@1, eight languages", "English R@1", "from the base to the tuned weights", part)
     return columns, rows, evaluation.as_dict()
 
 
@@ -158,36 +163,17 @@ def between(base: Encoder, tuned: Dense, factor: float, scratch: Path) -> Dense:
     return Dense(Encoder(str(scratch / name), cache=base.cache, device=base.device, backend="torch"), name)
 
 
-def plot_keeping(means: dict[str, float], english: dict[str, float]) -> None:
-    """The trade-off: English against the mean, from the base to the tuned weights."""
+def plot(curves: dict[str, list[tuple[float, float]]], x: str, y: str, title: str, name: str) -> None:
+    """A line for each curve; one of a single point is a mark."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.5, 3.8), layout="constrained")
+    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
     axes = figure.subplots()
-    on_curve = {"before"}
-    for method in BETWEEN:
-        path = ["before", *(f"{method}, factor {factor:g}" for factor in FACTORS[1:-1]), method]
-        axes.plot([means[name] for name in path], [english[name] for name in path], marker="o", label=method)
-        on_curve |= set(path)
-    for name in means.keys() - on_curve:
-        axes.plot(means[name], english[name], marker="s", linestyle="", label=name)
-    axes.set(xlabel="mean R@1, eight languages", ylabel="English R@1", title="from the base to the tuned weights")
+    for label, points in curves.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=label)
+    axes.set(xlabel=x, ylabel=y, title=title)
     axes.legend(fontsize="small")
-    figure.savefig(RESULTS / "alignment-keeping.png", dpi=110)
-
-
-def plot_learning(means: dict[str, float]) -> None:
-    """Learning curves: mean R@1 of the held-out articles by the number of articles trained on."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.5, 3.4), layout="constrained")
-    axes = figure.subplots()
-    for method in ("clear", "distill"):
-        values = [means["before"], *(means[f"{method}, {n} articles"] for n in ARTICLES)]
-        axes.plot([0, *ARTICLES], values, marker="o", label=method)
-    axes.set(xlabel="articles trained on", ylabel="mean R@1, eight languages", title="learning curves")
-    axes.legend(fontsize="small")
-    figure.savefig(RESULTS / "alignment-curve.png", dpi=110)
+    figure.savefig(RESULTS / f"alignment-{name}.png", dpi=110)
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ Without the data (ISTHMUS_DATA) it says so and ends.
 
 import argparse
 import random
-import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -24,11 +23,11 @@ from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncode
 from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, default_split, sample, stages
+from benchmarks.systems import base_and_aligned, default_split, median_ms, sample, stages
 from rag.settings import load_settings
-from retriever.alignment.mining import mine_negatives
+from retriever.alignment.parallel import hard_passages
 from retriever.alignment.train import has_bf16
-from retriever.datasets import ParallelSquad
+from retriever.datasets import ParallelSquad, read_squad
 from retriever.encoder import Encoder
 from retriever.evaluation import Evaluation, Product, System
 from retriever.evaluation.tasks import squad_tasks
@@ -45,27 +44,14 @@ def rows(squad: ParallelSquad, encoder: Encoder, count: int, seed: int) -> Datas
     """`count` rows (question in any language, English passage, whether it is the right one), one in four right."""
     rng = random.Random(seed)
     pool = squad.passages["en"]
-    ids = list(pool)
-    place = {id_: n for n, id_ in enumerate(ids)}
-    english = squad.questions["en"]
-    right = [place[question.passage_id] for question in english]
-    mined = mine_negatives(
-        encoder.encode_queries([question.text for question in english]),
-        encoder.encode_passages(list(pool.values())),
-        right,
-        [{n} for n in right],
-        count=WRONG,
-        rng=rng,
-        ranks=NEAREST,
-    )
-    wrong = dict(zip((question.id for question in english), mined, strict=True))
+    wrong = hard_passages(squad, encoder, count=WRONG, rng=rng, ranks=NEAREST)
     asked = [question for own in squad.questions.values() for question in own]
     made: dict[str, list[str | float]] = {"question": [], "passage": [], "label": []}
     for question in rng.sample(asked, count // (1 + WRONG)):
-        for n in (place[question.passage_id], *wrong[question.id]):
+        for id_ in (question.passage_id, *wrong[question.id]):
             made["question"].append(question.text)
-            made["passage"].append(pool[ids[n]])
-            made["label"].append(float(ids[n] == question.passage_id))
+            made["passage"].append(pool[id_])
+            made["label"].append(float(id_ == question.passage_id))
     return Dataset.from_dict(made)
 
 
@@ -102,7 +88,7 @@ def main() -> None:
     if not (DATA / "xquad").is_dir():
         sys.exit(f"XQuAD is not at {DATA / 'xquad'}; set ISTHMUS_DATA.")
     base, aligned = base_and_aligned(load_settings())
-    split = default_split()
+    split = default_split(read_squad(DATA / "xquad"))
     with tempfile.TemporaryDirectory() as scratch:
         data = rows(split.train, base, given.steps * BATCH, given.seed)
         trained(base, data, given.steps, given.seed, Path(scratch))
@@ -113,10 +99,7 @@ def main() -> None:
         ]
         evaluation = Evaluation(systems, squad_tasks(sample(split.test, given.questions, given.seed), ("L-en",)))
     columns, table = evaluation.table("L-en")
-    spent = {system.name: system.seconds for system in systems if isinstance(system, Product)}
-    table = [
-        [*row, f"{1000 * statistics.median(spent[str(row[0])]):.0f}" if str(row[0]) in spent else ""] for row in table
-    ]
+    table = [[*row, median_ms(system)] for row, system in zip(table, systems, strict=True)]
     record = {"data": "XQuAD, 8 held-out articles", "steps": given.steps, "seed": given.seed, **evaluation.as_dict()}
     publish("cross_encoder", [*columns, "ms a query"], table, record)
 

@@ -20,6 +20,7 @@ from rag.engines import open_generator
 from rag.reranking import GeneratorReranker
 from rag.rewriting import QueryRewriter, Way
 from rag.settings import load_settings
+from retriever.datasets import read_squad
 from retriever.evaluation import Dense, Evaluation, Product, System
 from retriever.evaluation.tasks import squad_tasks
 
@@ -33,7 +34,7 @@ def main() -> None:
     given = parser.parse_args()
     if not (DATA / "xquad").is_dir():
         sys.exit(f"XQuAD is not at {DATA / 'xquad'}; set ISTHMUS_DATA.")
-    split = default_split()
+    split = default_split(read_squad(DATA / "xquad"))
     settings = load_settings(generator="embedded")
     base, aligned = base_and_aligned(settings)
     engine = open_generator(settings)

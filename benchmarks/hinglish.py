@@ -9,13 +9,12 @@ tuned on this data. Without it (ISTHMUS_DATA) it says so and ends.
 
 import argparse
 import random
-import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, stages
+from benchmarks.systems import base_and_aligned, median_ms, stages
 from rag.engines import open_generator
 from rag.rewriting import QueryRewriter
 from rag.settings import load_settings
@@ -84,9 +83,7 @@ def lines(evaluation: Evaluation, systems: list[System], queries: int) -> list[l
             )
             compared = compare(ours, first)
             against = [f"{compared.difference:+.3f}", compared.p]
-        spent = system.seconds if isinstance(system, Product) else []
-        cost = f"{1000 * statistics.median(spent):.0f}" if spent else ""
-        rows.append([system.name, queries, *measured, english, *against, cost])
+        rows.append([system.name, queries, *measured, english, *against, median_ms(system)])
     return rows
 
 

@@ -24,7 +24,8 @@ COMMANDS = {
     "alignment-curve": "python -m benchmarks.alignment --part curve",
     "temporal": "python -m benchmarks.temporal --tuned my-clitssa",
     "temporal-muse": "python -m benchmarks.temporal --encoder muse",
-    "temporal_answers-demonstrations-1.5b": "python -m benchmarks.temporal_answers --part demonstrations --out DIR",
+    "temporal_answers-demonstrations-1.5b": "python -m benchmarks.temporal_answers --part demonstrations "
+    "--questions 12 --tuned my-clitssa --out DIR",
     "temporal_answers-facts-1.5b": "python -m benchmarks.temporal_answers --part facts --out DIR",
     "time_mode": "python -m benchmarks.time_mode",
     "calendar": "python -m benchmarks.calendar",

@@ -11,7 +11,6 @@ Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import shutil
-import statistics
 import sys
 import tempfile
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.peer import LangChainRecipe
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, default_split, stages
+from benchmarks.systems import base_and_aligned, default_split, median_ms, stages
 from rag.settings import load_settings
 from retriever.alignment.data import parallel_texts
 from retriever.alignment.run import language_offsets
@@ -44,7 +43,7 @@ def main() -> None:
     settings = load_settings()
     base, aligned = base_and_aligned(settings)
     squad = read_squad(DATA / "xquad")
-    split = default_split()
+    split = default_split(squad)
     peer = LangChainRecipe(base.folder)
     systems: list[System] = [
         peer,
@@ -58,10 +57,7 @@ def main() -> None:
         held_out = Evaluation([*systems, *offsets], squad_tasks(split.test, ("L-en",)))
     whole = Evaluation(systems, squad_tasks(squad, ("L-en",)))
     columns, rows = held_out.table("L-en")
-    spent = {system.name: system.seconds for system in [*systems, *offsets] if isinstance(system, Product)}
-    for row in rows:
-        seconds = spent.get(str(row[0]))
-        row.append(f"{1000 * statistics.median(seconds):.0f}" if seconds else "")
+    rows = [[*row, median_ms(system)] for row, system in zip(rows, [*systems, *offsets], strict=True)]
     against_dense = {
         system.name: asdict(whole.compare(system.name, "dense, base", "L-en"))
         for system in systems

@@ -68,10 +68,9 @@ class QueryRewriter:
                 text += piece
                 if time.monotonic() > late:
                     return None
-        lines = text.strip().splitlines() or [""]
-        whole = " ".join(
-            (lines[0] if self._way == "similar" else text).split()
-        )  # shown a list, a model goes on with it
+        if self._way == "similar":  # shown a list, a model goes on with it
+            text = next(iter(text.strip().splitlines()), "")
+        whole = " ".join(text.split())
         return whole[1:-1] if whole[:1] in _QUOTES and whole[-1:] in _QUOTES else whole
 
     def _read(self, key: tuple[str, str, str]) -> str | None:

@@ -98,11 +98,10 @@ def write_queries(
     writing = QueryRewriter(lambda: engine, folder, "similar", SECONDS)
     rng = random.Random(seed)
     drawn = rng.sample(range(len(base)), min(count, len(base)))
-    shown = {
-        label: "\n".join(rng.sample(own, min(EXAMPLES, len(own))))
-        for label in sorted({row.label for row in base})
-        if (own := [row.english for row in base if row.label == label])
-    }
+    by_label: dict[str, list[str]] = {}
+    for row in base:
+        by_label.setdefault(row.label, []).append(row.english)
+    shown = {label: "\n".join(rng.sample(own, min(EXAMPLES, len(own)))) for label, own in sorted(by_label.items())}
     pool = encoder.encode_passages([row.english for row in base])
     made: list[Labelled] = []
     for language in languages:
@@ -113,8 +112,8 @@ def write_queries(
         labels = tqdm(shown, desc=f"Writing in {language}", disable=None)
         written = {label: text for label in labels if (text := writing(shown[label], language, language))}
         nearest = _nearest(list(written.values()), pool, encoder)
-        for (label, text), row in zip(written.items(), nearest, strict=True):
-            if label in {base[n].label for n in row}:
+        for (label, text), found in zip(written.items(), nearest, strict=True):
+            if label in {base[n].label for n in found}:
                 made.append(Labelled("", text, label, language))
     if not made:
         raise IsthmusError("The generator wrote nothing that finds its label; try a larger one.")

@@ -32,8 +32,7 @@ def clear_rows(
     rng = random.Random(seed)
     english = {question.id: question for question in squad.questions.get("en", [])}
     pool = squad.passages.get("en", {})
-    ids = list(pool)
-    place = {id_: n for n, id_ in enumerate(ids)}
+    place = {id_: n for n, id_ in enumerate(pool)}
     targets = {
         language: [q for q in rows if q.id in english]
         for language, rows in squad.questions.items()
@@ -43,18 +42,7 @@ def clear_rows(
     if not targets:
         raise DataError("CLEAR needs the same questions in English and another language.")
     passages = encoder.encode_passages(list(pool.values()))
-    asked = list(english.values())
-    right = [place[q.passage_id] for q in asked]
-    mined = mine_negatives(
-        encoder.encode_queries([q.text for q in asked]),
-        passages,
-        right,
-        [{n} for n in right],
-        count=negatives,
-        rng=rng,
-        ranks=ranks,
-    )
-    hard_passages = {q.id: [ids[n] for n in row] for q, row in zip(asked, mined, strict=True)}
+    near = hard_passages(squad, encoder, count=negatives, rng=rng, ranks=ranks)
     hard_queries = {
         language: _hard_queries(rows, passages, place, encoder, negatives, rng, ranks)
         for language, rows in targets.items()
@@ -70,12 +58,33 @@ def clear_rows(
         put("query", encoder.query_prefix + english[question.id].text)
         put("passage", encoder.passage_prefix + pool[question.passage_id])
         put("target_query", encoder.query_prefix + question.text)
-        for n, id_ in enumerate(hard_passages[question.id], start=1):
+        for n, id_ in enumerate(near[question.id], start=1):
             put(f"negative_passage_{n}", encoder.passage_prefix + pool[id_])
         for n, text in enumerate(hard_queries[question.language][question.id], start=1):
             put(f"negative_target_query_{n}", encoder.query_prefix + text)
     numbers = {question.id: n for n, question in enumerate(squad.questions["en"])}
     return Dataset.from_dict({**columns, "label": [numbers[question.id] for question in drawn]})
+
+
+def hard_passages(
+    squad: ParallelSquad, encoder: Encoder, *, count: int, rng: random.Random, ranks: tuple[int, int] = RANKS
+) -> dict[str, list[str]]:
+    """For each English question, by id, `count` wrong English passages of the given ranks of its ranking, by id."""
+    asked = list({question.id: question for question in squad.questions.get("en", [])}.values())
+    pool = squad.passages.get("en", {})
+    ids = list(pool)
+    place = {id_: n for n, id_ in enumerate(ids)}
+    right = [place[q.passage_id] for q in asked]
+    mined = mine_negatives(
+        encoder.encode_queries([q.text for q in asked]),
+        encoder.encode_passages(list(pool.values())),
+        right,
+        [{n} for n in right],
+        count=count,
+        rng=rng,
+        ranks=ranks,
+    )
+    return {q.id: [ids[n] for n in row] for q, row in zip(asked, mined, strict=True)}
 
 
 def mnrl_columns(negatives: int) -> list[str]:

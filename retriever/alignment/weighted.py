@@ -74,7 +74,8 @@ def split_knowledge_base(
 
     Queries without an English original can only be trained on.
     """
-    shuffled = rng.sample([row for row in rows if row.english], sum(bool(row.english) for row in rows))
+    originals = [row for row in rows if row.english]
+    shuffled = rng.sample(originals, len(originals))
     first: dict[str, Labelled] = {}
     for row in shuffled:
         first.setdefault(row.label, row)
