@@ -1,20 +1,22 @@
 """Methods of alignment against each other, on articles and queries that none of them saw.
 
-`python -m benchmarks.alignment --part kb|kb-alone|squad|ablation|keeping|curve [--profile quick|full] [--seed 1]`
+`python -m benchmarks.alignment --part kb|kb-alone|squad|late|ablation|keeping|curve [--profile quick|full] [--seed 1]`
 
 `kb`: Hinglish-TOP. The knowledge base is the English queries of its training file, the test its Hinglish validation
 queries; negatives mixed (Algorithm 1), random only, hard only, hardest only, at equal steps; Top-3 accuracy and MRR.
 `kb-alone`: the same, with a row's own negatives alone, as in the paper, without those of the batch's other rows.
 `squad`: XQuAD. MNRL, CLEAR, distillation, and these two together, at equal steps and rows, 8 articles held out, and
 two of them trained without Arabic; R@1 from each language to the 120 English passages, paired with the encoder before
-and with MNRL. `ablation`: CLEAR without its terms. `keeping`: what keeps English: weights between the base's and the
-tuned ones, low-rank adapters, queries alone. `curve`: CLEAR and distillation by the number of articles. In all of these
-English queries are embedded by the tuned weights too, which the product leaves to the base. `full` is for a GPU: the
-paper's batches, negatives and lengths; `quick` for two cores, a few minutes a method.
+and with MNRL. `late`: late distillation, with and without Arabic, and distillation, of queries alone and of all, as the
+product ranks: re-ranked by token vectors. `ablation`: CLEAR without its terms. `keeping`: what keeps English: weights
+between the base's and the tuned ones, low-rank adapters, queries alone. `curve`: CLEAR and distillation by the number
+of articles. In all of these English queries are embedded by the tuned weights too, which the product leaves to the
+base. `full` is for a GPU: the paper's batches, negatives and lengths; `quick` for two cores, a few minutes a method.
 Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
+import itertools
 import sys
 import tempfile
 from dataclasses import replace
@@ -31,10 +33,11 @@ from retriever.alignment.train import Recipe, interpolate, save_model
 from retriever.alignment.weighted import Sampling
 from retriever.backends import load_model
 from retriever.datasets import read_squad
-from retriever.encoder import ENGLISH_FILE, Encoder
-from retriever.evaluation import Dense, Evaluation
+from retriever.encoder import BASE_FILE, Encoder
+from retriever.evaluation import Dense, Evaluation, Product, System
 from retriever.evaluation.metrics import compare
 
+PARTS = ("kb", "kb-alone", "squad", "late", "ablation", "keeping", "curve")
 SAMPLINGS = ("mixed", "random", "hard", "hardest")
 QUICK = Recipe(steps=60, batch=16, learning_rate=2e-5, max_tokens=128, check_every=60)
 FULL = Recipe(steps=50, batch=256, mini_batch=32, learning_rate=5e-5, max_tokens=512, check_every=50)
@@ -47,11 +50,11 @@ BETWEEN: tuple[Method, ...] = ("mnrl", "distill")
 ADAPTER_RANK, ADAPTER_RATE = 16, 5e-4
 
 
-def trained(plan: Plan, base: Encoder, name: str) -> Dense:
+def trained(plan: Plan, base: Encoder) -> Encoder:
     """Train by the plan; the encoder it made, English queries too: methods are compared, not what keeps English."""
     tune(plan, read_material(plan), base)
-    (plan.out / ENGLISH_FILE).unlink(missing_ok=True)
-    return Dense(Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch"), name)
+    (plan.out / BASE_FILE).unlink(missing_ok=True)
+    return Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
 
 
 def knowledge_base(
@@ -71,8 +74,8 @@ def knowledge_base(
         )
         for sampling in SAMPLINGS
     }
-    systems = [Dense(base, "before"), *(trained(plan, base, name) for name, plan in plans.items())]
-    evaluation = Evaluation(systems, report_tasks(read_material(plans["mixed"])))
+    systems = [Dense(base, "before"), *(Dense(trained(plan, base), name) for name, plan in plans.items())]
+    evaluation = Evaluation(systems, report_tasks(read_material(plans["mixed"]), ()))
 
     def values(system: str, direction: str, measure: str) -> list[float]:
         return next(iter(evaluation.by_language(system, direction, measure).values()))
@@ -96,11 +99,15 @@ def plans_of(part: str, full: bool, seed: int, scratch: Path) -> dict[str, Plan]
         plain = Plan(method, (DATA / "xquad",), scratch / name, recipe, negatives=5 if full else 1, dev_articles=0)
         return name, replace(plain, **changes)
 
+    without = tuple(language for language in read_squad(DATA / "xquad").questions if language != UNSEEN)
     match part:
         case "squad":
-            without = tuple(language for language in read_squad(DATA / "xquad").questions if language != UNSEEN)
             made = [plan(method, method) for method in METHODS]
             made += [plan(f"{method}, no {UNSEEN}", method, languages=without) for method in ("clear", "distill")]
+        case "late":
+            recipe = replace(recipe, mini_batch=None)
+            made = [plan("late", "late"), plan(f"late, no {UNSEEN}", "late", languages=without)]
+            made += [plan("distill, queries alone", "distill", query_side=True), plan("distill", "distill")]
         case "ablation":
             made = [plan("clear", "clear"), plan("clear, no reverse", "clear", alpha=0.0)]
             made += [
@@ -121,11 +128,13 @@ def squad(part: str, base: Encoder, full: bool, seed: int, scratch: Path) -> tup
     """All other parts; every row is compared with the first method's."""
     plans = plans_of(part, full, seed, scratch)
     first = next(iter(plans))
-    tuned = {name: trained(plan, base, name) for name, plan in plans.items()}
-    systems = [Dense(base, "before"), *tuned.values()]
+    tuned = {name: trained(plan, base) for name, plan in plans.items()}
+    measured = Product if part == "late" else Dense
+    systems: list[System] = [measured(encoder, name) for name, encoder in ({"before": base} | tuned).items()]
     if part == "keeping":
-        systems += [between(base, tuned[name], factor, scratch) for name in BETWEEN for factor in FACTORS[1:-1]]
-    tasks = [task for task in report_tasks(read_material(plans[first])) if task.direction == "L-en"]
+        for name, factor in itertools.product(BETWEEN, FACTORS[1:-1]):
+            systems.append(Dense(between(base, tuned[name], factor, scratch), f"{name}, factor {factor:g}"))
+    tasks = report_tasks(read_material(plans[first]), ("L-en",))
     evaluation = Evaluation(systems, tasks)
     columns, rows = evaluation.table("L-en")
 
@@ -154,13 +163,13 @@ def squad(part: str, base: Encoder, full: bool, seed: int, scratch: Path) -> tup
     return columns, rows, evaluation.as_dict()
 
 
-def between(base: Encoder, tuned: Dense, factor: float, scratch: Path) -> Dense:
+def between(base: Encoder, tuned: Encoder, factor: float, scratch: Path) -> Encoder:
     """The encoder that far on the way from the base's weights to the tuned ones."""
     model = load_model(base.folder, base.device)
-    model.load_state_dict(interpolate(model.state_dict(), tuned.encoder.model.state_dict(), factor))
-    name = f"{tuned.name}, factor {factor:g}"
-    save_model(model, base, scratch / name)
-    return Dense(Encoder(str(scratch / name), cache=base.cache, device=base.device, backend="torch"), name)
+    model.load_state_dict(interpolate(model.state_dict(), tuned.model.state_dict(), factor))
+    folder = scratch / f"{Path(tuned.folder).name}-{factor:g}"
+    save_model(model, base, folder)
+    return Encoder(str(folder), cache=base.cache, device=base.device, backend="torch")
 
 
 def plot(curves: dict[str, list[tuple[float, float]]], x: str, y: str, title: str, name: str) -> None:
@@ -179,7 +188,7 @@ def plot(curves: dict[str, list[tuple[float, float]]], x: str, y: str, title: st
 def main() -> None:
     """Read the command line, train, publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--part", choices=["kb", "kb-alone", "squad", "ablation", "keeping", "curve"], required=True)
+    parser.add_argument("--part", choices=PARTS, required=True)
     parser.add_argument("--profile", choices=["quick", "full"], default="quick")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

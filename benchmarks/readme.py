@@ -21,6 +21,7 @@ COMMANDS = {
     "alignment-squad": "python -m benchmarks.alignment --part squad",
     "alignment-ablation": "python -m benchmarks.alignment --part ablation",
     "alignment-keeping": "python -m benchmarks.alignment --part keeping",
+    "alignment-late": "python -m benchmarks.alignment --part late",
     "alignment-curve": "python -m benchmarks.alignment --part curve",
     "temporal": "python -m benchmarks.temporal --tuned my-clitssa",
     "temporal-muse": "python -m benchmarks.temporal --encoder muse",
@@ -56,6 +57,7 @@ CAPTIONS = {
     "alignment-ablation": "CLEAR without its terms",
     "alignment-keeping": "What keeps English: weights between the base’s (0) and the tuned ones (1), adapters of rank "
     "16, queries alone",
+    "alignment-late": "Late distillation, as the product ranks: re-ranked by token vectors, XQuAD, 8 articles held out",
     "alignment-curve": "By the number of articles trained on",
     "temporal": "Demonstrations for questions about time: overlap of the chosen three with the in-language choice",
     "temporal-muse": "The same with a weaker encoder, Google’s mUSE, as the untuned one; it knows neither Romanian "

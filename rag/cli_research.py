@@ -145,7 +145,7 @@ def align(
     ],
     save: Annotated[Path, typer.Option("--out", help="Folder of the new encoder; training resumes from it.")],
     method: Annotated[
-        str, typer.Option(help="distill, clear, clear-distill, mnrl, weighted, offset (no training) or clitssa.")
+        str, typer.Option(help="late, distill, clear, clear-distill, mnrl, weighted, offset (no training) or clitssa.")
     ] = "distill",
     languages: Annotated[str | None, typer.Option(help="Train on these alone, e.g. ro,hi.")] = None,
     base: Annotated[str, typer.Option(help="The encoder to start from: base, a folder or a hub id.")] = "base",

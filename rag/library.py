@@ -29,7 +29,7 @@ from rag.intake import read_document, reader, supported
 from rag.parsing import UnreadableFileError
 from rag.settings import Settings
 from retriever.catalogue import Catalogue, Document
-from retriever.encoder import Encoder
+from retriever.encoder import Encoder, probe_of
 from retriever.errors import IsthmusError
 from retriever.index import VectorIndex
 from retriever.late import LateInteraction, TokenStore, embed_with_tokens
@@ -76,6 +76,8 @@ class Library:
             self.catalogue = Catalogue(self.folder / "catalogue.sqlite")
             self.vectors = self._open_vectors(self.catalogue.generation)
             self.tokens = TokenStore(self.folder / "tokens.sqlite") if settings.rerank == LATE else None
+            if self.tokens:
+                self.tokens.claim(probe_of(self.encoder))
             self._settle()
             self._settle_tokens()
             self._settle_times()

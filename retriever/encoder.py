@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 PACKAGED = {"aligned": aligned_folder, "base": encoder_folder}
 DEFAULT = "aligned"
-ENGLISH_FILE = "isthmus.json"
-"""In a model folder: {"english_queries": an encoder}."""
+BASE_FILE = "isthmus.json"
+"""In a model folder: {"english_queries": the encoder it came from, "passages": whether that one embeds them too}."""
 E5_PREFIXES = ("query: ", "passage: ")
 REMEMBERED = 16384
 """Vectors kept: one question is asked for several times on its way to an answer, and so are sentences of passages."""
@@ -34,6 +34,9 @@ ASKED = 64
 """Questions whose tokens are kept: one that comes alone is searched for, and its tokens are wanted next."""
 TURN = 256
 """Texts embedded at a time: a question asked while a large document is taken in waits for no more than these."""
+PROBE = "Isthmus 1859: Căile peste istm, इस्थमस, 地峡, البرزخ"
+SAME_ENCODER = 0.99
+"""Least cosine of two vectors of the probe text for encoders to count as the same (back-ends differ a little)."""
 # Hub copies of e5 do not carry their prefixes in the model's own configuration.
 _NAMED_E5 = re.compile(r"\be5-(?:small|base|large)(?:-v2)?$", re.IGNORECASE)
 
@@ -44,9 +47,9 @@ class Encoder(Embeddings):
     `model` is "aligned" (the packaged multilingual-e5-small, aligned over languages), "base" (the same as it was), a
     sentence-transformers folder, or a hub id. Prefixes come from the argument, else from the model's own prompts, else
     from e5's convention if the name is an e5's. A folder that `isthmus align` made names the encoder it came from:
-    English queries are embedded by that one, so that aligning other languages costs them nothing; offsets that lie in
-    it (`retriever.offsets`) are taken off the queries of their languages. `backend` computes;
-    None is the fastest here (`retriever.backends`).
+    English queries are embedded by that one, so that aligning other languages costs them nothing, and passages too if
+    only queries were aligned. Offsets that lie in it (`retriever.offsets`) are taken off the queries of their
+    languages. `backend` computes; None is the fastest here (`retriever.backends`).
 
     Vectors are float32 of unit length. Raises IsthmusError if the model cannot be loaded.
     """
@@ -69,19 +72,21 @@ class Encoder(Embeddings):
         own = self._backend.prompts
         self.query_prefix = _first(query_prefix, own.get("query"), defaults[0])
         self.passage_prefix = _first(passage_prefix, own.get("document", own.get("passage")), defaults[1])
-        self._english = self._open_english(device, backend)
+        self._base, self._queries_only = self._open_base(device, backend)
         self._offsets = load_offsets(Path(self.folder))
         self._lock = threading.RLock()
         self._remembered: OrderedDict[tuple[Role, str], Vectors] = OrderedDict()
         self._asked: OrderedDict[str, Vectors] = OrderedDict()
 
-    def _open_english(self, device: str | None, backend: BackendName | None) -> "Encoder | None":
-        """The encoder that English queries stay with, if the model names one."""
-        note = Path(self.folder, ENGLISH_FILE)
+    def _open_base(self, device: str | None, backend: BackendName | None) -> "tuple[Encoder | None, bool]":
+        """The encoder that English queries stay with, if the model names one, and whether passages do."""
+        note = Path(self.folder, BASE_FILE)
         if not note.is_file():
-            return None
-        name = str(json.loads(note.read_text(encoding="utf-8"))["english_queries"])
-        return Encoder(name, cache=self.cache, query_prefix=self.query_prefix, device=device, backend=backend)
+            return None, False
+        told = json.loads(note.read_text(encoding="utf-8"))
+        prefixes = {"query_prefix": self.query_prefix, "passage_prefix": self.passage_prefix}
+        base = Encoder(told["english_queries"], cache=self.cache, device=device, backend=backend, **prefixes)
+        return base, bool(told.get("passages"))
 
     @property
     def device(self) -> str:
@@ -106,6 +111,8 @@ class Encoder(Embeddings):
 
     def encode_passages(self, texts: Sequence[str], *, progress: bool = False) -> Vectors:
         """Unit vectors of passages, shape (len(texts), dimensions); longer texts than the model reads are cut."""
+        if self._base and self._queries_only:
+            return self._base.encode_passages(texts, progress=progress)
         return self._encode(texts, "document", progress)
 
     def encode_passage_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
@@ -113,6 +120,8 @@ class Encoder(Embeddings):
 
         Raises IsthmusError if the model makes no vectors of tokens.
         """
+        if self._base and self._queries_only:
+            return self._base.encode_passage_tokens(texts)
         with self._lock:
             encoded = self._backend.encode_tokens(texts, "document", self.passage_prefix)
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
@@ -122,8 +131,8 @@ class Encoder(Embeddings):
 
     def encode_query_tokens(self, text: str) -> Vectors:
         """Unit vectors of a query's tokens, shape (tokens, width). Raises IsthmusError if the model makes none."""
-        if self._english and detect_language(text) == "en":
-            return self._english.encode_query_tokens(text)
+        if self._base and detect_language(text) == "en":
+            return self._base.encode_query_tokens(text)
         with self._lock:
             return self._asked[text] if text in self._asked else self._ask(text)[1]
 
@@ -151,10 +160,10 @@ class Encoder(Embeddings):
         return np.stack([known[text] for text in texts]) if texts else np.zeros((0, self.dimensions), dtype=np.float32)
 
     def _compute(self, texts: list[str], role: Role) -> Iterator[tuple[str, Vectors]]:
-        english = {text for text in texts if role == "query" and self._english and detect_language(text) == "en"}
+        english = {text for text in texts if role == "query" and self._base and detect_language(text) == "en"}
         others = [text for text in texts if text not in english]
-        if english and self._english:
-            yield from zip(english, self._english.encode_queries(list(english)), strict=True)
+        if english and self._base:
+            yield from zip(english, self._base.encode_queries(list(english)), strict=True)
         if others:
             prompt = self.query_prefix if role == "query" else self.passage_prefix
             alone = role == "query" and len(others) == 1 and self._backend.has_tokens
@@ -179,3 +188,14 @@ class Encoder(Embeddings):
 def _first(*prefixes: str | None) -> str:
     """The first prefix that is set; the last one always is."""
     return next(prefix for prefix in prefixes if prefix is not None)
+
+
+def probe_of(encoder: Encoder) -> Vectors:
+    """A vector that tells encoders of passages apart, (dimensions,)."""
+    probe: Vectors = encoder.encode_passages([PROBE])[0]
+    return probe
+
+
+def same_encoder(probe: Vectors, other: Vectors) -> bool:
+    """Whether two encoders' probes are alike enough for their passages to be compared."""
+    return probe.shape == other.shape and float(probe @ other) >= SAME_ENCODER

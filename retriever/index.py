@@ -14,13 +14,10 @@ from chromadb.config import Settings
 from chromadb.errors import ChromaError
 
 from retriever.background import Background
-from retriever.encoder import Encoder
+from retriever.encoder import Encoder, probe_of, same_encoder
 from retriever.errors import IsthmusError
 from retriever.types import Vectors
 
-PROBE = "Isthmus 1859: Căile peste istm, इस्थमस, 地峡, البرزخ"
-SAME_ENCODER = 0.99
-"""Least cosine of two vectors of the probe text for encoders to count as the same (back-ends differ a little)."""
 PAGE = 1000
 
 
@@ -44,18 +41,18 @@ class VectorIndex:
         self._client = client = _client(path, url)
         if fresh and name in {collection.name for collection in client.list_collections()}:
             client.delete_collection(name)
-        probe = encoder.encode_passages([PROBE])[0]
+        probe = probe_of(encoder)
         metadata = {"encoder": encoder.name, "probe": json.dumps([round(float(value), 5) for value in probe])}
         self._collection = client.get_or_create_collection(
             name, metadata=metadata, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
         )
         known = self._collection.metadata or {}
-        stored = np.asarray(json.loads(known.get("probe", "[]")), dtype=np.float32)
-        if stored.shape != probe.shape or float(stored @ probe) < SAME_ENCODER:
+        if not same_encoder(np.asarray(json.loads(known.get("probe", "[]")), dtype=np.float32), probe):
             where = path or url
             raise IsthmusError(
-                f"The vectors in {where} were made by the encoder {known.get('encoder')!r}, not by {encoder.name!r}. "
-                f"Set the encoder back, or delete that folder or collection: they are made anew at the next start."
+                f"The vectors in {where} were made by the encoder {known.get('encoder')!r}, not by {encoder.name!r} as "
+                "it is now. Set the encoder back, or delete that folder or collection: they are made anew at the next "
+                "start."
             )
         self._batch = client.get_max_batch_size()
 

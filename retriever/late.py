@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from retriever.backends.tokens import unit
-from retriever.encoder import Encoder
+from retriever.encoder import Encoder, same_encoder
 from retriever.transaction import Transaction
 from retriever.types import Passage, Vectors
 
@@ -74,6 +74,16 @@ class TokenStore:
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("CREATE TABLE IF NOT EXISTS tokens (id TEXT PRIMARY KEY, width INTEGER, packed BLOB)")
+        self._db.execute("CREATE TABLE IF NOT EXISTS encoder (probe BLOB)")
+
+    def claim(self, probe: Vectors) -> None:
+        """Make it an encoder's, by its `probe_of`: what another one made is forgotten."""
+        with self._lock, Transaction(self._db):
+            known = self._db.execute("SELECT probe FROM encoder").fetchone()
+            if known and not same_encoder(np.frombuffer(known[0], dtype=np.float32), probe):
+                self._db.execute("DELETE FROM tokens")
+            self._db.execute("DELETE FROM encoder")
+            self._db.execute("INSERT INTO encoder VALUES (?)", (probe.tobytes(),))
 
     def add(self, rows: Mapping[str, Vectors]) -> None:
         """Store the token vectors of passages, pooled, all of them or none."""

@@ -63,7 +63,7 @@ GENERATORS: dict[GeneratorSize, PackagedFile] = {
         "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
     ),
 }
-ALIGNED_SHA256 = "3529e7624e61d5d3acc58108533358db961e92ba8e603763a7a952f15a50b097"
+ALIGNED_SHA256 = "8f43f55d22752582a15e50c7a63ed248b586da5e01fcd8756d3c27387ca88946"
 E5_PROMPTS = {"query": "query: ", "document": "passage: "}
 
 
@@ -107,7 +107,7 @@ def aligned_folder(cache: Path) -> Path:
             model = SentenceTransformer(str(encoder_folder(cache)), device="cpu", trust_remote_code=False)
             model.load_state_dict(apply(dict(model.state_dict()), load(blob)))
             model.save_pretrained(str(draft), create_model_card=False)
-            (draft / "isthmus.json").write_text('{"english_queries": "base"}', encoding="utf-8")
+            (draft / "isthmus.json").write_text('{"english_queries": "base", "passages": true}', encoding="utf-8")
             (draft / "README.md").write_text(source.joinpath("README.md").read_text(encoding="utf-8"), encoding="utf-8")
     return folder
 

@@ -121,15 +121,13 @@ def draw(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
     return drawn
 
 
-def anchoring_rows(
-    texts: Sequence[ParallelText], encoder: Encoder, *, count: int, seed: int, shares: Mapping[Kind, float]
-) -> tuple[Dataset, Anchoring]:
-    """Rows (text, label) and the objective with its bank of anchors, embedded by the untouched encoder.
+def draw_kinds(
+    texts: Sequence[ParallelText], count: int, rng: random.Random, shares: Mapping[Kind, float]
+) -> list[ParallelText]:
+    """About `count` texts in any order; `shares` gives the part that each kind has.
 
-    `shares` gives the part of the rows that each kind has; kinds without texts give theirs to the others.
-    Raises DataError if there is nothing to train on.
+    Kinds without texts give theirs to the others. Raises DataError if there is nothing to train on.
     """
-    rng = random.Random(seed)
     by_kind: dict[Kind, list[ParallelText]] = {}
     for text in texts:
         by_kind.setdefault(text.kind, []).append(text)
@@ -138,9 +136,19 @@ def anchoring_rows(
         raise DataError("There are no parallel texts to train on.")
     rows: list[ParallelText] = []
     for kind, share in present.items():
-        own = by_kind[kind]
-        rows += draw(own, round(count * share / sum(present.values())), rng)
+        rows += draw(by_kind[kind], round(count * share / sum(present.values())), rng)
     rng.shuffle(rows)
+    return rows
+
+
+def anchoring_rows(
+    texts: Sequence[ParallelText], encoder: Encoder, *, count: int, seed: int, shares: Mapping[Kind, float]
+) -> tuple[Dataset, Anchoring]:
+    """Rows (text, label) and the objective with its bank of anchors, embedded by the untouched encoder.
+
+    `shares` and errors as in `draw_kinds`.
+    """
+    rows = draw_kinds(texts, count, random.Random(seed), shares)
     numbers: dict[tuple[bool, str], int] = {}
     for row in rows:
         numbers.setdefault((row.is_passage, row.english), len(numbers))

@@ -22,10 +22,11 @@ from retriever.alignment.adapters import add_adapters, merged
 from retriever.alignment.anchoring import Anchoring
 from retriever.alignment.clear import AnchoredClear, Clear
 from retriever.alignment.data import Kind, ParallelText, Split, anchoring_rows, parallel_texts, split_articles
+from retriever.alignment.late import LateDistillation, late_rows
 from retriever.alignment.names import name_lists, name_pairs
 from retriever.alignment.objective import ObjectiveLoss
 from retriever.alignment.parallel import clear_rows, mnrl_columns
-from retriever.alignment.train import EnglishGuard, Recipe, claim, interpolate, save_model, train
+from retriever.alignment.train import EnglishGuard, Recipe, by_text, by_tokens, claim, interpolate, save_model, train
 from retriever.alignment.weighted import Sampling, split_knowledge_base, weighted_rows
 from retriever.backends import load_model
 from retriever.datasets import (
@@ -39,15 +40,15 @@ from retriever.datasets import (
     read_squad,
 )
 from retriever.delta import State, apply, difference, save_delta
-from retriever.encoder import ENGLISH_FILE, Encoder
+from retriever.encoder import BASE_FILE, Encoder
 from retriever.evaluation.page import cell
 from retriever.evaluation.report import Evaluation
-from retriever.evaluation.systems import Dense
+from retriever.evaluation.systems import Dense, Product, System
 from retriever.evaluation.tasks import Task, labelled_tasks, squad_tasks
 from retriever.offsets import mean_offset, save_offsets
 from retriever.types import Vectors
 
-Method = Literal["distill", "clear", "clear-distill", "mnrl", "weighted", "offset"]
+Method = Literal["late", "distill", "clear", "clear-distill", "mnrl", "weighted", "offset"]
 LEAST_TEXTS = 50
 """Fewer texts than these say nothing of a language's offset."""
 SHARES: dict[Kind, float] = {"question": 0.4, "pair": 0.2, "name": 0.2, "english": 0.1, "piece": 0.1}
@@ -85,6 +86,11 @@ class Plan:
     dev_articles: int = 2
     train_articles: int | None = None
     shares: dict[Kind, float] = field(default_factory=lambda: dict(SHARES))
+
+    @property
+    def keeps_passages(self) -> bool:
+        """Whether passages stay where the base puts them, and indexes valid. `late` ranks such passages."""
+        return self.query_side or self.method == "late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +143,14 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
     was. Raises DataError if the data do not fit the method.
     """
     material = read_material(plan)
-    tasks = report_tasks(material)
+    tasks = report_tasks(material, ("L-en",) if plan.keeps_passages else ("L-en", "en-L"))
     before = Dense(base, "before")
     rows, note, curve = (_offset if plan.method == "offset" else tune)(plan, material, base)
     tuned = Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
-    evaluation = Evaluation([before, Dense(tuned, "after")], tasks)
+    systems: list[System] = [before, Dense(tuned, "after")]
+    if plan.method == "late":
+        systems += [Product(base, "before, re-ranked"), Product(tuned, "after, re-ranked")]
+    evaluation = Evaluation(systems, tasks)
     report = {
         "method": plan.method,
         "base": base.name,
@@ -202,10 +211,12 @@ def tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[
     prefixes = (base.query_prefix, base.passage_prefix)
     guard = None
     if material.split and any(material.split.dev.questions.values()):
-        fixed = base.encode_passages(list(material.split.dev.passages["en"].values())) if plan.query_side else None
+        embed = by_tokens if plan.method == "late" else by_text
         watched = _watched(material.split)
-        english = base.encode_queries([question.text for question in watched.questions["en"]])
-        guard = EnglishGuard(watched, prefixes, plan.recipe.english_tolerance, english, fixed)
+        english = embed(base.model, [question.text for question in watched.questions["en"]], prefixes[0])
+        passages = list(watched.passages["en"].values())
+        fixed = embed(base.model, passages, prefixes[1]) if plan.keeps_passages else None
+        guard = EnglishGuard(watched, prefixes, plan.recipe.english_tolerance, english, fixed, embed)
     claim(plan.out, plan)
     train(model, rows, loss, plan.recipe, plan.out, guard)
     if plan.adapters:
@@ -221,11 +232,11 @@ def tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[
     return len(rows), note, curve
 
 
-def report_tasks(material: Material) -> list[Task]:
-    """What the report measures: held-out articles in both directions, held-out labelled queries."""
+def report_tasks(material: Material, directions: Sequence[str]) -> list[Task]:
+    """What the report measures: held-out articles in these directions, held-out labelled queries."""
     tasks: list[Task] = []
     if material.split:
-        tasks += squad_tasks(material.split.test, ("L-en", "en-L"))
+        tasks += squad_tasks(material.split.test, directions)
     if material.test_labelled:
         tasks += labelled_tasks(material.labelled, material.test_labelled)
     if not tasks:
@@ -256,6 +267,13 @@ def _method(
         return rows.select_columns([*contrast.columns, "label"]), ObjectiveLoss(model, contrast, mini), plan.sampling
     if not material.train:
         raise DataError(f"{plan.method} needs parallel SQuAD data: a folder of files named like xquad.ro.json.")
+    if plan.method == "late":
+        if mini:
+            raise DataError("late has no cached gradients; leave out --mini-batch, or give a smaller --batch.")
+        texts = parallel_texts(material.train, material.pairs, material.labelled)
+        rows, english = late_rows(texts, material.train, base, count=count, seed=seed)
+        late = LateDistillation(model, english, base.query_prefix)
+        return rows, late, f"{len(texts)} parallel texts, {len(english.passages)} passages"
     rows = clear_rows(
         material.train, base, count=count, negatives=plan.negatives, seed=seed, languages=plan.languages or None
     )
@@ -287,13 +305,14 @@ def _choose(model: SentenceTransformer, start: State, guard: EnglishGuard) -> li
 
 def _save(model: SentenceTransformer, base: Encoder, plan: Plan) -> None:
     """A sentence-transformers folder; if only queries were aligned, one that routes passages to the base weights."""
-    if plan.query_side:
+    if plan.keeps_passages:
         untouched = load_model(base.folder, "cpu")
         queries, passages = ([cast(Module, part) for part in side.children()] for side in (model, untouched))
         model = SentenceTransformer(modules=[Router.for_query_document(queries, passages)], device=base.device)
     save_model(model, base, plan.out)
     if plan.method != "weighted":  # code-switched queries are easily taken for English
-        (plan.out / ENGLISH_FILE).write_text(json.dumps({"english_queries": base.name}) + "\n", encoding="utf-8")
+        note = {"english_queries": base.name, "passages": plan.keeps_passages}
+        (plan.out / BASE_FILE).write_text(json.dumps(note) + "\n", encoding="utf-8")
 
 
 def _card(plan: Plan, base: Encoder, report: dict[str, Any], evaluation: Evaluation) -> str:

@@ -1,6 +1,7 @@
 """One training loop for every method: sentence-transformers' trainer, with a guard on English."""
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -14,14 +15,19 @@ from sentence_transformers import (
     SentenceTransformerTrainingArguments,
 )
 from sentence_transformers.base.evaluation import BaseEvaluator
-from torch import nn
+from torch import Tensor, nn
 from transformers import EarlyStoppingCallback, PreTrainedModel
 from transformers.trainer_utils import get_last_checkpoint
 
+from retriever.alignment.late import late_scores, padded
+from retriever.backends.pytorch import encode_tokens
 from retriever.datasets import DataError, ParallelSquad
 from retriever.delta import State
 from retriever.encoder import Encoder
-from retriever.types import Vectors
+
+Embed = Callable[[SentenceTransformer, list[str], str], Sequence[Tensor]]
+"""Texts with a prefix to the unit vectors of each, (vectors, d)."""
+AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class EnglishGuard(BaseEvaluator):
     `english` holds the vectors of the English questions, by the untouched encoder, as Isthmus embeds them: what can
     hurt them is the passages' moving away. The score that picks the best weights is the mean over languages; it is 1
     less where English fell by more than `tolerance` below where it began, so such weights are never chosen. With
-    `fixed` passage vectors (query-side alignment) passages are not embedded anew.
+    `fixed` passage vectors (query-side alignment) passages are not embedded anew. A text is whatever `embed` makes of
+    it: one vector, or its tokens', which are matched by late interaction.
     """
 
     def __init__(
@@ -61,8 +68,9 @@ class EnglishGuard(BaseEvaluator):
         squad: ParallelSquad,
         prefixes: tuple[str, str],
         tolerance: float,
-        english: Vectors,
-        fixed: Vectors | None = None,
+        english: Sequence[Tensor],
+        fixed: Sequence[Tensor] | None = None,
+        embed: Embed | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.primary_metric = "guarded_mean"
@@ -71,6 +79,7 @@ class EnglishGuard(BaseEvaluator):
         self.tolerance = tolerance
         self.english = english
         self.fixed = fixed
+        self.embed = embed or by_text
         self.english_before: float | None = None
         self.length: int | None = None
 
@@ -86,13 +95,14 @@ class EnglishGuard(BaseEvaluator):
     def _measure(self, model: SentenceTransformer) -> dict[str, float]:
         pool = self.squad.passages["en"]
         names = np.array(list(pool))
-        vectors = self.fixed if self.fixed is not None else _encode(model, list(pool.values()), self.prefixes[1])
+        passages = self.fixed or self.embed(model, list(pool.values()), self.prefixes[1])
         found = {}
         for language, questions in self.squad.questions.items():
             if questions:
                 texts = [question.text for question in questions]
-                queries = self.english if language == "en" else _encode(model, texts, self.prefixes[0])
-                first = names[(queries @ vectors.T).argmax(axis=1)]
+                queries = self.english if language == "en" else self.embed(model, texts, self.prefixes[0])
+                parts = [queries[start : start + AT_ONCE] for start in range(0, len(queries), AT_ONCE)]
+                first = names[torch.cat([late_scores(*padded(part), passages).argmax(dim=1) for part in parts]).numpy()]
                 right = [name == question.passage_id for name, question in zip(first, questions, strict=True)]
                 found[language] = float(np.mean(right))
         return found
@@ -212,5 +222,12 @@ def interpolate(base: State, tuned: State, factor: float) -> State:
     }
 
 
-def _encode(model: SentenceTransformer, texts: list[str], prefix: str) -> np.ndarray:
-    return np.asarray(model.encode(texts, prompt=prefix, normalize_embeddings=True, show_progress_bar=False))
+def by_text(model: SentenceTransformer, texts: list[str], prefix: str) -> list[Tensor]:
+    """Each text as one unit vector, (1, d)."""
+    vectors = model.encode(texts, prompt=prefix, normalize_embeddings=True, show_progress_bar=False)
+    return list(torch.from_numpy(np.asarray(vectors))[:, None])
+
+
+def by_tokens(model: SentenceTransformer, texts: list[str], prefix: str) -> list[Tensor]:
+    """Each text as the unit vectors of its tokens, (tokens, d)."""
+    return [torch.from_numpy(one.tokens) for one in encode_tokens(model.encode, model.tokenizer, texts, prefix)]

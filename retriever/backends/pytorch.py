@@ -42,24 +42,30 @@ class TorchBackend:
         """See Backend."""
         if not self.has_tokens:
             raise no_tokens()
-        tokenizer = self.model.tokenizer
-        prompt_tokens = len(tokenizer(prompt.rstrip(), add_special_tokens=False)["input_ids"])
-        features = self._side(role)(
-            list(texts), prompt=prompt, batch_size=32, output_value=None, show_progress_bar=False
-        )
-        encoded = []
-        for one in features:
-            read = one["attention_mask"].bool()
-            ids = one["input_ids"][read].tolist()
-            special = tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)
-            rows = one["token_embeddings"][read].float().cpu().numpy()
-            vector = one["sentence_embedding"].float().cpu().numpy()
-            encoded.append(Encoded(unit(vector), unit(own_tokens(rows, special, prompt_tokens))))
-        return encoded
+        return encode_tokens(self._side(role), self.model.tokenizer, texts, prompt)
 
     def _side(self, role: Role) -> Callable[..., Any]:
         """A model whose query side alone was aligned routes the two roles to different weights."""
         return self.model.encode_query if role == "query" else self.model.encode_document
+
+
+def encode_tokens(encode: Callable[..., Any], tokenizer: Any, texts: Sequence[str], prompt: str) -> list[Encoded]:
+    """Vectors of texts and of their own tokens, by a sentence-transformers model's `encode` or a side of it."""
+    prompt_tokens = prompt_length(tokenizer, prompt)
+    encoded = []
+    for one in encode(list(texts), prompt=prompt, batch_size=32, output_value=None, show_progress_bar=False):
+        read = one["attention_mask"].bool()
+        ids = one["input_ids"][read].tolist()
+        special = tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)
+        rows = one["token_embeddings"][read].float().cpu().numpy()
+        vector = one["sentence_embedding"].float().cpu().numpy()
+        encoded.append(Encoded(unit(vector), unit(own_tokens(rows, special, prompt_tokens))))
+    return encoded
+
+
+def prompt_length(tokenizer: Any, prompt: str) -> int:
+    """Tokens of a prompt before a text."""
+    return len(tokenizer(prompt.rstrip(), add_special_tokens=False)["input_ids"])
 
 
 def load_model(model: str, device: str | None = None) -> "SentenceTransformer":

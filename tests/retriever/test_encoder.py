@@ -84,6 +84,14 @@ def test_english_queries_stay_with_the_encoder_before_alignment(encoder, base_en
     assert ((ours[1:] @ ours[0]) > (theirs[1:] @ theirs[0])).all()
 
 
+def test_passages_stay_with_it_too_so_that_an_index_is_valid_for_both(encoder, base_encoder):
+    texts = ["The university was founded in 1088.", "Universitatea a fost fondată în 1088.", "大学成立于1088年。"]
+    np.testing.assert_allclose(encoder.encode_passages(texts), base_encoder.encode_passages(texts), atol=1e-3)
+    (vectors, tokens), (_, theirs) = encoder.encode_passage_tokens(texts), base_encoder.encode_passage_tokens(texts)
+    np.testing.assert_allclose(vectors, encoder.encode_passages(texts), atol=5e-3)
+    assert all((ours * own).sum(axis=1).min() > 0.999 for ours, own in zip(tokens, theirs, strict=True))
+
+
 def test_a_prefix_that_is_set_holds_for_english_too(cache):
     own = Encoder(cache=cache, query_prefix="find: ")
     bare = Encoder("base", cache=cache, query_prefix="")

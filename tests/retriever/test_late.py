@@ -128,3 +128,17 @@ def test_a_question_that_is_searched_for_is_embedded_once(base_encoder, monkeypa
     assert len(passes) == 1
     assert float(vector @ base_encoder.encode_queries(["Cine a pictat-o pe Mona Lisa?", "Altceva?"])[0]) > 0.999
     assert own.shape[1] == 384
+
+
+def test_what_another_encoder_made_is_forgotten(tmp_path):
+    probe, other = np.eye(8, dtype=np.float32)[:2]
+    store = TokenStore(tmp_path / "tokens.sqlite")
+    store.add({"a": unit(np.ones((4, 8), dtype=np.float32))})
+    store.claim(probe)  # of a library from before: whose they are is not known, so they stay
+    store.claim(unit(probe + 0.01 * other))  # another back-end of the same
+    assert store.ids() == {"a"}
+    store.close()
+    again = TokenStore(tmp_path / "tokens.sqlite")
+    again.claim(other)
+    assert again.ids() == set()
+    again.close()

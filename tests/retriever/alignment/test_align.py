@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 
 from retriever.alignment.objective import ObjectiveLoss
 from retriever.alignment.run import Plan, align, read_material
-from retriever.alignment.train import EnglishGuard, Recipe, train
+from retriever.alignment.train import EnglishGuard, Recipe, by_text, train
 from retriever.datasets import DataError
 from retriever.encoder import Encoder
 
@@ -42,14 +42,15 @@ def plan(data):
     return make
 
 
-@pytest.mark.parametrize("method", ["distill", "clear", "clear-distill", "mnrl"])
+@pytest.mark.parametrize("method", ["late", "distill", "clear", "clear-distill", "mnrl"])
 def test_every_method_makes_a_folder_that_plain_sentence_transformers_loads(plan, tmp_path, base_encoder, method):
     report = align(plan(tmp_path, method), base_encoder)
     model = SentenceTransformer(str(tmp_path / "out"), device="cpu")
     assert model.prompts["query"] == "query: "
     assert model.encode_query(["unu"]).shape == (1, 384)
     assert len(report["curve"]) == 5
-    assert {row["system"] for row in report["results"]} == {"before", "after"}
+    ranked = {"before, re-ranked", "after, re-ranked"} if method == "late" else set()
+    assert {row["system"] for row in report["results"]} == {"before", "after"} | ranked
     assert report["test_articles"]
     assert not set(report["test_articles"]) & set(report["dev_articles"])
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
@@ -139,7 +140,7 @@ def test_broken_off_and_resumed_gives_the_same_weights(plan, tmp_path, base_enco
             return found
 
     dev = read_material(plan(tmp_path / "dev")).split.dev
-    english = base_encoder.encode_queries([question.text for question in dev.questions["en"]])
+    english = by_text(base_encoder.model, [question.text for question in dev.questions["en"]], "query: ")
     with pytest.raises(BrokenOffError):
         trained(plan, tmp_path, base_encoder, recipe, "resumed", Breaks(dev, ("query: ", "passage: "), 1.0, english))
     saved = sorted(path.name for path in (tmp_path / "resumed" / "checkpoints").glob("checkpoint-*"))
@@ -190,6 +191,7 @@ def test_a_folder_with_anothers_unfinished_training_is_refused(plan, tmp_path, b
     ("given", "complaint"),
     [
         ({"method": "weighted"}, "labelled queries"),
+        ({"method": "late", "recipe": replace(RECIPE, mini_batch=4)}, "no cached gradients"),
         ({"data": ("nowhere",)}, "does not exist"),
         ({"test_articles": 9}, "too few to hold out"),
     ],
