@@ -28,7 +28,8 @@ import numpy as np
 from benchmarks.report import DATA, RESULTS, publish
 from rag.encoders import open_encoder
 from rag.settings import load_settings
-from retriever.alignment.run import FACTORS, Method, Plan, read_material, report_tasks, tune
+from retriever.alignment.plan import Method, Plan, read_material
+from retriever.alignment.run import FACTORS, report_tasks, tune
 from retriever.alignment.train import Recipe, interpolate, save_model
 from retriever.alignment.weighted import Sampling
 from retriever.backends import load_model

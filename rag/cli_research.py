@@ -175,7 +175,8 @@ def align(
 ) -> None:
     """Train an encoder that finds English passages from your languages, and report what it gained and lost."""
     from retriever.alignment.default import default_plan
-    from retriever.alignment.run import Method, Plan, align
+    from retriever.alignment.plan import Method, Plan
+    from retriever.alignment.run import align
     from retriever.alignment.train import Recipe
     from retriever.alignment.weighted import Sampling
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from retriever.alignment.run import Plan
+from retriever.alignment.plan import Plan
 from retriever.alignment.train import Recipe
 
 

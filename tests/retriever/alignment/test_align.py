@@ -10,7 +10,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from retriever.alignment.objective import ObjectiveLoss
-from retriever.alignment.run import Plan, align, read_material
+from retriever.alignment.plan import Plan, read_material
+from retriever.alignment.run import align
 from retriever.alignment.train import EnglishGuard, Recipe, by_text, train
 from retriever.datasets import DataError
 from retriever.encoder import Encoder
