@@ -3,8 +3,8 @@
 `python -m benchmarks.hinglish [--translated 60]`
 
 Hinglish-TOP: the English queries of the training part are the knowledge base, a Hinglish query of the validation part
-must find first one with its label. Then, on fewer queries, what the embedded generator's translation adds. Nothing was
-tuned on this data. Without it (ISTHMUS_DATA) it says so and ends.
+must find first one with its label. Then, on fewer queries, what the embedded generator's translation adds. The aligned
+encoder has seen pairs of the training part. Without it (ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
