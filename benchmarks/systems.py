@@ -35,7 +35,7 @@ def median_ms(system: System) -> str:
 
 
 def default_split(squad: ParallelSquad) -> Split:
-    """XQuAD as the aligned encoder that ships was made: the articles it was trained on, chosen by, and never saw."""
+    """XQuAD as the aligned encoder that ships was made: the articles it was trained on and those it never saw."""
     plan = default_plan(DATA, Path())
     return split_articles(squad, test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed)
 

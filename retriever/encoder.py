@@ -72,21 +72,21 @@ class Encoder(Embeddings):
         own = self._backend.prompts
         self.query_prefix = _first(query_prefix, own.get("query"), defaults[0])
         self.passage_prefix = _first(passage_prefix, own.get("document", own.get("passage")), defaults[1])
-        self._base, self._queries_only = self._open_base(device, backend)
+        self._base, self._for_passages = self._open_base(device, backend)
         self._offsets = load_offsets(Path(self.folder))
         self._lock = threading.RLock()
         self._remembered: OrderedDict[tuple[Role, str], Vectors] = OrderedDict()
         self._asked: OrderedDict[str, Vectors] = OrderedDict()
 
-    def _open_base(self, device: str | None, backend: BackendName | None) -> "tuple[Encoder | None, bool]":
-        """The encoder that English queries stay with, if the model names one, and whether passages do."""
+    def _open_base(self, device: str | None, backend: BackendName | None) -> "tuple[Encoder | None, Encoder | None]":
+        """The encoder that English queries stay with, and the one that passages stay with, if the model names them."""
         note = Path(self.folder, BASE_FILE)
         if not note.is_file():
-            return None, False
+            return None, None
         told = json.loads(note.read_text(encoding="utf-8"))
         prefixes = {"query_prefix": self.query_prefix, "passage_prefix": self.passage_prefix}
         base = Encoder(told["english_queries"], cache=self.cache, device=device, backend=backend, **prefixes)
-        return base, bool(told.get("passages"))
+        return base, base if told.get("passages") else None
 
     @property
     def device(self) -> str:
@@ -111,8 +111,8 @@ class Encoder(Embeddings):
 
     def encode_passages(self, texts: Sequence[str], *, progress: bool = False) -> Vectors:
         """Unit vectors of passages, shape (len(texts), dimensions); longer texts than the model reads are cut."""
-        if self._base and self._queries_only:
-            return self._base.encode_passages(texts, progress=progress)
+        if self._for_passages:
+            return self._for_passages.encode_passages(texts, progress=progress)
         return self._encode(texts, "document", progress)
 
     def encode_passage_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
@@ -120,8 +120,8 @@ class Encoder(Embeddings):
 
         Raises IsthmusError if the model makes no vectors of tokens.
         """
-        if self._base and self._queries_only:
-            return self._base.encode_passage_tokens(texts)
+        if self._for_passages:
+            return self._for_passages.encode_passage_tokens(texts)
         with self._lock:
             encoded = self._backend.encode_tokens(texts, "document", self.passage_prefix)
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)

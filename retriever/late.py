@@ -80,7 +80,9 @@ class TokenStore:
         """Make it an encoder's, by its `probe_of`: what another one made is forgotten."""
         with self._lock, Transaction(self._db):
             known = self._db.execute("SELECT probe FROM encoder").fetchone()
-            if known and not same_encoder(np.frombuffer(known[0], dtype=np.float32), probe):
+            if known and same_encoder(np.frombuffer(known[0], dtype=np.float32), probe):
+                return
+            if known:
                 self._db.execute("DELETE FROM tokens")
             self._db.execute("DELETE FROM encoder")
             self._db.execute("INSERT INTO encoder VALUES (?)", (probe.tobytes(),))

@@ -12,7 +12,7 @@ from torch import from_numpy, nn
 
 from retriever.alignment.anchoring import Anchoring
 from retriever.alignment.clear import AnchoredClear, Clear
-from retriever.alignment.data import anchoring_rows, parallel_texts
+from retriever.alignment.data import anchoring_rows
 from retriever.alignment.late import LateDistillation, late_rows
 from retriever.alignment.names import name_lists, name_pairs
 from retriever.alignment.objective import ObjectiveLoss
@@ -29,7 +29,7 @@ def rows_and_loss(
     """What the plan's method trains the model on and by, and a note for the card. Raises DataError for lack of data."""
     count, mini, seed = plan.recipe.steps * plan.recipe.batch, plan.recipe.mini_batch, plan.recipe.seed
     if plan.method == "distill":
-        texts = parallel_texts(material.train, material.pairs, material.labelled)
+        texts = material.texts
         if plan.names:
             pairs = name_pairs(sorted({text.language for text in texts}))
             texts += name_lists(pairs, round(count * plan.shares["name"]), seed)
@@ -49,7 +49,7 @@ def rows_and_loss(
     if plan.method == "late":
         if mini:
             raise DataError("late has no cached gradients; leave out --mini-batch, or give a smaller --batch.")
-        texts = parallel_texts(material.train, material.pairs, material.labelled)
+        texts = material.texts
         rows, english = late_rows(texts, material.train, base, count=count, seed=seed)
         late = LateDistillation(model, english, base.query_prefix)
         return rows, late, f"{len(texts)} parallel texts, {len(english.passages)} passages"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from retriever.alignment.data import Kind, Split, split_articles
+from retriever.alignment.data import Kind, ParallelText, Split, parallel_texts, split_articles
 from retriever.alignment.train import Recipe
 from retriever.alignment.weighted import Sampling
 from retriever.datasets import (
@@ -73,6 +73,11 @@ class Material:
     def train(self) -> ParallelSquad | None:
         """The parallel questions to train on."""
         return self.split.train if self.split else None
+
+    @property
+    def texts(self) -> list[ParallelText]:
+        """Everything to train on that has an English original."""
+        return parallel_texts(self.train, self.pairs, self.labelled)
 
     @property
     def watched(self) -> ParallelSquad | None:

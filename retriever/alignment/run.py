@@ -11,7 +11,7 @@ from sentence_transformers.base.modules import Module
 from sentence_transformers.sentence_transformer.modules import Router
 
 from retriever.alignment.adapters import add_adapters, merged
-from retriever.alignment.data import ParallelText, parallel_texts
+from retriever.alignment.data import ParallelText
 from retriever.alignment.methods import rows_and_loss
 from retriever.alignment.plan import Material, Plan, read_material
 from retriever.alignment.train import EnglishGuard, by_text, by_tokens, claim, interpolate, save_model, train
@@ -67,8 +67,7 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
 
 def _offset(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[dict[str, float]]]:
     """The base as it is, and the offsets of the languages beside it; how many texts tell, and of which languages."""
-    texts = parallel_texts(material.train, material.pairs, material.labelled)
-    offsets, count = language_offsets(texts, base)
+    offsets, count = language_offsets(material.texts, base)
     claim(plan.out, plan)
     save_model(load_model(base.folder, base.device), base, plan.out)
     save_offsets(offsets, plan.out)

@@ -53,6 +53,17 @@ class Recipe:
     seed: int = 1
 
 
+def by_text(model: SentenceTransformer, texts: list[str], prefix: str) -> list[Tensor]:
+    """Each text as one unit vector, (1, d)."""
+    vectors = model.encode(texts, prompt=prefix, normalize_embeddings=True, show_progress_bar=False)
+    return list(torch.from_numpy(np.asarray(vectors))[:, None])
+
+
+def by_tokens(model: SentenceTransformer, texts: list[str], prefix: str) -> list[Tensor]:
+    """Each text as the unit vectors of its tokens, (tokens, d)."""
+    return [torch.from_numpy(one.tokens) for one in encode_tokens(model.encode, model.tokenizer, texts, prefix)]
+
+
 class EnglishGuard(BaseEvaluator):
     """R@1 of development questions in every language against English passages, and whether English suffered.
 
@@ -70,7 +81,7 @@ class EnglishGuard(BaseEvaluator):
         tolerance: float,
         english: Sequence[Tensor],
         fixed: Sequence[Tensor] | None = None,
-        embed: Embed | None = None,
+        embed: Embed = by_text,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.primary_metric = "guarded_mean"
@@ -79,7 +90,7 @@ class EnglishGuard(BaseEvaluator):
         self.tolerance = tolerance
         self.english = english
         self.fixed = fixed
-        self.embed = embed or by_text
+        self.embed = embed
         self.english_before: float | None = None
         self.length: int | None = None
 
@@ -220,14 +231,3 @@ def interpolate(base: State, tuned: State, factor: float) -> State:
         name: (value + factor * (tuned[name] - value)).to(value.dtype) if value.is_floating_point() else value
         for name, value in base.items()
     }
-
-
-def by_text(model: SentenceTransformer, texts: list[str], prefix: str) -> list[Tensor]:
-    """Each text as one unit vector, (1, d)."""
-    vectors = model.encode(texts, prompt=prefix, normalize_embeddings=True, show_progress_bar=False)
-    return list(torch.from_numpy(np.asarray(vectors))[:, None])
-
-
-def by_tokens(model: SentenceTransformer, texts: list[str], prefix: str) -> list[Tensor]:
-    """Each text as the unit vectors of its tokens, (tokens, d)."""
-    return [torch.from_numpy(one.tokens) for one in encode_tokens(model.encode, model.tokenizer, texts, prefix)]
