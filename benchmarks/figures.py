@@ -144,8 +144,8 @@ FIGURES = {
 PREFACE = """# Figures
 
 Each table is printed by the command in its caption, from `benchmarks/results`; the data are public, and
-`ISTHMUS_DATA` says where they lie. p by the paired randomisation test. “aligned” is the encoder that ships. The tables of
-{former} were made with the aligned encoder before this one (its card is in the history of
+`ISTHMUS_DATA` says where they lie. p by the paired randomisation test. “aligned” is the encoder that ships. The
+tables of {former} were made with the aligned encoder before this one (its card is in the history of
 `retriever/aligned/README.md`).
 """
 FORMER = "the cross-encoder, the generator in search, time in questions, answers and latency"
