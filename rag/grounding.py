@@ -11,6 +11,7 @@ from rapidfuzz import fuzz
 from rag.chunking import sentences
 from rag.claims import Source, extract_claims
 from rag.evidence import Snippet
+from rag.places import elsewhere
 from rag.types import Citation
 from retriever.encoder import Encoder
 from retriever.language import ROMANISED_HINDI, UNKNOWN, detect_language
@@ -62,7 +63,8 @@ def ground(text: str, question: str, language: str, snippets: Sequence[Snippet],
     """Cite, sentence by sentence, the passages that hold the answer.
 
     A sentence cites the passages its author marked, else the nearest one; then whichever others hold a
-    number, month or name that those do not. What none of them holds, nor the question, is doubtful.
+    number, month or name that those do not. What none of them holds, nor the question, is doubtful, and so is the
+    question's country if what is cited is on others.
     """
     asked = Source.read(question, language)
     sources = {
@@ -100,6 +102,7 @@ def ground(text: str, question: str, language: str, snippets: Sequence[Snippet],
                 citations[number] = Citation(number, snippet.hit.passage, start, end, nearness[number])
         parts.append(sentence + "".join(f" [{number}]" for number in sorted(cited)))
     ordered = tuple(citations[number] for number in sorted(citations))
+    doubts += elsewhere(question, detect_language(question), [citation.passage for citation in ordered])
     return Grounded(" ".join(parts), ordered, tuple(dict.fromkeys(doubts)))
 
 

@@ -165,3 +165,11 @@ def test_rubbish_and_abstention():
 )
 def test_language_check(text, language, right):
     assert in_language(text, language) is right
+
+
+def test_an_answer_on_another_country_is_doubted(encoder):
+    question = "Apa soalan: di manakah kopi Mesir ditanam?"
+    snippets = select_evidence(question, HITS[:1], encoder, NOTHING, 300)
+    assert ground("Brazil.", question, "ms", snippets, encoder).doubts == ("Mesir",)
+    question = "Di manakah kopi Brazil ditanam?"
+    assert ground("Brazil.", question, "ms", snippets, encoder).doubts == ()

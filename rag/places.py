@@ -1,0 +1,88 @@
+"""Countries that questions and sources name, in whatever languages: what is said of one answers nothing on another.
+
+Small models tell the capital of Brazil when asked for Egypt's, if a passage on Brazil is what they were given.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import regex
+from babel import Locale, UnknownLocaleError
+
+from rag.claims import Claim, Source
+from retriever.types import Passage
+
+_NO_SPACES = regex.compile(r"[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]")
+_SIGNS = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]")
+_PREFIXED = regex.compile(r"[\p{Script=Arabic}\p{Script=Hebrew}]")
+_PARTICLES = "[وفبلكובלמהש]{0,2}"
+"""Letters that Arabic and Hebrew write before a name, as one word with it: "and", "in", "to", "as"."""
+_VOWELS = "aeiouyăаеиіоуыюяαειουη"
+LEAST_UNSPACED = 4
+"""Shorter names are parts of other words where nothing divides words: ลาว (Laos) in ลาวัวซิเอร์ (Lavoisier)."""
+ENDINGS = (2, 4)
+"""Most letters of a case ending, after a stem of up to four letters and a longer one: "Indi-ei", "Egipt-ului"."""
+
+
+@functools.cache
+def _names(language: str) -> dict[str, str]:
+    """ISO codes of countries by their names in a language, as far as CLDR names them there."""
+    try:
+        territories = Locale.parse(language.replace("-", "_")).territories
+    except (UnknownLocaleError, ValueError):
+        return {}
+    return {name: code for code, name in territories.items() if code.isalpha() and code not in ("EU", "EZ", "UN", "ZZ")}
+
+
+def _pattern(name: str, language: str) -> str:
+    """A regular expression for a name and its cases, not for what is made of it ("Indian", "brasileiro")."""
+    if _NO_SPACES.match(name) or _SIGNS.match(name):
+        return regex.escape(name)
+    before = rf"(?<![\p{{L}}\p{{M}}]){_PARTICLES if _PREFIXED.match(name) else ''}"
+    if language == "en":
+        return rf"{before}{regex.escape(name)}(?![\p{{L}}\p{{M}}])"
+    stem = name[:-1] if len(name) > 4 and name[-1] in _VOWELS else name
+    return rf"{before}{regex.escape(stem)}[\p{{L}}\p{{M}}]{{0,{ENDINGS[len(stem) > 4]}}}(?![\p{{L}}\p{{M}}])"
+
+
+@functools.cache
+def _finder(language: str) -> "regex.Pattern[str] | None":
+    """One expression for all names, the n-th name its n-th group; None where CLDR knows none."""
+    names = [name for name in _names(language) if len(name) >= LEAST_UNSPACED or not _NO_SPACES.match(name)]
+    groups = [
+        f"(?P<{_names(language)[name]}>{_pattern(name, language)})" for name in sorted(names, key=len, reverse=True)
+    ]
+    return regex.compile("|".join(groups)) if groups else None
+
+
+def countries(text: str, language: str) -> dict[str, str]:
+    """The countries that a text in a language names: the words for each by its ISO code."""
+    finder = _finder(language)
+    if finder is None:
+        return {}
+    return {str(match.lastgroup): match.group() for match in finder.finditer(text)}
+
+
+def elsewhere(question: str, language: str, passages: Sequence[Passage]) -> list[str]:
+    """The question's countries, as it names them, if the passages name others and none of these.
+
+    Passages that name no country may well be about the one asked for: a town hall does not say where it stands. A
+    country's name is looked for with what sounds like it ("Egyptian", "UK"), but not by the encoder, to which Egypt and
+    Ethiopia mean the same.
+    """
+    asked = countries(question, language)
+    if not asked:
+        return []
+    about_others = False
+    for passage in passages:
+        text = f"{passage.title} {passage.text}"
+        about_others |= bool(countries(text, passage.language))
+        source = Source.read(text, passage.language)
+        own = {code: name for name, code in _names(passage.language).items()}
+        for code, surface in asked.items():
+            called = own.get(code, surface)
+            initials = "".join(word[0] for word in called.split())
+            names = {surface, called, initials if len(initials) > 1 else called}
+            if any(source.holds(Claim("name", name)) for name in names):
+                return []
+    return list(asked.values()) if about_others else []
