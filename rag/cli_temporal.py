@@ -1,10 +1,12 @@
 """The commands about questions of time: `isthmus eval questions`, `demonstrations` and `temporal`."""
 
 import contextlib
+import random
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
+import regex
 import typer
 from rich.table import Table
 
@@ -14,6 +16,7 @@ from rag.cli_research import evaluate
 from rag.encoders import open_encoder, open_tuned
 from rag.engines import open_generator
 from rag.settings import load_settings
+from retriever.errors import IsthmusError
 from retriever.temporal import calendar
 from retriever.temporal.questions import TaskName, jsonl_files, read_questions, read_tempreason
 
@@ -24,22 +27,32 @@ Base = Annotated[str, typer.Option(help="The untuned encoder; its in-language ch
 
 @evaluate.command("questions")
 def eval_questions(
-    data: Data,
     languages: Annotated[str, typer.Option(help="Languages to write, e.g. ro,hi,th.")],
     save: Annotated[Path, typer.Option("--out", help="Folder for NAME.LANGUAGE.jsonl, in mTEMPREASON's form.")],
+    data: Annotated[Path | None, typer.Option(help="TempReason's JSON lines, or a folder of such files.")] = None,
+    years: Annotated[str | None, typer.Option(help="Or calendar arithmetic from years such as 1900-2030.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many of those.")] = 500,
+    seed: int = 1,
     as_json: Json = False,
 ) -> None:
-    """TempReason's questions about time in other languages, from templates."""
-    from retriever.temporal.questions import write_multilingual
+    """Questions about time: TempReason's, from templates, or calendar arithmetic in any language of CLDR."""
+    from retriever.temporal.questions import from_sums, write_multilingual
 
-    chosen = listed(languages, calendar.languages(), "languages")
-    files = jsonl_files(data)
+    if (data is None) == (years is None):
+        raise IsthmusError("Name either --data, a TempReason file or folder, or --years, such as 1900-2030.")
+    if data is not None:
+        chosen = listed(languages, calendar.languages(), "languages")
+        sets = {file.stem: read_tempreason(file) for file in jsonl_files(data)}
+    else:
+        chosen = [language for part in languages.split(",") if (language := part.strip())]
+        if not chosen or not all(map(calendar.month_names, chosen)):
+            raise IsthmusError(f"CLDR does not know all of {languages!r}; name languages by codes, such as ro,ja,fa.")
+        sets = {"l1": from_sums(calendar.random_sums(count, _years(years or ""), random.Random(seed)))}
     save.mkdir(parents=True, exist_ok=True)
     written = {}
-    for file in files:
-        questions = read_tempreason(file)
+    for name, questions in sets.items():
         for language in chosen:
-            target = save / f"{file.stem}.{language}.jsonl"
+            target = save / f"{name}.{language}.jsonl"
             write_multilingual(questions, language, target)
             written[str(target)] = len(questions)
     if as_json:
@@ -47,6 +60,15 @@ def eval_questions(
         return
     for path, count in written.items():
         out.print(f"{count} questions in {path}", markup=False)
+
+
+def _years(text: str) -> range:
+    """Years such as "1900-2030", both included, or one. Raises IsthmusError."""
+    match = regex.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text.strip(), flags=regex.ASCII)
+    years = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
+    if not years or years[0] < 1:
+        raise IsthmusError(f"--years {text}: give two years from 1 to {calendar.LAST_YEAR}, such as 1900-2030.")
+    return years
 
 
 @evaluate.command("demonstrations")

@@ -107,8 +107,15 @@ def phrases(language: str) -> Phrases:
 
 
 def ask(sum_: Sum, language: str) -> str:
-    """The question in a language."""
-    return _fill(phrases(language).question, sum_, language)
+    """The question in a language: in its phrases, or without a phrase file in CLDR's words and signs.
+
+    "1241年10月 + 7 年 + 5 か月 = ?" needs nothing but names of months and plurals. The month must then exist, and CLDR
+    know the language.
+    """
+    if language in languages():
+        return _fill(phrases(language).question, sum_, language)
+    sign = "+" if sum_.after else "−"
+    return f" {sign} ".join([written(sum_.start, language), *_spans(sum_.months, language)]) + " = ?"
 
 
 def answer(sum_: Sum, language: str) -> str:
@@ -153,16 +160,20 @@ def recognise(question: str, language: str) -> Sum | None:
 
 def _fill(template: str, sum_: Sum, language: str, **more: str) -> str:
     own = phrases(language)
-    years, months = divmod(sum_.months, 12)
-    parts = [_span(count, unit, language) for count, unit in ((years, "year"), (months, "month")) if count]
     name = str(get_month_names("wide", "format", locale=language)[sum_.start.month])
     text = Template(template).substitute(
-        duration=own.join.join(parts) or _span(0, "month", language),
+        duration=own.join.join(_spans(sum_.months, language)),
         direction=(own.after if sum_.after else own.before)[0],
         date=Template(own.date).substitute(month=name, number=sum_.start.month, year=sum_.start.year),
         **more,
     )
     return " ".join(text.split())
+
+
+def _spans(months: int, language: str) -> list[str]:
+    """A number of months as years and months, in words; at least one span."""
+    counts = zip(divmod(months, 12), ("year", "month"), strict=True)
+    return [_span(count, unit, language) for count, unit in counts if count] or [_span(0, "month", language)]
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import sys
 import ir_measures
 import pytest
 
+from retriever.temporal import calendar
 from ui import command
 
 pytestmark = pytest.mark.slow
@@ -127,6 +128,27 @@ def test_eval_questions_writes_a_file_for_each_language(isthmus, tmp_path):
     )
     refused = isthmus("eval", "questions", "--data", source, "--languages", "xx", "--out", tmp_path / "q", code=2)
     assert "'xx' is none of the languages" in refused.err
+
+
+def test_eval_questions_makes_calendar_questions_of_any_years_in_any_language(isthmus, tmp_path):
+    given = ("eval", "questions", "--out", tmp_path / "q")
+    written = json.loads(isthmus(*given, "--years", "1900-2030", "--count", "20", "--languages", "th,ja", "--json").out)
+    assert set(written.values()) == {20}
+    rows = {
+        language: [
+            json.loads(line) for line in (tmp_path / "q" / f"l1.{language}.jsonl").read_text("utf-8").splitlines()
+        ]
+        for language in ("th", "ja")
+    }
+    for thai, japanese in zip(rows["th"], rows["ja"], strict=True):
+        sum_ = calendar.recognise(thai["question"], "th")
+        assert calendar.ask(sum_, "ja") == japanese["question"]
+        assert 1900 <= sum_.start.year <= 2030
+        assert japanese["text_answers"]["text"] == [f"{sum_.result.year}年{sum_.result.month}月"]
+    for years in ("2030-1900", "0-5", "long ago", "99999"):
+        assert "give two years" in isthmus(*given, "--years", years, "--languages", "ro", code=2).err
+    assert "CLDR does not know" in isthmus(*given, "--years", "1900", "--languages", "ro,qqq", code=2).err
+    assert "either --data" in isthmus(*given, "--languages", "ro", code=2).err
 
 
 def l2_file(folder):

@@ -5,6 +5,7 @@ from importlib.resources import files
 
 import pytest
 from babel.dates import get_month_names
+from babel.localedata import locale_identifiers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,31 @@ def test_every_file_has_the_keys_and_variables():
         )
         assert "$result" in own.answer
         assert "$year" in own.date
+
+
+@pytest.mark.parametrize(
+    ("language", "question"),
+    [
+        ("ja", "1241年10月 + 7 年 + 5 か月 = ?"),
+        ("ko", "1241년 10월 + 7년 + 5개월 = ?"),
+        ("pl", "październik 1241 + 7 lat + 5 miesięcy = ?"),
+        ("fa", "اکتبر 1241 + 7 سال + 5 ماه = ?"),
+        ("bn", "অক্টোবর 1241 + 7 বছর + 5 মাস = ?"),
+    ],
+)
+def test_a_language_without_phrases_asks_in_signs(language, question):
+    assert ask(Sum(Month(1241, 10), 89, after=True), language) == question
+    assert "−" in ask(Sum(Month(1241, 10), 89, after=False), language)
+
+
+def test_every_language_of_cldr_tells_sums_apart():
+    codes = [code for code in locale_identifiers() if "_" not in code]
+    assert len(codes) > 200
+    sums = set(random_sums(100, range(1000, 2100), random.Random(2)))
+    for code in codes:
+        questions = {ask(sum_, code) for sum_ in sums}
+        assert len(questions) == len(sums), code
+        assert all(f"{sum_.start.year}" in ask(sum_, code) for sum_ in sums), code
 
 
 def test_random_sums_lie_in_the_calendar_and_are_repeatable():
