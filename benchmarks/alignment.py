@@ -1,6 +1,6 @@
 """Methods of alignment against each other, on articles and queries that none of them saw.
 
-`python -m benchmarks.alignment --part kb|kb-alone|squad|late|ablation|keeping|curve [--profile quick|full] [--seed 1]`
+`python -m benchmarks.alignment [--part kb|kb-alone|squad|late|ablation|keeping|curve] [--profile quick|full]`
 
 `kb`: Hinglish-TOP. The knowledge base is the English queries of its training file, the test its Hinglish validation
 queries; negatives mixed (Algorithm 1), random only, hard only, hardest only, at equal steps; Top-3 accuracy and MRR.
@@ -11,11 +11,13 @@ and with MNRL. `late`: late distillation, with and without Arabic, and distillat
 product ranks: re-ranked by token vectors. `ablation`: CLEAR without its terms. `keeping`: what keeps English: weights
 between the base's and the tuned ones, low-rank adapters, queries alone. `curve`: CLEAR and distillation by the number
 of articles. In all of these English queries are embedded by the tuned weights too, which the product leaves to the
-base. `full` is for a GPU: the paper's batches, negatives and lengths; `quick` for two cores, a few minutes a method.
-Without the data (ISTHMUS_DATA) it says so and ends.
+base. Without `--part` all of them, each published as it is done; what two of them need is trained once. `full` is for
+a GPU: the paper's batches, negatives and lengths; `quick` for two cores, a few minutes a method. `--seed` draws the
+articles, the rows and their order. Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
+import hashlib
 import itertools
 import sys
 import tempfile
@@ -46,16 +48,22 @@ METHODS: tuple[Method, ...] = ("mnrl", "clear", "distill", "clear-distill")
 UNSEEN = "ar"
 """A language that is measured and, in two rows, was not trained on."""
 ARTICLES = (2, 5, 16)
+"""The last is all that there are, as the other parts train on."""
 BETWEEN: tuple[Method, ...] = ("mnrl", "distill")
 """Methods whose weights are mixed with the base's, step by step."""
 ADAPTER_RANK, ADAPTER_RATE = 16, 5e-4
 
 
 def trained(plan: Plan, base: Encoder) -> Encoder:
-    """Train by the plan; the encoder it made, English queries too: methods are compared, not what keeps English."""
-    tune(plan, read_material(plan), base)
-    (plan.out / BASE_FILE).unlink(missing_ok=True)
-    return Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
+    """Train by the plan, unless another part has; the encoder it made, for English queries too.
+
+    Methods are compared, not what keeps English. The folder is named after the plan, below its `out`.
+    """
+    folder = plan.out / hashlib.sha256(repr(plan).encode()).hexdigest()[:12]
+    if not folder.exists():
+        tune(replace(plan, out=folder), read_material(plan), base)
+        (folder / BASE_FILE).unlink(missing_ok=True)
+    return Encoder(str(folder), cache=base.cache, device=base.device, backend="torch")
 
 
 def knowledge_base(
@@ -64,17 +72,8 @@ def knowledge_base(
     """Parts `kb` and `kb-alone`."""
     steps, batch = (1000, 128) if full else (100, 32)
     recipe = Recipe(steps=steps, batch=batch, learning_rate=3e-5, max_tokens=48, check_every=steps, seed=seed)
-    plans = {
-        sampling: Plan(
-            "weighted",
-            (DATA / "hinglish_top",),
-            scratch / sampling,
-            recipe,
-            sampling=cast(Sampling, sampling),
-            in_batch=part == "kb",
-        )
-        for sampling in SAMPLINGS
-    }
+    plain = Plan("weighted", (DATA / "hinglish_top",), scratch, recipe, in_batch=part == "kb")
+    plans = {sampling: replace(plain, sampling=cast(Sampling, sampling)) for sampling in SAMPLINGS}
     systems = [Dense(base, "before"), *(Dense(trained(plan, base), name) for name, plan in plans.items())]
     evaluation = Evaluation(systems, report_tasks(read_material(plans["mixed"]), ()))
 
@@ -97,7 +96,7 @@ def plans_of(part: str, full: bool, seed: int, scratch: Path) -> dict[str, Plan]
     recipe = replace(FULL if full else QUICK, seed=seed)
 
     def plan(name: str, method: Method, **changes: Any) -> tuple[str, Plan]:
-        plain = Plan(method, (DATA / "xquad",), scratch / name, recipe, negatives=5 if full else 1, dev_articles=0)
+        plain = Plan(method, (DATA / "xquad",), scratch, recipe, negatives=5 if full else 1, dev_articles=0)
         return name, replace(plain, **changes)
 
     without = tuple(language for language in read_squad(DATA / "xquad").questions if language != UNSEEN)
@@ -121,7 +120,8 @@ def plans_of(part: str, full: bool, seed: int, scratch: Path) -> dict[str, Plan]
             low_rank = replace(recipe, learning_rate=ADAPTER_RATE)
             made += [plan("distill, adapters", "distill", adapters=ADAPTER_RANK, recipe=low_rank)]
         case _:
-            made = [plan(f"{m}, {n} articles", m, train_articles=n) for m in ("clear", "distill") for n in ARTICLES]
+            some = {n: n if n != ARTICLES[-1] else None for n in ARTICLES}
+            made = [plan(f"{m}, {n} articles", m, train_articles=some[n]) for m in ("clear", "distill") for n in some]
     return dict(made)
 
 
@@ -189,22 +189,23 @@ def plot(curves: dict[str, list[tuple[float, float]]], x: str, y: str, title: st
 def main() -> None:
     """Read the command line, train, publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--part", choices=PARTS, required=True)
+    parser.add_argument("--part", choices=PARTS)
     parser.add_argument("--profile", choices=["quick", "full"], default="quick")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    needed = DATA / ("hinglish_top" if given.part.startswith("kb") else "xquad")
-    if not needed.is_dir():
-        sys.exit(f"The data is not at {needed}; set ISTHMUS_DATA.")
+    parts = [given.part] if given.part else PARTS
+    needed = {part: DATA / ("hinglish_top" if part.startswith("kb") else "xquad") for part in parts}
+    for folder in needed.values():
+        if not folder.is_dir():
+            sys.exit(f"The data is not at {folder}; set ISTHMUS_DATA.")
     base = open_encoder(load_settings(encoder="base", backend="torch"))
+    full = given.profile == "full"
     with tempfile.TemporaryDirectory() as scratch:
-        where, full = Path(scratch), given.profile == "full"
-        if given.part.startswith("kb"):
-            columns, rows, record = knowledge_base(given.part, base, full, given.seed, where)
-        else:
-            columns, rows, record = squad(given.part, base, full, given.seed, where)
-    about = {"data": needed.name, "profile": given.profile, "seed": given.seed}
-    publish(f"alignment-{given.part}", columns, rows, {**about, **record})
+        for part in parts:
+            measure = knowledge_base if part.startswith("kb") else squad
+            columns, rows, record = measure(part, base, full, given.seed, Path(scratch))
+            about = {"data": needed[part].name, "profile": given.profile, "seed": given.seed}
+            publish(f"alignment-{part}", columns, rows, {**about, **record})
 
 
 if __name__ == "__main__":
