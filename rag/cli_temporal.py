@@ -20,7 +20,8 @@ from retriever.errors import IsthmusError
 from retriever.temporal import calendar
 from retriever.temporal.questions import TaskName, jsonl_files, read_questions, read_tempreason
 
-Data = Annotated[Path, typer.Option(help="TempReason's JSON lines, or a folder of such files.")]
+DATA = "TempReason's JSON lines, or facts (subject, relation, object, from, to), or a folder of such files."
+Data = Annotated[Path, typer.Option(help=DATA)]
 Tuned = Annotated[list[str] | None, typer.Option(help="Encoders that CLiTSSA made; repeat.")]
 Base = Annotated[str, typer.Option(help="The untuned encoder; its in-language choice is the oracle's.")]
 
@@ -29,7 +30,7 @@ Base = Annotated[str, typer.Option(help="The untuned encoder; its in-language ch
 def eval_questions(
     languages: Annotated[str, typer.Option(help="Languages to write, e.g. ro,hi,th.")],
     save: Annotated[Path, typer.Option("--out", help="Folder for NAME.LANGUAGE.jsonl, in mTEMPREASON's form.")],
-    data: Annotated[Path | None, typer.Option(help="TempReason's JSON lines, or a folder of such files.")] = None,
+    data: Annotated[Path | None, typer.Option(help=DATA)] = None,
     years: Annotated[str | None, typer.Option(help="Or calendar arithmetic from years such as 1900-2030.")] = None,
     count: Annotated[int, typer.Option(min=1, help="How many of those.")] = 500,
     seed: int = 1,

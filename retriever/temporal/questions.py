@@ -23,6 +23,7 @@ from babel.dates import get_month_names
 from retriever.datasets import DataError, read_jsonl
 from retriever.temporal import calendar
 from retriever.temporal.calendar import Month, Sum, month_names
+from retriever.temporal.periods import Period
 
 TaskName = Literal["l1", "l2", "l3"]
 
@@ -148,23 +149,28 @@ def from_facts(facts: Iterable[Fact], rng: random.Random) -> list[TimeQuestion]:
             if starts.count(earlier.start) == starts.count(later.start) == 1 and earlier.object != later.object:
                 contents.append((Asked(relation, subject, Neighbour(later.object, after=False)), (earlier.object,)))
                 contents.append((Asked(relation, subject, Neighbour(earlier.object, after=True)), (later.object,)))
-    return [TimeQuestion(str(n), content, answers) for n, (content, answers) in enumerate(contents)]
+    return [TimeQuestion(f"fact-{n}", content, answers) for n, (content, answers) in enumerate(contents)]
 
 
 def read_tempreason(path: Path) -> list[TimeQuestion]:
     """TempReason's JSON lines: L1 by its question, L2 and L3 by relation, subject, and time or reference.
 
-    Raises DataError with the line that is not so.
+    Or facts (subject, relation, object, from, to), of which questions are made. Raises DataError with the row that is
+    neither.
     """
     questions = []
+    facts = []
     for number, row in enumerate(read_jsonl(path), start=1):
         try:
+            if "object" in row:
+                facts.append(_fact(row))
+                continue
             content = _content(row)
             answers = tuple(str(answer) for answer in row["answers"])
         except (KeyError, ValueError, TypeError) as error:
-            raise DataError(f"{path}, row {number}: not a TempReason question ({error}).") from error
+            raise DataError(f"{path}, row {number}: no TempReason question and no fact ({error}).") from error
         questions.append(TimeQuestion(str(row.get("id", number)), content, answers))
-    return questions
+    return questions + from_facts(facts, random.Random(1))
 
 
 def jsonl_files(path: Path) -> list[Path]:
@@ -204,14 +210,27 @@ def read_multilingual(path: Path) -> list[tuple[str, tuple[str, ...]]]:
     return found
 
 
+def _fact(row: dict[str, Any]) -> Fact:
+    relation = _relation(row)
+    period = Period.parse(f"{row['from']}/{row['to']}")
+    if period.end < period.start:
+        raise ValueError(f"from {row['from']} is after to {row['to']}")
+    return Fact(str(row["subject"]), relation, str(row["object"]), period.start, period.end)
+
+
+def _relation(row: dict[str, Any]) -> str:
+    relation = str(row["relation"])
+    if relation not in (there_are := templates("en").relations):
+        raise ValueError(f"unknown relation {relation!r}; there are {', '.join(there_are)}")
+    return relation
+
+
 def _content(row: dict[str, Any]) -> Sum | Asked:
     if "relation" not in row:
         if (sum_ := calendar.recognise(str(row["question"]), "en")) is None:
             raise ValueError(f"{row['question']!r} asks for no month before or after another")
         return sum_
-    relation, subject = str(row["relation"]), str(row["subject"])
-    if relation not in templates("en").relations:
-        raise ValueError(f"unknown relation {relation!r}")
+    relation, subject = _relation(row), str(row["subject"])
     if "time" not in row:
         if row["direction"] not in ("before", "after"):
             raise ValueError(f"direction {row['direction']!r}")

@@ -285,5 +285,5 @@ def test_demonstrations_go_before_a_question_about_time_and_no_other(make_rag, t
 def test_demonstrations_that_are_none(make_rag, tmp_path):
     pool = tmp_path / "pool.jsonl"
     pool.write_text('{"question": "How are you?"}\n', encoding="utf-8")
-    with pytest.raises(IsthmusError, match="row 1: not a TempReason question"):
+    with pytest.raises(IsthmusError, match="row 1: no TempReason question and no fact"):
         make_rag({}, demonstrations=pool)

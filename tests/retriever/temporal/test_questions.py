@@ -16,6 +16,7 @@ from retriever.temporal.questions import (
     ask,
     from_facts,
     read_multilingual,
+    read_questions,
     read_tempreason,
     recognise,
     templates,
@@ -107,6 +108,36 @@ FACTS = [
     Fact("Ana", "employer", "Gamma", Month(1995, 2), Month(1999, 12)),
     Fact("Ana", "party", "Reds", Month(1990, 5), Month(1990, 5)),
 ]
+
+
+def test_facts_are_read_and_asked_for(tmp_path):
+    rows = [
+        {"subject": "Ana", "relation": "employer", "object": "Alpha", "from": "1990-05", "to": "1992-03"},
+        {"subject": "Ana", "relation": "employer", "object": "Beta", "from": "1992-04", "to": "1995"},
+    ]
+    path = tmp_path / "facts.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    questions = read_questions(path)
+    assert [question.task for question in questions] == ["l2", "l2", "l3", "l3"]
+    assert {question.answers for question in questions} == {("Alpha",), ("Beta",)}
+    assert ask(questions[2].content, "ro") == "Pentru ce angajator a lucrat Ana înainte de Beta?"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"relation": "knows"}, "row 1: .*unknown relation 'knows'; there are played_for"),
+        ({"from": "May 1990"}, "row 1: .*is no period"),
+        ({"from": "1999", "to": "1990"}, "row 1: .*from 1999 is after to 1990"),
+        ({"to": None}, "row 1: .*is no period"),
+    ],
+)
+def test_a_fact_with_a_fault_is_named(tmp_path, change, said):
+    row = {"subject": "Ana", "relation": "employer", "object": "Alpha", "from": "1990-05", "to": "1992-03"}
+    path = tmp_path / "facts.jsonl"
+    path.write_text(json.dumps(row | change), encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        read_questions(path)
 
 
 def test_questions_from_facts():
