@@ -70,8 +70,8 @@ def knowledge_base(
     part: str, base: Encoder, full: bool, seed: int, scratch: Path
 ) -> tuple[list[str], list[list[object]], Any]:
     """Parts `kb` and `kb-alone`."""
-    steps, batch = (1000, 128) if full else (100, 32)
-    recipe = Recipe(steps=steps, batch=batch, learning_rate=3e-5, max_tokens=48, check_every=steps, seed=seed)
+    steps, batch = (1000, 128) if full else (150, 32)
+    recipe = Recipe(steps=steps, batch=batch, learning_rate=5e-5, max_tokens=48, check_every=steps, seed=seed)
     plain = Plan("weighted", (DATA / "hinglish_top",), scratch, recipe, in_batch=part == "kb")
     plans = {sampling: replace(plain, sampling=cast(Sampling, sampling)) for sampling in SAMPLINGS}
     systems = [Dense(base, "before"), *(Dense(trained(plan, base), name) for name, plan in plans.items())]

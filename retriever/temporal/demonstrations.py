@@ -135,7 +135,7 @@ class Structured:
 
     The question is read back from its own words (`recognise`), in whatever language. A demonstration that asks for the
     same relation, in the same way, of a time close by, shows the model what to do; of the same subject, the answer
-    itself is often near.
+    itself is often near. A sum that goes from the same month by as many months, in whatever years, shows how to.
     """
 
     words: Selector
@@ -151,10 +151,16 @@ class Structured:
 
 
 def likeness(asked: Sum | Asked | None, shown: Sum | Asked) -> float:
-    """From 0, nothing in common, to 1: same kind and direction, same relation, close in time, same subject."""
+    """From 0, nothing in common, to 1.
+
+    Sums: the same direction, the same step from month to month, as many years, years close by. Others: the same kind
+    and direction, the same relation, close in time, the same subject.
+    """
     if isinstance(asked, Sum) and isinstance(shown, Sum):
-        same = asked.after == shown.after
-        return 0.5 + 0.2 * same + 0.2 * _close(asked.start, shown.start) + 0.1 * (asked.months == shown.months)
+        way = asked.after == shown.after
+        step = way and (asked.start.month, asked.months % 12) == (shown.start.month, shown.months % 12)
+        years = asked.months // 12 == shown.months // 12
+        return 0.3 + 0.2 * way + 0.3 * step + 0.1 * years + 0.1 * _close(asked.start, shown.start)
     if not isinstance(asked, Asked) or not isinstance(shown, Asked):
         return 0.0
     kind = type(asked.when) is type(shown.when)

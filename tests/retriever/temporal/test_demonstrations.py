@@ -68,6 +68,10 @@ def test_likeness_by_hand():
     before, after = (Asked("coach", "FC Porto", Neighbour("X", after=a)) for a in (False, True))
     assert likeness(before, after) == pytest.approx(0.8)
     assert likeness(Sum(Month(1900, 1), 5, after=True), Sum(Month(1900, 1), 5, after=True)) == pytest.approx(1)
+    sum_ = Sum(Month(1900, 1), 5, after=True)
+    assert likeness(sum_, Sum(Month(2000, 1), 29, after=True)) == pytest.approx(0.8 + 0.1 / 11)  # a century: ten halves
+    assert likeness(sum_, Sum(Month(1900, 2), 5, after=True)) == pytest.approx(0.6 + 0.1 / (1 + 1 / 120))
+    assert likeness(sum_, Sum(Month(1900, 1), 5, after=False)) == pytest.approx(0.5)
     assert likeness(Sum(Month(1900, 1), 5, after=True), coach) == 0
     assert likeness(None, coach) == 0
 
