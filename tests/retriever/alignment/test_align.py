@@ -116,7 +116,7 @@ def trained(plan, tmp_path, base_encoder, recipe, out, guard=None):
     keep = loss._loss
     loss._loss = lambda embeddings, labels: losses.append(keep(embeddings, labels)) or losses[-1]
     train(model, rows, loss, recipe, tmp_path / out, guard)
-    return model, [float(value) for value in losses]
+    return model, [float(value.detach()) for value in losses]
 
 
 def test_the_loss_falls(plan, tmp_path, base_encoder):
