@@ -126,7 +126,7 @@ FIGURES = {
         Figure(
             "temporal_answers-facts-1.5b",
             "Answers of the embedded 1.5B to L2 questions (a fact at a time): closed book, with the subject’s facts, "
-            "and with what search finds, after three demonstrations and without, when it answers in whole sentences; F1 on "
+            "and with what search finds, after three demonstrations and without, when it answers in sentences; F1 on "
             "sets, and the share of exact matches (rag after demonstrations: the encoder before this one)",
             "temporal_answers --part facts --questions 20 --out DIR",
         ),
