@@ -150,10 +150,9 @@ PREFACE = """# Figures
 
 Each table is printed by the command in its caption, from `benchmarks/results`; the data are public, and
 `ISTHMUS_DATA` says where they lie. p by the paired randomisation test. “aligned” is the encoder that ships. The
-tables of {former} were made with the aligned encoder before this one (its card is in the history of
-`retriever/aligned/README.md`).
+tables of the cross-encoder, the generator in search, time in questions, answers and latency were made with the aligned
+encoder before this one (its card is in the history of `retriever/aligned/README.md`).
 """
-FORMER = "the cross-encoder, the generator in search, time in questions, answers and latency"
 
 
 def cell(value: object) -> str:
@@ -181,7 +180,7 @@ def plot(figure: Figure) -> str:
 
 def main() -> None:
     """Rewrite the page, and what stands between the README's marks."""
-    page = [PREFACE.format(former=FORMER)]
+    page = [PREFACE]
     first = []
     for heading, figures in FIGURES.items():
         made = [figure for figure in figures if (RESULTS / f"{figure.name}.json").exists()]

@@ -39,16 +39,16 @@ def eval_questions(
     """Questions about time: TempReason's, from templates, or calendar arithmetic in any language of CLDR."""
     from retriever.temporal.questions import from_sums, write_multilingual
 
-    if (data is None) == (years is None):
-        raise IsthmusError("Name either --data, a TempReason file or folder, or --years, such as 1900-2030.")
-    if data is not None:
+    if data is not None and years is None:
         chosen = listed(languages, calendar.languages(), "languages")
         sets = {file.stem: read_tempreason(file) for file in jsonl_files(data)}
-    else:
+    elif years is not None and data is None:
         chosen = [language for part in languages.split(",") if (language := part.strip())]
         if not chosen or not all(map(calendar.month_names, chosen)):
             raise IsthmusError(f"CLDR does not know all of {languages!r}; name languages by codes, such as ro,ja,fa.")
-        sets = {"l1": from_sums(calendar.random_sums(count, _years(years or ""), random.Random(seed)))}
+        sets = {"l1": from_sums(calendar.random_sums(count, _years(years), random.Random(seed)))}
+    else:
+        raise IsthmusError("Name either --data, a TempReason file or folder, or --years, such as 1900-2030.")
     save.mkdir(parents=True, exist_ok=True)
     written = {}
     for name, questions in sets.items():

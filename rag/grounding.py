@@ -102,7 +102,8 @@ def ground(text: str, question: str, language: str, snippets: Sequence[Snippet],
                 citations[number] = Citation(number, snippet.hit.passage, start, end, nearness[number])
         parts.append(sentence + "".join(f" [{number}]" for number in sorted(cited)))
     ordered = tuple(citations[number] for number in sorted(citations))
-    doubts += elsewhere(question, detect_language(question), [citation.passage for citation in ordered])
+    cited_sources = [(citation.passage, sources[citation.number]) for citation in ordered]
+    doubts += elsewhere(question, detect_language(question), cited_sources)
     return Grounded(" ".join(parts), ordered, tuple(dict.fromkeys(doubts)))
 
 

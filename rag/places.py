@@ -26,12 +26,12 @@ ENDINGS = (2, 4)
 
 @functools.cache
 def _names(language: str) -> dict[str, str]:
-    """ISO codes of countries by their names in a language, as far as CLDR names them there."""
+    """Names of countries in a language by their ISO codes, as far as CLDR names them there."""
     try:
-        territories = Locale.parse(language.replace("-", "_")).territories
+        territories = Locale.parse(language, sep="-").territories
     except (UnknownLocaleError, ValueError):
         return {}
-    return {name: code for code, name in territories.items() if code.isalpha() and code not in ("EU", "EZ", "UN", "ZZ")}
+    return {code: name for code, name in territories.items() if code.isalpha() and code not in ("EU", "EZ", "UN", "ZZ")}
 
 
 def _pattern(name: str, language: str) -> str:
@@ -47,10 +47,12 @@ def _pattern(name: str, language: str) -> str:
 
 @functools.cache
 def _finder(language: str) -> "regex.Pattern[str] | None":
-    """One expression for all names, the n-th name its n-th group; None where CLDR knows none."""
-    names = [name for name in _names(language) if len(name) >= LEAST_UNSPACED or not _NO_SPACES.match(name)]
+    """One expression for all names, each a group of its code, the longest first; None where CLDR knows none."""
+    longest_first = sorted(_names(language).items(), key=lambda pair: -len(pair[1]))
     groups = [
-        f"(?P<{_names(language)[name]}>{_pattern(name, language)})" for name in sorted(names, key=len, reverse=True)
+        f"(?P<{code}>{_pattern(name, language)})"
+        for code, name in longest_first
+        if len(name) >= LEAST_UNSPACED or not _NO_SPACES.match(name)
     ]
     return regex.compile("|".join(groups)) if groups else None
 
@@ -63,7 +65,7 @@ def countries(text: str, language: str) -> dict[str, str]:
     return {str(match.lastgroup): match.group() for match in finder.finditer(text)}
 
 
-def elsewhere(question: str, language: str, passages: Sequence[Passage]) -> list[str]:
+def elsewhere(question: str, language: str, cited: Sequence[tuple[Passage, Source]]) -> list[str]:
     """The question's countries, as it names them, if the passages name others and none of these.
 
     Passages that name no country may well be about the one asked for: a town hall does not say where it stands. A
@@ -71,18 +73,12 @@ def elsewhere(question: str, language: str, passages: Sequence[Passage]) -> list
     Ethiopia mean the same.
     """
     asked = countries(question, language)
-    if not asked:
-        return []
-    about_others = False
-    for passage in passages:
-        text = f"{passage.title} {passage.text}"
-        about_others |= bool(countries(text, passage.language))
-        source = Source.read(text, passage.language)
-        own = {code: name for name, code in _names(passage.language).items()}
+    for passage, source in cited:
         for code, surface in asked.items():
-            called = own.get(code, surface)
+            called = _names(passage.language).get(code, surface)
             initials = "".join(word[0] for word in called.split())
             names = {surface, called, initials if len(initials) > 1 else called}
             if any(source.holds(Claim("name", name)) for name in names):
                 return []
+    about_others = asked and any(countries(passage.embedded_text, passage.language) for passage, _ in cited)
     return list(asked.values()) if about_others else []

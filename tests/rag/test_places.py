@@ -1,11 +1,13 @@
 import pytest
 
+from rag.claims import Source
 from rag.places import countries, elsewhere
 from retriever.types import Passage
 
 
-def passage(title: str, text: str, language: str = "en") -> Passage:
-    return Passage("d1", "d1", title, text, None, 0, len(text), language)
+def passage(title: str, text: str, language: str = "en") -> tuple[Passage, Source]:
+    read = Passage("d1", "d1", title, text, None, 0, len(text), language)
+    return read, Source.read(read.embedded_text, language)
 
 
 BRASILIA = passage("Brasília", "Brasília has been the capital of Brazil since 21 April 1960.")
