@@ -17,6 +17,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton, format_timedelta, get_month_names
 
 from retriever.lexical import UNSPACED, ascii_digits
+from retriever.temporal.digits import native_digits
 
 LAST_YEAR = 9999
 
@@ -109,13 +110,14 @@ def phrases(language: str) -> Phrases:
 def ask(sum_: Sum, language: str) -> str:
     """The question in a language: in its phrases, or without a phrase file in CLDR's words and signs.
 
-    "1241年10月 + 7 年 + 5 か月 = ?" needs nothing but names of months and plurals. The month must then exist, and CLDR
-    know the language.
+    "1241年10月 + 7 年 + 5 か月 = ?" needs nothing but names of months, plurals and digits. The month must then exist,
+    and CLDR know the language.
     """
     if language in languages():
         return _fill(phrases(language).question, sum_, language)
     sign = "+" if sum_.after else "−"
-    return f" {sign} ".join([written(sum_.start, language), *_spans(sum_.months, language)]) + " = ?"
+    parts = [written(sum_.start, language), *_spans(sum_.months, language)]
+    return native_digits(f" {sign} ".join(parts), language) + " = ?"
 
 
 def answer(sum_: Sum, language: str) -> str:
@@ -127,9 +129,10 @@ def answer(sum_: Sum, language: str) -> str:
 
 
 def written(month: Month, language: str) -> str:
-    """A month that exists, as a language writes it: "martie 1249", "1249年3月"."""
+    """A month that exists, as a language writes it: "martie 1249", "1249年3月", "مارس ۱۲۴۹" in Persian."""
     day = datetime.date(month.year, month.month, 1)
-    return regex.sub(r"\s*г\.$", "", str(format_skeleton("yMMMM", day, locale=language)))
+    text = str(format_skeleton("yMMMM", day, locale=language))
+    return native_digits(regex.sub(r"\s*г\.$", "", text), language)
 
 
 def recognise(question: str, language: str) -> Sum | None:
@@ -167,7 +170,7 @@ def _fill(template: str, sum_: Sum, language: str, **more: str) -> str:
         date=Template(own.date).substitute(month=name, number=sum_.start.month, year=sum_.start.year),
         **more,
     )
-    return " ".join(text.split())
+    return native_digits(" ".join(text.split()), language)
 
 
 def _spans(months: int, language: str) -> list[str]:

@@ -9,6 +9,7 @@ from babel.localedata import locale_identifiers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retriever.lexical import ascii_digits
 from retriever.temporal.calendar import Month, Phrases, Sum, answer, ask, languages, phrases, random_sums, recognise
 
 MONTHS = st.builds(Month, st.integers(1, 3000), st.integers(1, 12))
@@ -116,8 +117,8 @@ def test_every_file_has_the_keys_and_variables():
         ("ja", "1241年10月 + 7 年 + 5 か月 = ?"),
         ("ko", "1241년 10월 + 7년 + 5개월 = ?"),
         ("pl", "październik 1241 + 7 lat + 5 miesięcy = ?"),
-        ("fa", "اکتبر 1241 + 7 سال + 5 ماه = ?"),
-        ("bn", "অক্টোবর 1241 + 7 বছর + 5 মাস = ?"),
+        ("fa", "اکتبر ۱۲۴۱ + ۷ سال + ۵ ماه = ?"),
+        ("bn", "অক্টোবর ১২৪১ + ৭ বছর + ৫ মাস = ?"),
     ],
 )
 def test_a_language_without_phrases_asks_in_signs(language, question):
@@ -132,7 +133,7 @@ def test_every_language_of_cldr_tells_sums_apart():
     for code in codes:
         questions = {ask(sum_, code) for sum_ in sums}
         assert len(questions) == len(sums), code
-        assert all(f"{sum_.start.year}" in ask(sum_, code) for sum_ in sums), code
+        assert all(f"{sum_.start.year}" in ascii_digits(ask(sum_, code)) for sum_ in sums), code
 
 
 def test_random_sums_lie_in_the_calendar_and_are_repeatable():
