@@ -1,11 +1,12 @@
 """Which demonstrations are chosen for questions about time, beside the in-language choice; no language model.
 
-`python -m benchmarks.temporal [--languages ro,de,fr,hi,ar,th] [--tuned DIR …] [--encoder base|muse]`
+`python -m benchmarks.temporal [--languages ro,de,fr,hi,ar,th] [--tuned DIR …] [--encoder base|aligned|muse]`
 
 TempReason's L1, L2 and L3 questions through the templates, 1200 English ones of a task to choose three from, up to 300
 asked; subjects are on one side only. overlap@3 with the oracle's choice (untuned encoder, translated pool). `--tuned`
-names what `isthmus align --method clitssa` made; repeat it for several. `--encoder muse` is another untuned encoder, a
-weaker one (benchmarks/muse.py). Without the data (ISTHMUS_DATA) it says so and ends.
+names what `isthmus align --method clitssa` made; repeat it for several, such as one of all tasks and one of each. Other
+encoders that no demonstrations tuned: the one that ships, and a weaker one (benchmarks/muse.py). Without the data
+(ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
@@ -29,14 +30,14 @@ def main() -> None:
     """Measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--languages", default="ro,de,fr,hi,ar,th")
-    parser.add_argument("--encoder", choices=["base", "muse"], default="base")
+    parser.add_argument("--encoder", choices=["base", "aligned", "muse"], default="base")
     parser.add_argument("--tuned", type=Path, action="append", default=[])
     given = parser.parse_args()
     if not (DATA / "tempreason").is_dir():
         sys.exit(f"TempReason is not at {DATA / 'tempreason'}; set ISTHMUS_DATA.")
     languages = given.languages.split(",")
     split = split_questions(read_questions(DATA / "tempreason"), pool=1200, asked=300)
-    base = cast(Encoder, Muse()) if given.encoder == "muse" else open_encoder(load_settings(encoder="base"))
+    base = cast(Encoder, Muse()) if given.encoder == "muse" else open_encoder(load_settings(encoder=given.encoder))
     tuned = open_tuned(given.tuned)
     found = {
         (name, task, language): result
@@ -59,7 +60,7 @@ def main() -> None:
             for (name, task, language), result in found.items()
         ],
     }
-    name = "temporal-muse" if given.encoder == "muse" else "temporal"
+    name = "temporal" if given.encoder == "base" else f"temporal-{given.encoder}"
     publish(name, ["task", "selector", *languages, "mean", f"same relation, {languages[0]}"], rows, record)
 
 

@@ -16,7 +16,7 @@ from retriever.datasets import DataError
 from retriever.encoder import Encoder
 from retriever.lexical import LexicalIndex
 from retriever.temporal.calendar import Month, Sum
-from retriever.temporal.questions import Asked, TaskName, TimeQuestion, ask, recognise
+from retriever.temporal.questions import Asked, Neighbour, TaskName, TimeQuestion, ask, recognise
 from retriever.types import Vectors
 
 SHOTS = 3
@@ -131,30 +131,60 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Structured:
-    """Ours: another selector's similarity of the words, and that of what is asked about time.
+    """Ours: another selector's similarity of the words, that of the names, and that of what is asked about time.
 
-    The question is read back from its own words (`recognise`), in whatever language. A demonstration that asks for the
-    same relation, in the same way, of a time close by, shows the model what to do; of the same subject, the answer
-    itself is often near. A sum that goes from the same month by as many months, in whatever years, shows how to.
+    The question is read back from its own words (`recognise`), in whatever language. Demonstrations that ask for the
+    same relation show what an answer looks like; of these, those whose subjects and references are alike by themselves,
+    without the words of the question around them, have answers alike. A sum that goes from the same month by as many
+    months, in whatever years, shows how to. The three similarities are put on one scale; `weight`, in standard
+    deviations of theirs, puts what is asked first.
     """
 
     words: Selector
-    weight: float = 0.5
+    encoder: Encoder
+    weight: float = 25.0
     name: str = "structured"
 
     def scores(self, asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], language: str) -> Vectors:
         """See Selector."""
         read = [recognise(ask(question.content, language), language) for question in asked]
-        structure = np.array([[likeness(content, shown.content) for shown in pool] for content in read])
-        mixed: Vectors = self.words.scores(asked, pool, language) + (self.weight * structure).astype(np.float32)
-        return mixed
+        shown = [question.content for question in pool]
+        mixed = _standard(self.words.scores(asked, pool, language))
+        for name_of in (_subject, _reference):
+            mixed += self._alike([name_of(content) for content in read], [name_of(content) for content in shown])
+        structure = np.array([[likeness(content, other) for other in shown] for content in read])
+        return mixed + (self.weight * structure).astype(np.float32)
+
+    def _alike(self, asked: Sequence[str | None], shown: Sequence[str | None]) -> Vectors:
+        """Cosines of names' vectors less the mean of those shown, on one scale; 0 where a question has no name."""
+        there = np.array([[a is not None and b is not None for b in shown] for a in asked])
+        if not there.any():
+            return np.zeros(there.shape, dtype=np.float32)
+        left, right = (self.encoder.encode_queries([name or "" for name in names]) for names in (asked, shown))
+        mean = right[[name is not None for name in shown]].mean(axis=0)
+        alike: Vectors = _standard(unit(left - mean) @ unit(right - mean).T) * there
+        return alike
+
+
+def _subject(content: Sum | Asked | None) -> str | None:
+    return content.subject if isinstance(content, Asked) else None
+
+
+def _reference(content: Sum | Asked | None) -> str | None:
+    return content.when.reference if isinstance(content, Asked) and isinstance(content.when, Neighbour) else None
+
+
+def _standard(scores: Vectors) -> Vectors:
+    """The scores with mean 0 and standard deviation 1; as they are if all are the same."""
+    scaled: Vectors = (scores - scores.mean()) / (scores.std() or 1)
+    return scaled
 
 
 def likeness(asked: Sum | Asked | None, shown: Sum | Asked) -> float:
     """From 0, nothing in common, to 1.
 
-    Sums: the same direction, the same step from month to month, as many years, years close by. Others: the same kind
-    and direction, the same relation, close in time, the same subject.
+    Sums: the same direction, the same step from month to month, as many years, years close by. Others: the same
+    relation, and whether both ask for a time or both for a neighbour.
     """
     if isinstance(asked, Sum) and isinstance(shown, Sum):
         way = asked.after == shown.after
@@ -163,13 +193,7 @@ def likeness(asked: Sum | Asked | None, shown: Sum | Asked) -> float:
         return 0.3 + 0.2 * way + 0.3 * step + 0.1 * years + 0.1 * _close(asked.start, shown.start)
     if not isinstance(asked, Asked) or not isinstance(shown, Asked):
         return 0.0
-    kind = type(asked.when) is type(shown.when)
-    alike = 0.2 * kind + 0.4 * (asked.relation == shown.relation) + 0.2 * (asked.subject == shown.subject)
-    if isinstance(asked.when, Month) and isinstance(shown.when, Month):
-        return alike + 0.2 * _close(asked.when, shown.when)
-    if not isinstance(asked.when, Month) and not isinstance(shown.when, Month):
-        return alike + 0.2 * (asked.when.after == shown.when.after)
-    return alike
+    return 0.8 * (asked.relation == shown.relation) + 0.2 * (type(asked.when) is type(shown.when))
 
 
 def _close(one: Month, other: Month) -> float:
@@ -267,16 +291,15 @@ def split_questions(questions: Sequence[TimeQuestion], *, pool: int, asked: int,
 
 def selectors(untuned: Encoder, tuned: Mapping[str, Encoder], seed: int = 1) -> list[Selector]:
     """Those that are compared: chance, words, untuned encoder, question translated, tuned encoders, and ours."""
-    words = [Similar(encoder, f"CLiTSSA ({name})") for name, encoder in tuned.items()]
     return [
         Random(seed),
         Bm25(),
         Similar(untuned, "X-InSTA"),
         Similar(untuned, "question translated", translated_question=True),
-        *words,
+        *(Similar(encoder, f"CLiTSSA ({name})") for name, encoder in tuned.items()),
         Mapped(untuned),
         Mapped(untuned, unseen=True),
-        Structured(words[-1] if words else Similar(untuned, "")),
+        Structured(Mapped(untuned), untuned),
     ]
 
 

@@ -62,11 +62,11 @@ def test_agreement_by_hand():
 
 def test_likeness_by_hand():
     coach = Asked("coach", "FC Porto", Month(1950, 3))
-    assert likeness(coach, coach) == pytest.approx(1)
-    assert likeness(coach, Asked("coach", "FC Porto", Month(1960, 3))) == pytest.approx(0.9)  # ten years: half of .2
-    assert likeness(coach, Asked("coach", "Ajax", Neighbour("X", after=True))) == pytest.approx(0.4)
+    assert likeness(coach, Asked("coach", "Ajax", Month(1960, 3))) == pytest.approx(1)  # names count by their vectors
+    assert likeness(coach, Asked("coach", "Ajax", Neighbour("X", after=True))) == pytest.approx(0.8)
+    assert likeness(coach, Asked("party", "FC Porto", Month(1950, 3))) == pytest.approx(0.2)
     before, after = (Asked("coach", "FC Porto", Neighbour("X", after=a)) for a in (False, True))
-    assert likeness(before, after) == pytest.approx(0.8)
+    assert likeness(before, after) == pytest.approx(1)
     assert likeness(Sum(Month(1900, 1), 5, after=True), Sum(Month(1900, 1), 5, after=True)) == pytest.approx(1)
     sum_ = Sum(Month(1900, 1), 5, after=True)
     assert likeness(sum_, Sum(Month(2000, 1), 29, after=True)) == pytest.approx(0.8 + 0.1 / 11)  # a century: ten halves
@@ -93,11 +93,40 @@ def test_nothing_is_more_like_a_question_than_itself(one, other):
     assert likeness(one, other) == pytest.approx(likeness(other, one))
 
 
+class Names:
+    """An encoder to which a name's first letter is all there is of it."""
+
+    def encode_queries(self, texts):
+        return np.eye(27, dtype=np.float32)[[ord(text[0].lower()) - ord("a") if text else 26 for text in texts]]
+
+
+LIKE = [
+    TimeQuestion(f"{relation} {name}", Asked(relation, name, when), ("x",))
+    for relation in ("coach", "employer")
+    for name, when in (
+        ("Ajax", Month(1950, 3)),
+        ("Bayern", Month(1960, 5)),
+        ("Ajax", Neighbour("Cruyff", after=True)),
+        ("Ajax", Neighbour("Dik", after=True)),
+    )
+]
+
+
 @pytest.mark.parametrize("language", ["ro", "hi", "ar", "th", "zh", "de"])
 def test_structure_is_read_in_every_language(language):
-    flat = Given(np.zeros((6, 6), dtype=np.float32))
-    first = chosen(Structured(flat).scores(L2, L2, language), 1)[:, 0]
-    assert first.tolist() == [0, 1, 2, 3, 4, 5]  # each finds itself by what it asks, with words that say nothing
+    flat = Given(np.zeros((8, 8), dtype=np.float32))
+    first = chosen(Structured(flat, Names()).scores(LIKE, LIKE, language), 1)[:, 0]
+    assert first.tolist() == list(range(8))  # each finds itself by what it asks, with words that say nothing
+
+
+def test_what_is_asked_comes_before_names_and_names_beside_words():
+    words = np.array([[1, 0, 0, 0, 5, 0, 0, 0]], dtype=np.float32)
+    order = chosen(Structured(Given(words), Names()).scores(LIKE[:1], LIKE, "ro"), 8)[0].tolist()
+    assert order[:2] == [0, 1]  # the same relation and kind, the same name first, however near the words of 4 are
+    assert set(order[2:4]) == {2, 3}  # the same relation, of a neighbour
+    assert order[4] == 4
+    no_names = Structured(Given(np.arange(64, dtype=np.float32).reshape(8, 8)), Names()).scores(L1, L1, "ro")
+    assert np.isfinite(no_names).all()
 
 
 def test_random_is_random_and_repeats():
