@@ -11,12 +11,13 @@ and with MNRL. `late`: late distillation, with and without Arabic, and distillat
 product ranks: re-ranked by token vectors. `ablation`: CLEAR without its terms. `keeping`: what keeps English: weights
 between the base's and the tuned ones, low-rank adapters, queries alone. `curve`: CLEAR and distillation by the number
 of articles. In all of these English queries are embedded by the tuned weights too, which the product leaves to the
-base. Without `--part` all of them, each published as it is done; what two of them need is trained once. `full` is for
-a GPU: the paper's batches, negatives and lengths; `quick` for two cores, a few minutes a method. `--seed` draws the
-articles, the rows and their order. Without the data (ISTHMUS_DATA) it says so and ends.
+base. Without `--part` all of them, each published as it is done; what two of them need is trained once. `quick` is for
+two cores, an hour for all; `full` for a GPU: the paper's batches, negatives and lengths. `--seed` draws the articles,
+the rows and their order. Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
+import functools
 import hashlib
 import itertools
 import sys
@@ -42,7 +43,7 @@ from retriever.evaluation.metrics import compare
 
 PARTS = ("kb", "kb-alone", "squad", "late", "ablation", "keeping", "curve")
 SAMPLINGS = ("mixed", "random", "hard", "hardest")
-QUICK = Recipe(steps=60, batch=16, learning_rate=2e-5, max_tokens=128, check_every=60)
+QUICK = Recipe(steps=30, batch=16, learning_rate=3e-5, max_tokens=128, check_every=30)
 FULL = Recipe(steps=50, batch=256, mini_batch=32, learning_rate=5e-5, max_tokens=512, check_every=50)
 METHODS: tuple[Method, ...] = ("mnrl", "clear", "distill", "clear-distill")
 UNSEEN = "ar"
@@ -63,15 +64,21 @@ def trained(plan: Plan, base: Encoder) -> Encoder:
     if not folder.exists():
         tune(replace(plan, out=folder), read_material(plan), base)
         (folder / BASE_FILE).unlink(missing_ok=True)
-    return Encoder(str(folder), cache=base.cache, device=base.device, backend="torch")
+    return opened(folder, base)
+
+
+@functools.lru_cache(maxsize=8)
+def opened(folder: Path, base: Encoder) -> Encoder:
+    """The encoder of a folder; the last few stay open with the vectors they made, for the parts that share them."""
+    return Encoder(str(folder), cache=folder.parent, device=base.device)
 
 
 def knowledge_base(
     part: str, base: Encoder, full: bool, seed: int, scratch: Path
 ) -> tuple[list[str], list[list[object]], Any]:
     """Parts `kb` and `kb-alone`."""
-    steps, batch = (1000, 128) if full else (150, 32)
-    recipe = Recipe(steps=steps, batch=batch, learning_rate=5e-5, max_tokens=48, check_every=steps, seed=seed)
+    steps, batch, rate = (1000, 128, 5e-5) if full else (100, 16, 1e-4)
+    recipe = Recipe(steps=steps, batch=batch, learning_rate=rate, max_tokens=48, check_every=steps, seed=seed)
     plain = Plan("weighted", (DATA / "hinglish_top",), scratch, recipe, in_batch=part == "kb")
     plans = {sampling: replace(plain, sampling=cast(Sampling, sampling)) for sampling in SAMPLINGS}
     systems = [Dense(base, "before"), *(Dense(trained(plan, base), name) for name, plan in plans.items())]
@@ -170,7 +177,7 @@ def between(base: Encoder, tuned: Encoder, factor: float, scratch: Path) -> Enco
     model.load_state_dict(interpolate(model.state_dict(), tuned.model.state_dict(), factor))
     folder = scratch / f"{Path(tuned.folder).name}-{factor:g}"
     save_model(model, base, folder)
-    return Encoder(str(folder), cache=base.cache, device=base.device, backend="torch")
+    return opened(folder, base)
 
 
 def plot(curves: dict[str, list[tuple[float, float]]], x: str, y: str, title: str, name: str) -> None:
@@ -198,7 +205,7 @@ def main() -> None:
     for folder in needed.values():
         if not folder.is_dir():
             sys.exit(f"The data is not at {folder}; set ISTHMUS_DATA.")
-    base = open_encoder(load_settings(encoder="base", backend="torch"))
+    base = open_encoder(load_settings(encoder="base"))
     full = given.profile == "full"
     with tempfile.TemporaryDirectory() as scratch:
         for part in parts:

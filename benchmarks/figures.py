@@ -95,7 +95,7 @@ FIGURES = {
         ),
         Figure(
             "alignment-kb-alone",
-            "Without the negatives of the batch’s other rows; 100 steps at 3e-5 instead of 150 at 5e-5",
+            "The same with a row’s own negatives alone, as in the paper",
             "alignment --part kb-alone",
         ),
     ],
@@ -109,8 +109,14 @@ FIGURES = {
         Figure("calendar", "Calendar arithmetic in the chat", "calendar"),
         Figure(
             "temporal",
-            "Demonstrations for questions about time: overlap of the chosen three with the in-language choice",
-            "temporal --tuned my-clitssa",
+            "Demonstrations for questions about time: overlap of the chosen three with the in-language choice; "
+            "“cl-all” is CLiTSSA tuned on all three tasks, the others on one each (docs/research.md has the commands)",
+            "temporal --tuned cl-all --tuned cl-l1 --tuned cl-l2 --tuned cl-l3",
+        ),
+        Figure(
+            "temporal-aligned",
+            "The same with the encoder that ships as the untuned one",
+            "temporal --encoder aligned",
         ),
         Figure(
             "temporal-muse",

@@ -191,7 +191,7 @@ def align(
         freeze_words=not train_words,
         seed=seed,
     )
-    encoder = open_encoder(load_settings(encoder=base, backend="torch"))
+    encoder = open_encoder(load_settings(encoder=base))
     if method == "clitssa":
         report = _align_clitssa(data, save, recipe, languages or "ro,de,fr", tasks, encoder)
         _show_aligned(report, save, as_json)

@@ -7,6 +7,7 @@ by their English originals, and the encoder is tuned so that it ranks these as i
 import json
 import random
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -102,27 +103,39 @@ def align_clitssa(plan: TimePlan, split: TimeSplit, base: Encoder) -> dict[str, 
     model = load_model(base.folder, base.device)
     train(model, as_dataset(drawn, pool, base.query_prefix), CoSENTLoss(model), recipe, plan.out)
     save_model(model, base, plan.out)
-    tuned = Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
-    report = {
+    with tempfile.TemporaryDirectory() as scratch:  # the folder is not finished; nobody would use its export again
+        tuned = Encoder(str(plan.out), cache=Path(scratch), device=base.device)
+        report = {**_about(plan, base, len(rows)), **_compared(plan, split, base, tuned, held, pool)}
+    (plan.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (plan.out / "README.md").write_text(_card(report), encoding="utf-8")
+    shutil.rmtree(plan.out / "checkpoints")
+    return report
+
+
+def _about(plan: TimePlan, base: Encoder, pairs: int) -> dict[str, Any]:
+    return {
         "method": "clitssa",
         "base": base.name,
         "data": list(plan.data),
         "languages": list(plan.languages),
         "tasks": list(plan.tasks),
-        "recipe": asdict(recipe),
-        "pairs": len(rows),
+        "recipe": asdict(plan.recipe),
+        "pairs": pairs,
+    }
+
+
+def _compared(
+    plan: TimePlan, split: TimeSplit, base: Encoder, tuned: Encoder, held: Sequence[Row], pool: Sequence[TimeQuestion]
+) -> dict[str, Any]:
+    """What tuning changed: on the held-out pairs, and in the choice of demonstrations for the questions asked."""
+    selectors = [Similar(base, "X-InSTA"), Similar(tuned, "CLiTSSA")]
+    return {
         "held_out": {"before": _spearman(base, held, pool), "after": _spearman(tuned, held, pool)},
         "results": [
             {"task": task, "language": language, "selector": name, **asdict(found)}
-            for task, language, name, found in compare_selectors(
-                split, plan.languages, base, [Similar(base, "X-InSTA"), Similar(tuned, "CLiTSSA")]
-            )
+            for task, language, name, found in compare_selectors(split, plan.languages, base, selectors)
         ],
     }
-    (plan.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    (plan.out / "README.md").write_text(_card(report), encoding="utf-8")
-    shutil.rmtree(plan.out / "checkpoints")
-    return report
 
 
 def _spearman(encoder: Encoder, rows: Sequence[Row], questions: Sequence[TimeQuestion]) -> float:

@@ -16,7 +16,7 @@ def default_plan(data: Path, out: Path) -> Plan:
         method="late",
         data=(data / "xquad", data / "tatoeba", data / "hinglish_top"),
         out=out,
-        recipe=Recipe(steps=86, batch=32, learning_rate=2e-5, seed=7),
+        recipe=Recipe(steps=86, batch=32, learning_rate=2e-5, dropout=0.1, seed=7),
         dev_articles=0,
         delta_rank=48,
     )

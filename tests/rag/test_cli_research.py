@@ -182,6 +182,15 @@ def test_eval_demonstrations_compares_selectors_without_a_generator(isthmus, tmp
     assert found["th", "structured"]["same_relation"] == 1.0
 
 
+def test_align_prints_its_report_as_json_and_nothing_else(isthmus, tmp_path):
+    given = ("--method", "clitssa", "--languages", "ro", "--tasks", "l2", "--steps", "2", "--batch", "4")
+    printed = isthmus("align", *given, "--data", l2_file(tmp_path), "--out", tmp_path / "cl", "--json")
+    report = json.loads(printed.out)
+    assert report["recipe"]["steps"] == 2
+    assert {row["selector"] for row in report["results"]} == {"X-InSTA", "CLiTSSA"}
+    assert report == json.loads((tmp_path / "cl" / "report.json").read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
