@@ -63,7 +63,7 @@ def _rag(settings: Settings) -> Iterator[Any]:
 
 def print_json(value: object) -> None:
     """For `--json`."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 @app.command()

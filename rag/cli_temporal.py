@@ -99,7 +99,8 @@ def eval_demonstrations(
         return
     table = Table("task", "language", "selector", "overlap@3", "correlation", "same relation")
     for row in rows:
-        figures = (f"{row[name]:.3f}" for name in ("overlap", "correlation", "same_relation"))
+        found = [row[name] for name in ("overlap", "correlation", "same_relation")]
+        figures = ("" if value is None else f"{value:.3f}" for value in found)
         table.add_row(str(row["task"]), str(row["language"]), str(row["selector"]), *figures)
     out.print(table)
 

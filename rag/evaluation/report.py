@@ -34,7 +34,7 @@ def table(
         own = [values.get((task, language, selector), {}) for language in plan.languages]
         means = [float(np.mean(list(found.values()))) if found else float("nan") for found in own]
         failed = sum(line["task"] == task and line["selector"] == selector and "error" in line for line in lines)
-        row: list[object] = [selector, *means, float(np.mean(means)), failed]
+        row: list[object] = [selector, *map(_told, [*means, float(np.mean(means))]), failed]
         if selector == against:
             row += ["", "", ""]
         else:
@@ -43,6 +43,11 @@ def table(
             row += _difference(pairs)
         rows.append(row)
     return columns, rows
+
+
+def _told(mean: float) -> float | str:
+    """Nothing, if every question failed."""
+    return "" if np.isnan(mean) else mean
 
 
 def _difference(pairs: Sequence[tuple[float, float]]) -> list[object]:
@@ -65,7 +70,8 @@ def save_report(lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, folder
             for task, found in tables.items()
         },
     }
-    (folder / "results.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
     sections = []
     for task in plan.tasks:
         own = f1_section(plan, task, *tables[task]["f1"])
@@ -86,5 +92,5 @@ def f1_section(plan: TimeEvaluation, task: TaskName, columns: list[str], rows: l
 
 def _plot(plan: TimeEvaluation, task: str, rows: Sequence[Sequence[object]]) -> bytes:
     title = f"{task.upper()}, {plan.setting}, {plan.shots} demonstrations, {plan.generator}"
-    series = {str(row[0]): [float(str(value)) for value in row[1 : 1 + len(plan.languages)]] for row in rows}
+    series = {str(row[0]): [float(str(value) or "nan") for value in row[1 : 1 + len(plan.languages)]] for row in rows}
     return grouped_bars(title, "F1 (sets)", plan.languages, series)

@@ -33,16 +33,16 @@ def per_query(qrels: Qrels, run: Run) -> dict[str, dict[str, float]]:
 class Fairness:
     """How evenly a system serves languages (survey, arXiv 2510.00908).
 
-    `spread` is best less worst; `to_english` the mean of the other languages over English, NaN without English;
-    `kruskal_p` the p-value of equal ranks over languages (PEER, arXiv 2405.00978), NaN for a single one.
+    `spread` is best less worst; `to_english` the mean of the other languages over English, None without English;
+    `kruskal_p` the p-value of equal ranks over languages (PEER, arXiv 2405.00978), None for a single one.
     """
 
     mean: float
     worst: float
     worst_language: str
     spread: float
-    to_english: float
-    kruskal_p: float
+    to_english: float | None
+    kruskal_p: float | None
 
 
 def fairness(by_language: Mapping[str, Sequence[float]]) -> Fairness:
@@ -50,10 +50,10 @@ def fairness(by_language: Mapping[str, Sequence[float]]) -> Fairness:
     means = {language: float(np.mean(values)) for language, values in by_language.items()}
     worst = min(means, key=lambda language: means[language])
     others = [mean for language, mean in means.items() if language != "en"]
-    english = means.get("en", float("nan"))
+    english = means.get("en")
     varied = len({value for values in by_language.values() for value in values}) > 1
-    p = float(stats.kruskal(*by_language.values()).pvalue) if len(means) > 1 and varied else float("nan")
-    ratio = float(np.mean(others)) / english if others and english else float("nan")
+    p = float(stats.kruskal(*by_language.values()).pvalue) if len(means) > 1 and varied else None
+    ratio = float(np.mean(others)) / english if others and english else None
     return Fairness(
         float(np.mean(list(means.values()))), means[worst], worst, max(means.values()) - means[worst], ratio, p
     )

@@ -87,7 +87,7 @@ class Evaluation:
         for system in self.systems:
             fair = fairness(self.by_language(system, direction))
             line: list[object] = [system, *(self.mean(system, direction, language) for language in languages)]
-            line += [fair.mean, fair.worst, fair.spread, fair.to_english]
+            line += [fair.mean, fair.worst, fair.spread, "" if fair.to_english is None else fair.to_english]
             if system == self.systems[0]:
                 line += ["", ""]
             else:
@@ -133,7 +133,8 @@ class Evaluation:
             file = folder / "runs" / f"{_slug(system)}.{_slug(direction)}.{language}.trec"
             file.write_text("".join(lines), encoding="utf-8")
         record = {**about, **self.as_dict()}
-        (folder / "results.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
+        (folder / "results.json").write_text(text + "\n", encoding="utf-8")
         plots = {direction: self._plot(direction) for direction in self.directions}
         for direction, png in plots.items():
             (folder / f"{_slug(direction)}.png").write_bytes(png)

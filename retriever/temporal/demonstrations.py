@@ -211,13 +211,13 @@ class Agreement:
     """A selector's choice beside the oracle's, without a language model.
 
     `overlap`: share of the oracle's k that it chose. `correlation`: Spearman's of its scores with the oracle's over the
-    pool, mean of the questions. `same_relation` and `same_task`: share of the chosen that ask for the question's
-    relation (NaN for L1), and that are of its task.
+    pool, mean of the questions whose scores differ. `same_relation` and `same_task`: share of the chosen that ask for
+    the question's relation (None for L1), and that are of its task.
     """
 
     overlap: float
     correlation: float
-    same_relation: float
+    same_relation: float | None
     same_task: float
 
 
@@ -243,7 +243,8 @@ def agreement(
 
     ours, theirs = chosen(scores, k), chosen(oracle, k)
     overlap = [len(set(own) & set(other)) / k for own, other in zip(ours.tolist(), theirs.tolist(), strict=True)]
-    correlations = [stats.spearmanr(own, other).statistic for own, other in zip(scores, oracle, strict=True)]
+    told = [(own, other) for own, other in zip(scores, oracle, strict=True) if np.ptp(own)]
+    correlations = [stats.spearmanr(own, other).statistic for own, other in told]
     pairs = [(question, pool[n]) for question, row in zip(asked, ours, strict=True) for n in row]
     relations = [
         isinstance(shown.content, Asked) and question.content.relation == shown.content.relation
@@ -252,8 +253,8 @@ def agreement(
     ]
     return Agreement(
         float(np.mean(overlap)),
-        float(np.nanmean(correlations)),
-        float(np.mean(relations)) if relations else float("nan"),
+        float(np.mean(correlations)) if correlations else 0.0,
+        float(np.mean(relations)) if relations else None,
         float(np.mean([question.task == shown.task for question, shown in pairs])),
     )
 

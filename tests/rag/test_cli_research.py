@@ -76,6 +76,13 @@ def test_eval_retrieval_writes_runs_tables_plots_and_a_page(isthmus, data, tmp_p
     assert (out / "L-en.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_one_language_cannot_tell_is_null_in_json(isthmus, data):
+    printed = isthmus("eval", "retrieval", "--data", data, "--systems", "bm25", "--languages", "ro", "--json")
+    (fair,) = json.loads(printed.out, parse_constant=pytest.fail)["fairness"]
+    assert (fair["to_english"], fair["kruskal_p"]) == (None, None)
+    assert "nan" not in isthmus("eval", "retrieval", "--data", data, "--systems", "bm25", "--languages", "ro").out
+
+
 def test_two_encoders_are_compared(isthmus, data):
     printed = isthmus(
         "eval", "retrieval", "--data", data, "--systems", "dense", "--encoder", "base", "--encoder", "aligned"

@@ -108,6 +108,14 @@ def test_what_failed_is_recorded_and_asked_again(tmp_path):
     assert not [line for line in lines if "error" in line]
 
 
+def test_where_all_failed_there_is_no_figure(tmp_path):
+    plan = replace(PLAN, tasks=("l2",), languages=("ro",))
+    lines = evaluate(plan, SPLIT, SELECTORS, Answering(fails=range(1, 7)), tmp_path)
+    assert [row[1:4] for row in table(lines, plan, "l2")[1]] == [["", "", 3]] * 2
+    save_report(lines, plan, tmp_path)
+    assert "NaN" not in (tmp_path / "results.json").read_text(encoding="utf-8")
+
+
 def test_a_folder_keeps_to_its_evaluation_and_bad_lines_are_named(tmp_path):
     evaluate(PLAN, SPLIT, SELECTORS, Answering(), tmp_path)
     with pytest.raises(DataError, match="another evaluation"):

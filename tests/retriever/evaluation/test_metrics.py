@@ -28,8 +28,8 @@ def test_fairness_by_hand():
     assert fair.kruskal_p < 0.2
     same = fairness({"en": [1, 1], "ro": [1, 1]})
     assert same.spread == 0
-    assert math.isnan(same.kruskal_p)
-    assert math.isnan(fairness({"ro": [1.0, 0.0]}).to_english)
+    assert same.kruskal_p is None
+    assert fairness({"ro": [1.0, 0.0]}).to_english is None
 
 
 def test_the_paired_test_sees_a_difference_and_no_other():
