@@ -22,8 +22,10 @@ from benchmarks.report import DATA, publish
 from rag.encoders import open_encoder, open_tuned
 from rag.settings import load_settings
 from retriever.encoder import Encoder
-from retriever.temporal.demonstrations import compare_selectors, selectors, split_questions
+from retriever.temporal.agreement import compare_selectors
+from retriever.temporal.demonstrations import split_questions
 from retriever.temporal.questions import read_questions
+from retriever.temporal.selectors import selectors
 
 
 def main() -> None:

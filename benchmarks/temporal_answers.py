@@ -24,8 +24,9 @@ from rag.evaluation.report import save_report, table
 from rag.evaluation.temporal import Setting, TimeEvaluation, evaluable, evaluate
 from rag.settings import load_settings
 from rag.xicl import Style
-from retriever.temporal.demonstrations import SHOTS, Selector, Similar, selectors, split_questions
+from retriever.temporal.demonstrations import split_questions
 from retriever.temporal.questions import TaskName, read_questions
+from retriever.temporal.selectors import SHOTS, Selector, Similar, selectors
 
 PAPER = {"l1": "+11.4 %", "l2": "+30.8 %", "l3": "+62.9 %"}
 POOL = 1200

@@ -84,7 +84,9 @@ def eval_demonstrations(
     as_json: Json = False,
 ) -> None:
     """Which demonstrations go with questions about time? Selectors beside the in-language choice; no generator."""
-    from retriever.temporal.demonstrations import compare_selectors, selectors, split_questions
+    from retriever.temporal.agreement import compare_selectors
+    from retriever.temporal.demonstrations import split_questions
+    from retriever.temporal.selectors import selectors
 
     chosen = listed(languages, calendar.languages(), "languages")
     split = split_questions(read_questions(data), pool=pool, asked=asked, seed=seed)
@@ -128,8 +130,9 @@ def eval_temporal(
     from rag.evaluation.temporal import Setting, TimeEvaluation, evaluable, evaluate
     from rag.xicl import Style
     from retriever.evaluation import cell
-    from retriever.temporal.demonstrations import Similar, split_questions
-    from retriever.temporal.demonstrations import selectors as all_selectors
+    from retriever.temporal.demonstrations import split_questions
+    from retriever.temporal.selectors import Similar
+    from retriever.temporal.selectors import selectors as all_selectors
 
     known(setting, get_args(Setting), "settings")
     known(style, get_args(Style), "styles")

@@ -16,8 +16,9 @@ from retriever.errors import IsthmusError
 from retriever.evaluation.page import html_section
 from retriever.temporal import calendar
 from retriever.temporal.calendar import random_sums
-from retriever.temporal.demonstrations import Mapped, Random, Selector, Similar, split_questions
+from retriever.temporal.demonstrations import split_questions
 from retriever.temporal.questions import TimeQuestion, from_sums, read_questions
+from retriever.temporal.selectors import Mapped, Random, Selector, Similar
 
 POOL = 200
 MOST = 20

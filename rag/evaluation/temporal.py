@@ -21,8 +21,9 @@ from rag.generator import ChatGenerator, Engine, GeneratorError, Message
 from rag.xicl import Style, chat, completion, written_answer
 from retriever.datasets import DataError
 from retriever.errors import IsthmusError
-from retriever.temporal.demonstrations import SHOTS, Selector, TimeSplit, chosen
+from retriever.temporal.demonstrations import TimeSplit
 from retriever.temporal.questions import TaskName, TimeQuestion, ask
+from retriever.temporal.selectors import SHOTS, Selector, chosen
 
 Setting = Literal["closed", "facts", "rag"]
 """No help; the subject's facts given; passages found by search in a library of facts."""

@@ -21,8 +21,10 @@ from sentence_transformers.sentence_transformer.losses import CoSENTLoss
 from retriever.alignment.train import Recipe, claim, save_model, train
 from retriever.backends import load_model
 from retriever.encoder import Encoder
-from retriever.temporal.demonstrations import Similar, TimeSplit, compare_selectors
+from retriever.temporal.agreement import compare_selectors
+from retriever.temporal.demonstrations import TimeSplit
 from retriever.temporal.questions import TaskName, TimeQuestion, ask
+from retriever.temporal.selectors import Similar
 
 NEAREST, OTHERS = 30, 10
 """The paper's h and w."""

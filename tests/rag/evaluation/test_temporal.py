@@ -15,9 +15,10 @@ from rag.evaluation.temporal import ITEMS, TimeEvaluation, evaluate, items, read
 from rag.generator import GeneratorError
 from retriever.datasets import DataError
 from retriever.temporal.calendar import Month, Sum
-from retriever.temporal.demonstrations import Bm25, Random, TimeSplit
+from retriever.temporal.demonstrations import TimeSplit
 from retriever.temporal.facts import fact_documents, facts_of, statement
 from retriever.temporal.questions import Asked, TimeQuestion
+from retriever.temporal.selectors import Bm25, Random
 
 L1 = [TimeQuestion(f"a{n}", Sum(Month(1900 + n, 5), 12 * n, after=True), ("x",)) for n in range(8)]
 L2 = [
@@ -169,8 +170,9 @@ def test_facts_of_questions():
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["chat", "completion"])
 def test_with_the_real_engine(embedded, tmp_path, data, base_encoder, style):
-    from retriever.temporal.demonstrations import Similar, split_questions
+    from retriever.temporal.demonstrations import split_questions
     from retriever.temporal.questions import read_questions
+    from retriever.temporal.selectors import Similar
 
     split = split_questions(read_questions(data / "tempreason"), pool=100, asked=2)
     plan = TimeEvaluation(("l1", "l2"), ("ro",), ("X-InSTA",), 2, 100, style=style)

@@ -8,21 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retriever.datasets import DataError
+from retriever.temporal.agreement import agreement, compare_selectors
 from retriever.temporal.calendar import Month, Sum
-from retriever.temporal.demonstrations import (
-    Bm25,
-    Mapped,
-    Random,
-    Similar,
-    Structured,
-    agreement,
-    chosen,
-    compare_selectors,
-    likeness,
-    selectors,
-    split_questions,
-)
+from retriever.temporal.demonstrations import split_questions
 from retriever.temporal.questions import Asked, Neighbour, TimeQuestion, read_tempreason
+from retriever.temporal.selectors import Bm25, Mapped, Random, Similar, Structured, chosen, likeness, selectors
 
 L1 = [TimeQuestion(str(n), Sum(Month(1900 + n, 5), 12 * n, n % 2 == 0), ("x",)) for n in range(8)]
 L2 = [
