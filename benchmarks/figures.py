@@ -127,7 +127,7 @@ FIGURES = {
             "temporal_answers-demonstrations-1.5b",
             "Answers of the embedded 1.5B after three demonstrations, closed book: who picks them; F1 on sets, and the "
             "share of exact matches; “relative” and p to X-InSTA",
-            "temporal_answers --part demonstrations --questions 24 --tuned my-clitssa --out DIR",
+            "temporal_answers --part demonstrations --tuned cl-all --out DIR",
         ),
         Figure(
             "temporal_answers-facts-1.5b",
