@@ -130,6 +130,11 @@ FIGURES = {
             "temporal_answers --part demonstrations --tuned cl-all --out DIR",
         ),
         Figure(
+            "temporal_answers-styles-1.5b",
+            "The same, the untuned encoder’s choice: a conversation, and one text to complete",
+            "temporal_answers --part styles --questions 24 --out DIR",
+        ),
+        Figure(
             "temporal_answers-facts-1.5b",
             "Answers of the embedded 1.5B to L2 questions (a fact at a time): closed book, with the subject’s facts, "
             "and with what search finds, after three demonstrations and without, when it answers in sentences; F1 on "

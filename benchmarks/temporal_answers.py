@@ -1,13 +1,14 @@
 """What demonstrations, and facts, do for a generator's answers to questions about time.
 
-`python -m benchmarks.temporal_answers --part demonstrations|facts --out DIR [--tuned DIR] [--model 1.5b]
+`python -m benchmarks.temporal_answers --part demonstrations|styles|facts --out DIR [--tuned DIR] [--model 1.5b]
 [--questions 40] [--languages ro,de,fr]`
 
 TempReason through the templates, so many questions of each task in each language, three demonstrations out of 1200
-English ones. `demonstrations`: L1, L2 and L3, closed book, with every selector, and the paper's text to complete beside
-the conversation; the last column has the paper's relative gain of CLiTSSA over X-InSTA (arXiv 2412.08090, ro de fr).
-`facts`: L2 closed book, with the subject's facts in the prompt, and with what Isthmus's search finds in a library of
-all facts; the latter two without demonstrations as well. The embedded generator. Resumable item by item in DIR.
+English ones. `demonstrations`: L1, L2 and L3, closed book, the untuned encoder's choice, the tuned ones', ours and the
+oracle's (`isthmus eval temporal` has more); the last column has the paper's relative gain of CLiTSSA over X-InSTA
+(arXiv 2412.08090, ro de fr). `styles`: the paper's text to complete beside the conversation. `facts`: L2 closed book,
+with the subject's facts in the prompt, and with what Isthmus's search finds in a library of all facts; the latter two
+without demonstrations as well. The embedded generator. Resumable item by item in DIR.
 Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
@@ -36,7 +37,7 @@ TASKS: tuple[TaskName, ...] = ("l1", "l2", "l3")
 def main() -> None:
     """Measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--part", choices=["demonstrations", "facts"], required=True)
+    parser.add_argument("--part", choices=["demonstrations", "styles", "facts"], required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tuned", type=Path, action="append", default=[])
     parser.add_argument("--model", default="1.5b")
@@ -51,24 +52,26 @@ def main() -> None:
     split = split_questions(everything, pool=POOL, asked=given.questions)
     base = open_encoder(load_settings(encoder="base"))
     tuned = open_tuned(given.tuned)
-    left_out = ("bm25", "question translated", "mapped (unseen pool)")
-    every = [selector for selector in selectors(base, tuned) if selector.name not in left_out]
+    named = ("X-InSTA", "structured", *(f"CLiTSSA ({name})" for name in tuned))
+    every = [selector for selector in selectors(base, tuned) if selector.name in named]
     every.append(Similar(base, "oracle", translated_pool=True))
     engine = evaluable(open_generator(settings))
     similar: list[Selector] = [Similar(base, "X-InSTA")]
-    runs: list[tuple[Setting, Style, tuple[TaskName, ...], list[Selector], int]] = [
-        ("closed", "chat", ("l2",), similar, SHOTS),
-        ("facts", "chat", ("l2",), similar, SHOTS),
-        ("facts", "chat", ("l2",), similar, 0),
-        ("rag", "chat", ("l2",), similar, SHOTS),
-        ("rag", "chat", ("l2",), similar, 0),
-    ]
-    if given.part == "demonstrations":
-        runs = [("closed", "chat", TASKS, every, SHOTS), ("closed", "completion", TASKS, similar, SHOTS)]
+    runs: dict[str, list[tuple[Setting, Style, tuple[TaskName, ...], list[Selector], int]]] = {
+        "demonstrations": [("closed", "chat", TASKS, every, SHOTS)],
+        "styles": [("closed", "chat", TASKS, similar, SHOTS), ("closed", "completion", TASKS, similar, SHOTS)],
+        "facts": [
+            ("closed", "chat", ("l2",), similar, SHOTS),
+            ("facts", "chat", ("l2",), similar, SHOTS),
+            ("facts", "chat", ("l2",), similar, 0),
+            ("rag", "chat", ("l2",), similar, SHOTS),
+            ("rag", "chat", ("l2",), similar, 0),
+        ],
+    }
     rows: list[list[object]] = []
     record = {}
     with contextlib.closing(engine):
-        for setting, style, tasks, chosen, shots in runs:
+        for setting, style, tasks, chosen, shots in runs[given.part]:
             plan = TimeEvaluation(
                 tasks=tasks,
                 languages=languages,
@@ -108,7 +111,7 @@ def main() -> None:
         "p",
         "paper",
     ]
-    if given.part == "facts":  # one selector: nothing to compare
+    if given.part != "demonstrations":  # one selector: nothing to compare
         columns, rows = columns[:-4], [row[:-4] for row in rows]
     publish(
         f"temporal_answers-{given.part}-{given.model}",
