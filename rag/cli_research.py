@@ -53,7 +53,7 @@ def eval_retrieval(
     chosen = listed(systems, SYSTEMS, "systems")
     tasks = read_tasks(
         data,
-        languages.split(",") if languages else None,
+        [language.strip() for language in languages.split(",")] if languages else None,
         listed(directions, ("L-en", "L-L", "en-L", "mixed"), "directions"),
     )
     settings = load_settings()

@@ -29,6 +29,9 @@ class Text:
     language: str
 
 
+ENGLISH = {"L-en", "en-L"}
+"""Directions of parallel data that ask or search in English."""
+
 Pool = dict[str, Text]
 Qrels = dict[str, dict[str, int]]
 
@@ -54,7 +57,13 @@ class Task:
 def squad_tasks(squad: ParallelSquad, directions: Sequence[str] = ("L-en", "L-L", "en-L", "mixed")) -> list[Task]:
     """For each language L: its questions against English passages (L-en), against its own (L-L), the English
     questions against its passages (en-L), and its questions against the passages of all languages in one pool.
+
+    Raises DataError if a direction needs English, and there is none.
     """
+    if "en" not in squad.questions and (needing := [way for way in directions if way in ENGLISH]):
+        raise DataError(
+            f"Without an English file (NAME.en.json) {', '.join(needing)} cannot be measured; name L-L or mixed."
+        )
     pools = {
         language: {f"{id_}@{language}": Text(text, language) for id_, text in rows.items()}
         for language, rows in squad.passages.items()
@@ -189,7 +198,8 @@ def read_tasks(path: Path, languages: list[str] | None = None, directions: Seque
     """The tasks of whatever lies at `path`: parallel SQuAD, pairs, labelled queries, or a BEIR folder.
 
     Labelled queries are a folder of train.tsv (the knowledge base) and test.tsv or validation.tsv, or JSON lines of
-    these names. Raises DataError.
+    these names. With `languages` these alone are measured, against English where the direction says so. Raises
+    DataError.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist; name a file or folder of retrieval data.")
@@ -200,5 +210,8 @@ def read_tasks(path: Path, languages: list[str] | None = None, directions: Seque
             raise DataError(f"{path} has a {base.name} but neither a test nor a validation file.")
         return labelled_tasks(read_labelled(base), read_labelled(test))
     if path.is_dir() and any(path.glob("*.json")):
-        return squad_tasks(read_squad(path, languages), directions or ("L-en",))
+        ways = directions or ("L-en",)
+        read = [*languages, "en"] if languages and "en" not in languages and ENGLISH & set(ways) else languages
+        tasks = squad_tasks(read_squad(path, read), ways)
+        return [task for task in tasks if not languages or task.language in languages]
     return pair_tasks(read_pairs(path, languages))

@@ -179,6 +179,13 @@ def test_the_guard_keeps_weights_that_ruin_english_from_being_chosen(plan, tmp_p
     assert after["en"] >= before["en"] - 0.1
 
 
+def test_without_an_english_file_nothing_is_trained(plan, tmp_path):
+    chosen = plan(tmp_path)
+    (tmp_path / "xquad" / "xquad.en.json").unlink()
+    with pytest.raises(DataError, match="no English file"):
+        read_material(chosen)
+
+
 def test_a_folder_with_anothers_unfinished_training_is_refused(plan, tmp_path, base_encoder):
     chosen = plan(tmp_path)
     (tmp_path / "out" / "checkpoints").mkdir(parents=True)

@@ -29,6 +29,23 @@ def test_the_four_directions_of_parallel_data(tmp_path):
     assert tasks["L-en", "ro"].pool == tasks["L-en", "th"].pool
 
 
+def test_languages_alone_are_measured_against_english_all_the_same(tmp_path):
+    parallel(tmp_path)
+    (task,) = read_tasks(tmp_path, ["ro"], ["L-en"])
+    assert (task.language, list(task.passages), task.originals) == (
+        "ro",
+        ["Danube#0@en"],
+        {"q1": "How long is the Danube?"},
+    )
+    assert [t.language for t in read_tasks(tmp_path, ["th", "ro"], ["L-L"])] == ["th", "ro"]
+    (tmp_path / "x.en.json").unlink()
+    with pytest.raises(DataError, match=r"Without an English file .* L-en, en-L cannot be measured"):
+        read_tasks(tmp_path, None, ["L-en", "L-L", "en-L"])
+    with pytest.raises(DataError, match="no file for en"):
+        read_tasks(tmp_path, ["ro"], ["L-en"])
+    assert {t.language for t in read_tasks(tmp_path, None, ["L-L", "mixed"])} == {"ro", "th"}
+
+
 def test_pairs(tmp_path):
     (tmp_path / "ron-eng.tsv").write_text("Da.\tYes.\nBine.\tYes.\nNu.\tNo.\n", encoding="utf-8")
     (task,) = read_tasks(tmp_path / "ron-eng.tsv")
