@@ -100,9 +100,7 @@ def read_material(plan: Plan) -> Material:
         if path.is_dir() and any(path.glob("*.json")):
             squad = read_squad(path)
             if "en" not in squad.questions:
-                raise DataError(
-                    f"{path} has no English file (NAME.en.json) to align the others with."
-                )
+                raise DataError(f"{path} has no English file (NAME.en.json) to align the others with.")
             whole = split_articles(
                 squad,
                 test=plan.test_articles,
