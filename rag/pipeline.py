@@ -17,6 +17,7 @@ from rag.evidence import Snippet, select_evidence, standing
 from rag.generator import Engine, GeneratorError
 from rag.grounding import ground, in_language, is_rubbish, nearest, repeats, says_no_answer, strip_marks, without_echo
 from rag.library import Added, Library
+from rag.numerals import localised
 from rag.reranking import GeneratorReranker
 from rag.rewriting import QueryRewriter, Way
 from rag.settings import Settings, TimeMode, load_settings
@@ -286,10 +287,9 @@ class RAG:
         if self.settings.grounding == "strict" and grounded.doubts:
             return self._abstain(replace(draft, doubts=grounded.doubts), question, snippets, clock)
         doubts = grounded.doubts if self.settings.grounding == "flag" else ()
+        text = localised(grounded.text, draft.language, [citation.passage for citation in grounded.citations])
         clock.lap("check")
-        return replace(
-            draft, text=grounded.text, citations=grounded.citations, doubts=doubts, timings=clock.seconds, final=True
-        )
+        return replace(draft, text=text, citations=grounded.citations, doubts=doubts, timings=clock.seconds, final=True)
 
     def _repair(self, text: str, question: str, messages: list[dict[str, str]], language: str) -> tuple[str, str]:
         """The answer in the language, and the language it came out in.

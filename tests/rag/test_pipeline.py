@@ -28,6 +28,13 @@ def test_a_cited_answer(make_rag):
     assert "limba română" in messages[0]["content"]
 
 
+def test_a_number_is_written_as_the_language_writes_it(make_rag):
+    rag, _ = make_rag(TEXTS, "Dunărea are o lungime de 2,850 de kilometri.")
+    answer = rag.ask("Cât de lungă este Dunărea?")
+    assert answer.text == "Dunărea are o lungime de 2.850 de kilometri. [1]"
+    assert answer.citations[0].quote == "The Danube is 2,850 kilometres long."
+
+
 def test_stream_ends_with_what_ask_gives(make_rag):
     rag, _ = make_rag(TEXTS, "A fost fondată în anul 1088.", "A fost fondată în anul 1088.")
     *drafts, last = rag.stream(QUESTION)
