@@ -99,21 +99,26 @@ def load_prompt(task: str, language: str) -> Prompt:
     return Prompt(texts, english_name(language) if "$" in own_name else own_name)
 
 
+@functools.cache
+def locale_of(language: str) -> Locale | None:
+    """CLDR's locale of a language code, None where it has none."""
+    try:
+        return Locale.parse(language, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return None
+
+
 def english_name(language: str) -> str:
     """For "ro", "Romanian"; a code that CLDR does not know is returned as it is."""
     if language == "hi-Latn":
         return "Hinglish (romanised Hindi)"
-    try:
-        return Locale.parse(language, sep="-").get_display_name("en") or language
-    except (UnknownLocaleError, ValueError):
-        return language
+    locale = locale_of(language)
+    return (locale and locale.get_display_name("en")) or language
 
 
 def native_name(language: str) -> str:
     """For "ro", "română"."""
     if language == "hi-Latn":
         return "Hinglish"
-    try:
-        return Locale.parse(language, sep="-").get_display_name() or language
-    except (UnknownLocaleError, ValueError):
-        return language
+    locale = locale_of(language)
+    return (locale and locale.get_display_name()) or language

@@ -1,13 +1,13 @@
 """Numbers of sources as the answer's language writes them: a Dane reads the English "2,850" as less than three."""
 
-import functools
 from collections.abc import Iterable
 from decimal import Decimal
 
 import regex
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
 
+from prompts import locale_of
 from retriever.types import Passage
 
 
@@ -36,10 +36,6 @@ def _alone(number: str) -> str:
     return rf"(?<![\d.,]){number}(?!\d|[.,]\d)"
 
 
-@functools.cache
 def _locale(language: str) -> Locale | None:
-    try:
-        locale = Locale.parse(language, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return None
-    return locale if locale.default_numbering_system == "latn" else None
+    locale = locale_of(language)
+    return locale if locale and locale.default_numbering_system == "latn" else None

@@ -7,8 +7,8 @@ import functools
 from collections.abc import Sequence
 
 import regex
-from babel import Locale, UnknownLocaleError
 
+from prompts import locale_of
 from rag.claims import Claim, Source
 from retriever.types import Passage
 
@@ -27,10 +27,8 @@ ENDINGS = (2, 4)
 @functools.cache
 def _names(language: str) -> dict[str, str]:
     """Names of countries in a language by their ISO codes, as far as CLDR names them there."""
-    try:
-        territories = Locale.parse(language, sep="-").territories
-    except (UnknownLocaleError, ValueError):
-        return {}
+    locale = locale_of(language)
+    territories = locale.territories if locale else {}
     return {code: name for code, name in territories.items() if code.isalpha() and code not in ("EU", "EZ", "UN", "ZZ")}
 
 

@@ -3,9 +3,9 @@
 import datetime
 from dataclasses import replace
 
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 
+from prompts import locale_of
 from rag.encoders import open_encoder
 from rag.settings import Settings, TimeMode
 from retriever.encoder import Encoder
@@ -61,7 +61,5 @@ def month_of(as_of: str | None) -> Month | None:
 def date_in(language: str) -> str:
     """Today, as a language writes it; in ISO's form where CLDR does not know the language."""
     today = datetime.date.today()
-    try:
-        return format_date(today, "long", locale=Locale.parse(language, sep="-"))
-    except (UnknownLocaleError, ValueError):
-        return today.isoformat()
+    locale = locale_of(language)
+    return format_date(today, "long", locale=locale) if locale else today.isoformat()
