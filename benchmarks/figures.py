@@ -35,6 +35,12 @@ FIGURES = {
             "retrieval",
         ),
         Figure(
+            "typed",
+            "The same as people type: small letters without question marks, and no accents either; R@1, the difference "
+            "is to the questions as they are",
+            "typed",
+        ),
+        Figure(
             "hinglish",
             "Hinglish queries against English ones of a knowledge base: the first, or one of three, has the right "
             "label; the last two lines on fewer queries",
