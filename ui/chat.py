@@ -43,6 +43,7 @@ def build(rag: RAG, t: Any) -> None:
             with gr.Row(elem_id="question-row"):
                 question = gr.Textbox(
                     placeholder=t("ask_placeholder"),
+                    label=t("ask_placeholder"),
                     show_label=False,
                     lines=1,
                     max_lines=4,

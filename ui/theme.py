@@ -9,7 +9,11 @@ THEME = gr.themes.Soft(
 )
 
 CSS = """
-.message, .card, .card *, textarea, input { unicode-bidi: plaintext; text-align: start; }
+.message, .card, .card *, textarea, input:not([role=combobox]) { unicode-bidi: plaintext; text-align: start; }
+:placeholder-shown { direction: inherit; unicode-bidi: normal !important; }
+[dir=rtl] [data-testid=block-info] { width: fit-content; }
+[dir=rtl] .wrap-inner .icon-wrap { right: auto; left: var(--size-5); }
+[dir=rtl] .slider_input_container { direction: ltr; }
 .card { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: .6em .8em; margin-bottom: .6em; }
 .card summary { cursor: pointer; font-weight: 600; }
 .card .meta { opacity: .7; font-size: .85em; }
@@ -29,20 +33,35 @@ CSS = """
 footer { display: none !important; }
 """
 
-# Direction per message: dir="auto" on whatever holds a user's or a document's words. Enter that ends a
-# composition (Japanese, Chinese, Korean input) must reach the input method only.
+# Direction: dir="auto" on whatever holds a user's or a document's words; Gradio's blocks, all set left to right, as
+# the page's language. Enter that ends a composition (Japanese, Chinese, Korean input) must reach the input method only.
+# Gradio shows a page in a language that it speaks itself; ours speaks more, so it is told which the browser asks for.
 HEAD = """
 <script>
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) event.stopImmediatePropagation();
 }, true);
 const WORDS =
-  "#conversation .message, #conversation .message [dir], textarea, input[type=text], td, button.gallery-item";
-const setDirections = () => document.querySelectorAll(WORDS).forEach((element) => {
-  if (element.dir !== "auto") element.dir = "auto";
-});
+  "#conversation .message, #conversation .message [dir], textarea, input[type=text]:not([role=combobox]), td, " +
+  "button.gallery-item";
+const setDirections = () => {
+  document.querySelectorAll(WORDS).forEach((element) => {
+    if (element.dir !== "auto") element.dir = "auto";
+  });
+  const page = document.documentElement.dir;
+  if (page === "rtl") document.querySelectorAll("[dir=ltr]").forEach((element) => { element.dir = page; });
+};
 new MutationObserver(setDirections).observe(document.documentElement, {
   childList: true, subtree: true, attributes: true, attributeFilter: ["dir"],
 });
+const speak = async () => {
+  const known = window.gradio_config.i18n_translations;
+  const words = (tag) => known[tag.split("-")[0].toLowerCase()];
+  const wanted = navigator.languages.find(words) ?? "en";
+  document.documentElement.dir = words(wanted).direction;
+  const core = performance.getEntriesByType("resource").find((entry) => /\\/core-[^/]*\\.js$/.test(entry.name));
+  if (core) (await import(core.name)).changeLocale?.(wanted);
+};
+speak();
 </script>
 """

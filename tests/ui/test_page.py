@@ -17,6 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from rag.grounding import in_language
+from ui.strings import translations
 
 pytestmark = [
     pytest.mark.slow,
@@ -200,9 +201,16 @@ def test_stop_follow_up_retry_and_chosen_language(open_page):
     assert in_language(answer, "de")
 
 
-def test_the_browsers_language_and_right_to_left(open_page):
-    browser = open_page("ar")
-    wait(browser, lambda: "اسأل بلغتك" in browser.find_element(By.TAG_NAME, "body").text)
+@pytest.mark.parametrize("tag", ["ar", "th-TH", "zh-HK", "sw-KE"])
+def test_the_browsers_language(open_page, tag):
+    """Also where Gradio has not that language itself (sw), or not that variant (zh-HK)."""
+    browser = open_page(tag)
+    words = translations()[tag.split("-")[0]]
+    wait(browser, lambda: words["tagline"] in browser.find_element(By.TAG_NAME, "body").text)
+    assert browser.find_element(By.CSS_SELECTOR, "#send").text == words["send"]
+    direction = "return getComputedStyle(document.querySelector(arguments[0])).direction"
+    for part in ("#send", "#sources", "#question textarea", "#language input"):
+        assert browser.execute_script(direction, part) == words["direction"], part
 
 
 def test_enter_during_composition_sends_nothing(open_page):
