@@ -67,7 +67,7 @@ FIGURES = {
             "generator_search",
             "The embedded 1.5B in search (the same articles, so many questions a language); p against the first line, "
             "of re-ranking against the line above it. What one line had translated costs the next nothing",
-            "generator_search",
+            "generator_search --questions 16 --reranked 2",
         ),
         Figure(
             "standing",
@@ -144,8 +144,8 @@ FIGURES = {
             "temporal_answers-facts-1.5b",
             "Answers of the embedded 1.5B to L2 questions (a fact at a time): closed book, with the subject’s facts, "
             "and with what search finds, after three demonstrations and without, when it answers in sentences; F1 on "
-            "sets, and the share of exact matches (rag after demonstrations: the encoder before this one)",
-            "temporal_answers --part facts --questions 20 --out DIR",
+            "sets, and the share of exact matches",
+            "temporal_answers --part facts --out DIR",
         ),
     ],
     "Answers": [
@@ -157,7 +157,7 @@ FIGURES = {
         ),
         Figure(
             "answers-vllm-1.5b",
-            "The same on vLLM, before passages were re-ranked",
+            "The same on vLLM, with the aligned encoder before this one and before passages were re-ranked",
             "answers --engine vllm",
         ),
     ],
@@ -166,9 +166,7 @@ FIGURES = {
 PREFACE = """# Figures
 
 Each table is printed by the command in its caption, from `benchmarks/results`; the data are public, and
-`ISTHMUS_DATA` says where they lie. p by the paired randomisation test. “aligned” is the encoder that ships. The
-tables of the cross-encoder, the generator in search, time in questions, answers and latency were made with the aligned
-encoder before this one (its card is in the history of `retriever/aligned/README.md`).
+`ISTHMUS_DATA` says where they lie. p by the paired randomisation test. “aligned” is the encoder that ships.
 """
 
 
