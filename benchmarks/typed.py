@@ -18,7 +18,7 @@ from benchmarks.systems import base_and_aligned, default_split, stages
 from rag.settings import load_settings
 from retriever.datasets import read_squad
 from retriever.evaluation import Evaluation, System, Task
-from retriever.evaluation.metrics import compare
+from retriever.evaluation.metrics import compare, fairness
 from retriever.evaluation.tasks import Text, squad_tasks
 
 LANGUAGES = ["en", "de", "es", "ro", "ru"]
@@ -51,20 +51,19 @@ def main() -> None:
     base, aligned = base_and_aligned(load_settings())
     systems: list[System] = [LangChainRecipe(base.folder), *stages(aligned, "aligned")]
     tasks = squad_tasks(default_split(read_squad(DATA / "xquad")).test, ("L-en",))
-    chosen = [task for task in tasks if task.language in LANGUAGES]
+    chosen = sorted((t for t in tasks if t.language in LANGUAGES), key=lambda task: LANGUAGES.index(task.language))
     evaluation = Evaluation(systems, [typed(task, name) for name in TYPINGS for task in chosen])
     rows: list[list[object]] = []
     for system in systems:
-        asked = {
-            name: [evaluation.values[system.name, name, language]["R@1"] for language in LANGUAGES] for name in TYPINGS
-        }
-        pooled = {name: [v for own in values for v in own.values()] for name, values in asked.items()}
-        first = pooled["as they are"]
-        for name, values in pooled.items():
-            by_language = [sum(own.values()) / len(own) for own in asked[name]]
-            against = compare(values, first)
-            change: list[object] = ["", ""] if values is first else [f"{against.difference:+.3f}", against.p]
-            rows.append([system.name, name, *by_language, sum(by_language) / len(by_language), *change])
+        first: list[float] = []
+        for name in TYPINGS:
+            asked = evaluation.by_language(system.name, name)
+            values = [value for own in asked.values() for value in own]
+            against = compare(values, first) if first else None
+            change = [f"{against.difference:+.3f}", against.p] if against else ["", ""]
+            means = [evaluation.mean(system.name, name, language) for language in asked]
+            rows.append([system.name, name, *means, fairness(asked).mean, *change])
+            first = first or values
     record = {"data": "XQuAD, 8 held-out articles", **evaluation.as_dict()}
     publish("typed", ["system", "questions", *LANGUAGES, "mean", "difference", "p"], rows, record)
 

@@ -1,4 +1,4 @@
-"""Looks, and the little JavaScript that right-to-left text and input methods need."""
+"""Looks, and the little JavaScript that right-to-left text, input methods and the browser's language need."""
 
 import gradio as gr
 
@@ -10,7 +10,7 @@ THEME = gr.themes.Soft(
 
 CSS = """
 .message, .card, .card *, textarea, input:not([role=combobox]) { unicode-bidi: plaintext; text-align: start; }
-:placeholder-shown { direction: inherit; unicode-bidi: normal !important; }
+input:placeholder-shown, textarea:placeholder-shown { direction: inherit; unicode-bidi: normal; }
 [dir=rtl] [data-testid=block-info] { width: fit-content; }
 [dir=rtl] .wrap-inner .icon-wrap { right: auto; left: var(--size-5); }
 [dir=rtl] .slider_input_container { direction: ltr; }
@@ -35,7 +35,8 @@ footer { display: none !important; }
 
 # Direction: dir="auto" on whatever holds a user's or a document's words; Gradio's blocks, all set left to right, as
 # the page's language. Enter that ends a composition (Japanese, Chinese, Korean input) must reach the input method only.
-# Gradio shows a page in a language that it speaks itself; ours speaks more, so it is told which the browser asks for.
+# Gradio shows a page in a language that it speaks itself; ours speaks more, so it is told which the browser asks for,
+# by the rule of `ui.strings.strings_for`.
 HEAD = """
 <script>
 document.addEventListener("keydown", (event) => {
