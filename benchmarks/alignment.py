@@ -29,17 +29,17 @@ from typing import Any, cast
 import numpy as np
 
 from benchmarks.report import DATA, RESULTS, publish
-from rag.encoders import open_encoder
+from rag.build import build_encoder
 from rag.settings import load_settings
+from retriever.alignment.methods.weighted import Sampling
 from retriever.alignment.plan import Method, Plan, read_material
 from retriever.alignment.run import FACTORS, report_tasks, tune
 from retriever.alignment.train import Recipe, interpolate, save_model
-from retriever.alignment.weighted import Sampling
-from retriever.backends import load_model
-from retriever.datasets import read_squad
-from retriever.encoder import BASE_FILE, Encoder
-from retriever.evaluation import Dense, Evaluation, Product, System
+from retriever.data.squad import read_squad
+from retriever.evaluation import DenseSearch, Evaluation, HybridSearch, System
 from retriever.evaluation.metrics import compare
+from retriever.models.backends import load_model
+from retriever.models.encoder import BASE_FILE, Encoder
 
 PARTS = ("kb", "kb-alone", "squad", "late", "ablation", "keeping", "curve")
 SAMPLINGS = ("mixed", "random", "hard", "hardest")
@@ -81,7 +81,7 @@ def knowledge_base(
     recipe = Recipe(steps=steps, batch=batch, learning_rate=rate, max_tokens=48, check_every=steps, seed=seed)
     plain = Plan("weighted", (DATA / "hinglish_top",), scratch, recipe, in_batch=part == "kb")
     plans = {sampling: replace(plain, sampling=cast(Sampling, sampling)) for sampling in SAMPLINGS}
-    systems = [Dense(base, "before"), *(Dense(trained(plan, base), name) for name, plan in plans.items())]
+    systems = [DenseSearch(base, "before"), *(DenseSearch(trained(plan, base), name) for name, plan in plans.items())]
     evaluation = Evaluation(systems, report_tasks(read_material(plans["mixed"]), ()))
 
     def values(system: str, direction: str, measure: str) -> list[float]:
@@ -137,11 +137,11 @@ def squad(part: str, base: Encoder, full: bool, seed: int, scratch: Path) -> tup
     plans = plans_of(part, full, seed, scratch)
     first = next(iter(plans))
     tuned = {name: trained(plan, base) for name, plan in plans.items()}
-    measured = Product if part == "late" else Dense
+    measured = HybridSearch if part == "late" else DenseSearch
     systems: list[System] = [measured(encoder, name) for name, encoder in ({"before": base} | tuned).items()]
     if part == "keeping":
         for name, factor in itertools.product(BETWEEN, FACTORS[1:-1]):
-            systems.append(Dense(between(base, tuned[name], factor, scratch), f"{name}, factor {factor:g}"))
+            systems.append(DenseSearch(between(base, tuned[name], factor, scratch), f"{name}, factor {factor:g}"))
     tasks = report_tasks(read_material(plans[first]), ("L-en",))
     evaluation = Evaluation(systems, tasks)
     columns, rows = evaluation.table("L-en")
@@ -205,7 +205,7 @@ def main() -> None:
     for folder in needed.values():
         if not folder.is_dir():
             sys.exit(f"The data is not at {folder}; set ISTHMUS_DATA.")
-    base = open_encoder(load_settings(encoder="base"))
+    base = build_encoder(load_settings(encoder="base"))
     full = given.profile == "full"
     with tempfile.TemporaryDirectory() as scratch:
         for part in parts:

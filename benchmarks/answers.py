@@ -29,14 +29,15 @@ from lingua import IsoCode639_1, LanguageDetector, LanguageDetectorBuilder
 from tqdm import tqdm
 
 from benchmarks.report import DATA, publish
-from rag.encoders import open_encoder
-from rag.generator import ChatGenerator, GeneratorError
-from rag.grounding import strip_marks
+from rag.build import build_encoder
+from rag.errors import GeneratorError
+from rag.generation.citation_marks import strip_citation_marks
+from rag.generation.client import ChatClient
+from rag.generation.vllm_server import vllm_server
 from rag.pipeline import RAG
-from rag.serving import vllm_server
 from rag.settings import load_settings
 from rag.types import Answer
-from retriever.datasets import Question, read_squad
+from retriever.data.squad import Question, read_squad
 
 LANGUAGES = ["en", "de", "es", "ro", "ru", "hi", "ar", "th"]
 UNANSWERABLE = 25
@@ -72,7 +73,7 @@ def token_f1(answer: str, gold: str) -> float:
 
 def score(question: Question, paragraph: str, answer: Answer, judge: LanguageDetector) -> dict[str, object]:
     """One row of the record; `paragraph` is the English one that holds the answer."""
-    plain = strip_marks(answer.text)
+    plain = strip_citation_marks(answer.text)
     used = [citation for citation in answer.citations if citation.used]
     spoken = None
     words = " ".join(word for word in QUOTED.sub(" ", plain).split() if not word[0].isupper())
@@ -147,11 +148,11 @@ def measure(engine: str, per_language: int, seed: int, model: str) -> None:
     doomed = {question.passage_id for question in hopeless}
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         base = load_settings(embedded_model=model, generator="embedded", timeout=600)
-        encoder = open_encoder(base)
+        encoder = build_encoder(base)
         shared = None
         if engine == "vllm":
             url = stack.enter_context(vllm_server(base, model=model))
-            shared = ChatGenerator(url, model=None, api_key="none", timeout=600)
+            shared = ChatClient(url, model=None, api_key="none", timeout=600)
         rows = {}
         for name, questions, texts in (
             ("answerable", answerable, list(paragraphs.values())),

@@ -20,15 +20,15 @@ from dateutil.relativedelta import relativedelta
 from tqdm import tqdm
 
 from benchmarks.report import publish
-from rag.generator import GeneratorError
+from rag.errors import GeneratorError
 from rag.pipeline import RAG
-from retriever.temporal import calendar
-from retriever.temporal.calendar import Sum
+from retriever.temporal import arithmetic
+from retriever.temporal.arithmetic import MonthShift
 
 NOBODY = "http://127.0.0.1:9/v1"
 
 
-def right(sum_: Sum, language: str) -> str:
+def right(sum_: MonthShift, language: str) -> str:
     """The month asked for, by another library's arithmetic."""
     months = sum_.months if sum_.after else -sum_.months
     day = datetime.date(sum_.start.year, sum_.start.month, 1) + relativedelta(months=months)
@@ -41,14 +41,14 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    sums = calendar.random_sums(given.questions, range(1, 9001), random.Random(given.seed))
+    sums = arithmetic.random_shifts(given.questions, range(1, 9001), random.Random(given.seed))
     rows: list[list[object]] = []
     failed: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory() as folder, RAG(library=folder, generator="endpoint", endpoint=NOBODY) as rag:
-        for language in tqdm(calendar.languages(), disable=None):
+        for language in tqdm(arithmetic.languages(), disable=None):
             missed, seconds = 0, []
             for sum_ in sums:
-                text, expected = calendar.ask(sum_, language), right(sum_, language)
+                text, expected = arithmetic.write_question(sum_, language), right(sum_, language)
                 began = time.perf_counter()
                 try:
                     said = rag.ask(text).text

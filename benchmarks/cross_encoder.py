@@ -23,15 +23,15 @@ from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncode
 from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, default_split, median_ms, sample, stages
+from benchmarks.stages import base_and_aligned, default_split, median_milliseconds, sample, stages
 from rag.settings import load_settings
-from retriever.alignment.parallel import hard_passages
+from retriever.alignment.parallel_rows import hard_passages
 from retriever.alignment.train import has_bf16
-from retriever.datasets import ParallelSquad, read_squad
-from retriever.encoder import Encoder
-from retriever.evaluation import Evaluation, Product, System
+from retriever.data.squad import ParallelSquad, read_squad
+from retriever.evaluation import Evaluation, HybridSearch, System
 from retriever.evaluation.tasks import squad_tasks
-from retriever.rerank import CrossEncoderReranker
+from retriever.models.encoder import Encoder
+from retriever.search.rerankers import CrossEncoderReranker
 
 NEAREST = (0, 15)
 """Ranks that wrong passages are drawn from: what a re-ranker meets."""
@@ -95,11 +95,11 @@ def main() -> None:
         crossed = CrossEncoderReranker(scratch, "cpu")
         systems: list[System] = [
             *stages(aligned, "aligned"),
-            Product(aligned, "cross-encoder, aligned", rerank=crossed),
+            HybridSearch(aligned, "cross-encoder, aligned", rerank=crossed),
         ]
         evaluation = Evaluation(systems, squad_tasks(sample(split.test, given.questions, given.seed), ("L-en",)))
     columns, table = evaluation.table("L-en")
-    table = [[*row, median_ms(system)] for row, system in zip(table, systems, strict=True)]
+    table = [[*row, median_milliseconds(system)] for row, system in zip(table, systems, strict=True)]
     record = {"data": "XQuAD, 8 held-out articles", "steps": given.steps, "seed": given.seed, **evaluation.as_dict()}
     publish("cross_encoder", [*columns, "ms a query"], table, record)
 

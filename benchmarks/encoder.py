@@ -20,9 +20,9 @@ from tqdm import tqdm
 from benchmarks.peer import LangChainRecipe
 from benchmarks.report import DATA, publish
 from rag.settings import load_settings
-from retriever.backends import BackendName, Role, open_backend
-from retriever.datasets import ParallelSquad, read_squad
-from retriever.packaged import E5_PROMPTS, encoder_folder
+from retriever.data.squad import ParallelSquad, read_squad
+from retriever.models.backends import BackendName, Role, open_backend
+from retriever.models.registry import E5_PROMPTS, encoder_folder
 from retriever.types import Vectors
 
 QUESTIONS_TIMED = 20

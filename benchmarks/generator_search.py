@@ -15,13 +15,13 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, default_split, sample
-from rag.engines import open_generator
-from rag.reranking import GeneratorReranker
-from rag.rewriting import QueryRewriter, Way
+from benchmarks.stages import base_and_aligned, default_split, sample
+from rag.build import build_engine
+from rag.generation.reranking import GeneratorReranker
+from rag.generation.rewriting import QueryRewriter, RewriteMode
 from rag.settings import load_settings
-from retriever.datasets import read_squad
-from retriever.evaluation import Dense, Evaluation, Product, System
+from retriever.data.squad import read_squad
+from retriever.evaluation import DenseSearch, Evaluation, HybridSearch, System
 from retriever.evaluation.tasks import squad_tasks
 
 
@@ -37,32 +37,34 @@ def main() -> None:
     split = default_split(read_squad(DATA / "xquad"))
     settings = load_settings(generator="embedded")
     base, aligned = base_and_aligned(settings)
-    engine = open_generator(settings)
+    engine = build_engine(settings)
     # A cache of its own, so that nothing rewritten before makes it look quick; what one system wrote another reads.
     with tempfile.TemporaryDirectory() as scratch:
 
-        def rewritten(way: Way) -> list[QueryRewriter]:
+        def rewritten(way: RewriteMode) -> list[QueryRewriter]:
             return [QueryRewriter(lambda: engine, Path(scratch), way, seconds=60)]
 
         systems: list[System] = [
-            Dense(base, "dense, base"),
-            Product(aligned, "isthmus, aligned"),
-            Product(aligned, "translated, aligned", rewritten("translate")),
-            Product(aligned, "expanded, aligned", rewritten("expand")),
-            Product(base, "isthmus, base"),
-            Product(base, "translated, base", rewritten("translate")),
-            Product(base, "hybrid, base", rerank=None),
-            Product(base, "translated hybrid, base", rewritten("translate"), rerank=None),
+            DenseSearch(base, "dense, base"),
+            HybridSearch(aligned, "isthmus, aligned"),
+            HybridSearch(aligned, "translated, aligned", rewritten("translate")),
+            HybridSearch(aligned, "expanded, aligned", rewritten("expand")),
+            HybridSearch(base, "isthmus, base"),
+            HybridSearch(base, "translated, base", rewritten("translate")),
+            HybridSearch(base, "hybrid, base", rerank=None),
+            HybridSearch(base, "translated hybrid, base", rewritten("translate"), rerank=None),
         ]
         evaluation = Evaluation(systems, squad_tasks(sample(split.test, given.questions, given.seed), ("L-en",)))
         few: list[System] = [
-            Product(aligned, "isthmus, aligned"),
-            Product(aligned, "re-ranked by the generator", rerank=GeneratorReranker(lambda: engine)),
+            HybridSearch(aligned, "isthmus, aligned"),
+            HybridSearch(aligned, "re-ranked by the generator", rerank=GeneratorReranker(lambda: engine)),
         ]
         reranked = Evaluation(few, squad_tasks(sample(split.test, given.reranked, given.seed), ("L-en",)))
     engine.close()
     seconds = {
-        system.name: statistics.mean(system.seconds) for system in [*systems, few[1]] if isinstance(system, Product)
+        system.name: statistics.mean(system.seconds)
+        for system in [*systems, few[1]]
+        if isinstance(system, HybridSearch)
     }
     columns, rows = evaluation.table("L-en")
     table = [[*row, given.questions, seconds.get(str(row[0]), "")] for row in rows]

@@ -14,12 +14,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, median_ms, stages
-from rag.engines import open_generator
-from rag.rewriting import QueryRewriter
+from benchmarks.stages import base_and_aligned, median_milliseconds, stages
+from rag.build import build_engine
+from rag.generation.rewriting import QueryRewriter
 from rag.settings import load_settings
-from retriever.datasets import read_labelled
-from retriever.evaluation import Evaluation, Product, System
+from retriever.data.labelled import read_labelled
+from retriever.evaluation import Evaluation, HybridSearch, System
 from retriever.evaluation.metrics import compare
 from retriever.evaluation.tasks import labelled_tasks
 
@@ -44,10 +44,13 @@ def main() -> None:
     ]
     everything = Evaluation(systems, labelled_tasks(index, queries))
     rows = lines(everything, systems, len(queries))
-    engine = open_generator(settings)
+    engine = build_engine(settings)
     with tempfile.TemporaryDirectory() as scratch:
         rewriter = QueryRewriter(lambda: engine, Path(scratch), "translate", seconds=60)
-        few: list[System] = [Product(aligned, "isthmus, aligned"), Product(aligned, "translated, aligned", [rewriter])]
+        few: list[System] = [
+            HybridSearch(aligned, "isthmus, aligned"),
+            HybridSearch(aligned, "translated, aligned", [rewriter]),
+        ]
         some = random.Random(given.seed).sample(queries, min(given.translated, len(queries)))
         fewer = Evaluation(few, [t for t in labelled_tasks(index, some) if t.direction == "L-label"])
     engine.close()
@@ -83,7 +86,7 @@ def lines(evaluation: Evaluation, systems: list[System], queries: int) -> list[l
             )
             compared = compare(ours, first)
             against = [f"{compared.difference:+.3f}", compared.p]
-        rows.append([system.name, queries, *measured, english, *against, median_ms(system)])
+        rows.append([system.name, queries, *measured, english, *against, median_milliseconds(system)])
     return rows
 
 

@@ -23,9 +23,9 @@ import urllib.request
 from pathlib import Path
 
 from benchmarks.report import publish
-from rag.evidence import count_tokens
+from rag.answering.evidence import estimate_tokens
+from rag.documents.sample import add_sample, questions
 from rag.pipeline import RAG
-from rag.sample import add_sample, questions
 from rag.settings import load_settings
 
 LANGUAGES = ["en", "ro", "de", "fr", "es", "hi", "ar", "zh", "ru"]
@@ -79,7 +79,7 @@ def main() -> None:
                         "state": state,
                         "first_token_s": answer.timings.get("first_token"),
                         "total_s": answer.timings["total"],
-                        "tokens_per_s": count_tokens(answer.text) / writing if "generate" in answer.timings else None,
+                        "tokens_per_s": estimate_tokens(answer.text) / writing if "generate" in answer.timings else None,
                         "abstained": answer.abstained,
                     })  # fmt: skip
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

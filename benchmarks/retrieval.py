@@ -18,15 +18,15 @@ from pathlib import Path
 
 from benchmarks.peer import LangChainRecipe
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, default_split, median_ms, stages
+from benchmarks.stages import base_and_aligned, default_split, median_milliseconds, stages
 from rag.settings import load_settings
 from retriever.alignment.data import parallel_texts
 from retriever.alignment.run import language_offsets
-from retriever.datasets import ParallelSquad, read_squad
-from retriever.encoder import Encoder
-from retriever.evaluation import Dense, Evaluation, Lexical, Product, System
+from retriever.data.squad import ParallelSquad, read_squad
+from retriever.evaluation import BM25Search, DenseSearch, Evaluation, HybridSearch, System
 from retriever.evaluation.tasks import squad_tasks
-from retriever.offsets import save_offsets
+from retriever.models.encoder import Encoder
+from retriever.models.offsets import save_offsets
 
 
 def with_offsets(base: Encoder, known: ParallelSquad, folder: Path) -> Encoder:
@@ -47,17 +47,20 @@ def main() -> None:
     peer = LangChainRecipe(base.folder)
     systems: list[System] = [
         peer,
-        Lexical(),
+        BM25Search(),
         *stages(base, "base"),
         *stages(aligned, "aligned"),
     ]
     with tempfile.TemporaryDirectory() as folder:
         less = with_offsets(base, split.train, Path(folder, "offsets"))
-        offsets: list[System] = [Dense(less, "dense, base less offsets"), Product(less, "isthmus, base less offsets")]
+        offsets: list[System] = [
+            DenseSearch(less, "dense, base less offsets"),
+            HybridSearch(less, "isthmus, base less offsets"),
+        ]
         held_out = Evaluation([*systems, *offsets], squad_tasks(split.test, ("L-en",)))
     whole = Evaluation(systems, squad_tasks(squad, ("L-en",)))
     columns, rows = held_out.table("L-en")
-    rows = [[*row, median_ms(system)] for row, system in zip(rows, [*systems, *offsets], strict=True)]
+    rows = [[*row, median_milliseconds(system)] for row, system in zip(rows, [*systems, *offsets], strict=True)]
     against_dense = {
         system.name: asdict(whole.compare(system.name, "dense, base", "L-en"))
         for system in systems

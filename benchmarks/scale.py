@@ -26,16 +26,18 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.report import DATA, RESULTS, publish
-from rag.encoders import open_encoder
+from rag.build import build_encoder
 from rag.settings import load_settings
-from retriever.catalogue import Catalogue, Document
-from retriever.datasets import read_pairs, read_squad
-from retriever.encoder import Encoder
-from retriever.index import VectorIndex
-from retriever.late import LateInteraction, TokenStore
-from retriever.lexical import LexicalIndex
-from retriever.search import CrossLingualRetriever
-from retriever.types import Passage, Vectors
+from retriever.data.pairs import read_pairs
+from retriever.data.squad import read_squad
+from retriever.models.encoder import Encoder
+from retriever.search.late_interaction import LateInteraction
+from retriever.search.retriever import CrossLingualRetriever
+from retriever.store.documents import DocumentStore
+from retriever.store.token_vectors import TokenVectorStore
+from retriever.store.vectors import VectorIndex
+from retriever.store.words import BM25Index
+from retriever.types import Document, Passage, Vectors
 
 REAL = 100_000
 REPEATED = 10_000
@@ -61,9 +63,9 @@ def build(folder: Path, size: int, encoder: Encoder) -> tuple[CrossLingualRetrie
     """A library's parts with so many passages, and what they took."""
     rng, noise = random.Random(1), np.random.default_rng(1)
     known = sentences()
-    catalogue = Catalogue(folder / "catalogue.sqlite")
+    catalogue = DocumentStore(folder / "catalogue.sqlite")
     vectors = VectorIndex(encoder, path=folder / "vectors")
-    tokens = TokenStore(folder / "tokens.sqlite")
+    tokens = TokenVectorStore(folder / "tokens.sqlite")
     seconds = dict.fromkeys(("embed", "catalogue", "vectors", "tokens", "bm25"), 0.0)
     texts: list[str] = []
     made: list[tuple[Vectors, Vectors]] = []
@@ -102,7 +104,7 @@ def build(folder: Path, size: int, encoder: Encoder) -> tuple[CrossLingualRetrie
         tokens.add(dict(zip(ids, their_tokens, strict=True)))
         timed("tokens", began)
     began = time.perf_counter()
-    lexical = LexicalIndex.build([f"{n:08}" for n in range(size)], texts)
+    lexical = BM25Index.build([f"{n:08}" for n in range(size)], texts)
     lexical.save(folder / "lexical")
     timed("bm25", began)
     retriever = CrossLingualRetriever(
@@ -133,7 +135,7 @@ def search_times(retriever: CrossLingualRetriever) -> dict[str, list[float]]:
 
 def measure(size: int) -> dict[str, float]:
     """One line of the table."""
-    encoder = open_encoder(load_settings())
+    encoder = build_encoder(load_settings())
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         began = time.perf_counter()

@@ -19,13 +19,13 @@ import numpy as np
 
 from benchmarks.muse import Muse
 from benchmarks.report import DATA, publish
-from rag.encoders import open_encoder, open_tuned
+from rag.build import build_encoder, build_tuned_encoders
 from rag.settings import load_settings
-from retriever.encoder import Encoder
+from retriever.models.encoder import Encoder
 from retriever.temporal.agreement import compare_selectors
 from retriever.temporal.demonstrations import split_questions
 from retriever.temporal.questions import read_questions
-from retriever.temporal.selectors import selectors
+from retriever.temporal.selectors import all_selectors
 
 
 def main() -> None:
@@ -39,11 +39,11 @@ def main() -> None:
         sys.exit(f"TempReason is not at {DATA / 'tempreason'}; set ISTHMUS_DATA.")
     languages = given.languages.split(",")
     split = split_questions(read_questions(DATA / "tempreason"), pool=1200, asked=300)
-    base = cast(Encoder, Muse()) if given.encoder == "muse" else open_encoder(load_settings(encoder=given.encoder))
-    tuned = open_tuned(given.tuned)
+    base = cast(Encoder, Muse()) if given.encoder == "muse" else build_encoder(load_settings(encoder=given.encoder))
+    tuned = build_tuned_encoders(given.tuned)
     found = {
         (name, task, language): result
-        for task, language, name, result in compare_selectors(split, languages, base, selectors(base, tuned))
+        for task, language, name, result in compare_selectors(split, languages, base, all_selectors(base, tuned))
     }
     names = list(dict.fromkeys(name for name, _, _ in found))
     tasks = list(dict.fromkeys(task for _, task, _ in found))

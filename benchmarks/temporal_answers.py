@@ -18,16 +18,15 @@ import sys
 from pathlib import Path
 
 from benchmarks.report import DATA, publish
-from rag.encoders import open_encoder, open_tuned
-from rag.engines import open_generator
-from rag.evaluation.facts import facts_for
-from rag.evaluation.report import save_report, table
-from rag.evaluation.temporal import Setting, TimeEvaluation, evaluable, evaluate
+from rag.build import build_encoder, build_engine, build_tuned_encoders
+from rag.evaluation.facts import open_fact_source
+from rag.evaluation.report import save_report, score_table
+from rag.evaluation.temporal import EvidenceSetting, TemporalPlan, evaluable, evaluate_items
+from rag.generation.few_shot import PromptStyle
 from rag.settings import load_settings
-from rag.xicl import Style
 from retriever.temporal.demonstrations import split_questions
 from retriever.temporal.questions import TaskName, read_questions
-from retriever.temporal.selectors import SHOTS, Selector, Similar, selectors
+from retriever.temporal.selectors import SHOTS, Selector, SimilaritySelector, all_selectors
 
 PAPER = {"l1": "+11.4 %", "l2": "+30.8 %", "l3": "+62.9 %"}
 POOL = 1200
@@ -50,14 +49,14 @@ def main() -> None:
     settings = load_settings(generator="embedded", embedded_model=given.model)
     everything = read_questions(DATA / "tempreason")
     split = split_questions(everything, pool=POOL, asked=given.questions)
-    base = open_encoder(load_settings(encoder="base"))
-    tuned = open_tuned(given.tuned)
+    base = build_encoder(load_settings(encoder="base"))
+    tuned = build_tuned_encoders(given.tuned)
     named = ("X-InSTA", "structured", *(f"CLiTSSA ({name})" for name in tuned))
-    every = [selector for selector in selectors(base, tuned) if selector.name in named]
-    every.append(Similar(base, "oracle", translated_pool=True))
-    engine = evaluable(open_generator(settings))
-    similar: list[Selector] = [Similar(base, "X-InSTA")]
-    runs: dict[str, list[tuple[Setting, Style, tuple[TaskName, ...], list[Selector], int]]] = {
+    every = [selector for selector in all_selectors(base, tuned) if selector.name in named]
+    every.append(SimilaritySelector(base, "oracle", translated_pool=True))
+    engine = evaluable(build_engine(settings))
+    similar: list[Selector] = [SimilaritySelector(base, "X-InSTA")]
+    runs: dict[str, list[tuple[EvidenceSetting, PromptStyle, tuple[TaskName, ...], list[Selector], int]]] = {
         "demonstrations": [("closed", "chat", TASKS, every, SHOTS)],
         "styles": [("closed", "chat", TASKS, similar, SHOTS), ("closed", "completion", TASKS, similar, SHOTS)],
         "facts": [
@@ -72,7 +71,7 @@ def main() -> None:
     record = {}
     with contextlib.closing(engine):
         for setting, style, tasks, chosen, shots in runs[given.part]:
-            plan = TimeEvaluation(
+            plan = TemporalPlan(
                 tasks=tasks,
                 languages=languages,
                 selectors=tuple(selector.name for selector in chosen),
@@ -84,12 +83,12 @@ def main() -> None:
                 generator=engine.label,
             )
             folder = given.out / (f"{setting}-{style}" if shots else f"{setting}-{style}-without")
-            with facts_for(setting, everything, settings, folder) as facts:
-                lines = evaluate(plan, split, chosen, engine, folder, facts=facts)
+            with open_fact_source(setting, everything, settings, folder) as facts:
+                lines = evaluate_items(plan, split, chosen, engine, folder, facts=facts)
             save_report(lines, plan, folder)
-            tables = {task: table(lines, plan, task) for task in tasks}
+            tables = {task: score_table(lines, plan, task) for task in tasks}
             for task, (_, found) in tables.items():
-                exact = {str(row[0]): row[1 + len(languages)] for row in table(lines, plan, task, "exact")[1]}
+                exact = {str(row[0]): row[1 + len(languages)] for row in score_table(lines, plan, task, "exact")[1]}
                 for row in found:
                     name = str(row[0])
                     paper = PAPER[task] if name.startswith("CLiTSSA") and setting == "closed" else ""

@@ -21,16 +21,16 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.report import DATA, publish
-from rag.encoders import open_encoder
-from rag.evidence import select_evidence
-from rag.library import Library
+from rag.answering.evidence import select_evidence
+from rag.build import build_encoder
+from rag.documents.library import Library
 from rag.settings import load_settings
-from retriever.datasets import ParallelSquad, read_squad
+from retriever.data.squad import ParallelSquad, read_squad
 from retriever.evaluation.metrics import compare
-from retriever.temporal.calendar import Month
-from retriever.temporal.facts import fact_documents, facts_of, statement
-from retriever.temporal.questions import Asked, Fact, ask, read_questions
+from retriever.temporal.facts import fact_documents, fact_sentence, facts_from_questions
+from retriever.temporal.questions import Fact, FactQuery, read_questions, write_question
 from retriever.temporal.timing import read_timing
+from retriever.types import Month
 
 LANGUAGES = ["en", "de", "es", "ro", "ru", "hi", "ar", "th"]
 OTHERS = 600
@@ -47,7 +47,7 @@ class Case:
     budget: int
 
 
-def within(facts: Sequence[Fact], rng: random.Random) -> list[tuple[Asked, tuple[str, ...]]]:
+def within(facts: Sequence[Fact], rng: random.Random) -> list[tuple[FactQuery, tuple[str, ...]]]:
     """A question for a month within one of the facts of each subject and relation, and the facts true then."""
     lines: dict[tuple[str, str], list[Fact]] = {}
     for fact in facts:
@@ -58,8 +58,8 @@ def within(facts: Sequence[Fact], rng: random.Random) -> list[tuple[Asked, tuple
         if len(line) > 1 and long:
             fact = rng.choice(long)
             month = Month(rng.randint(fact.start.year + 1, fact.end.year - 1), rng.randint(1, 12))
-            then = tuple(statement(other) for other in line if other.start <= month <= other.end)
-            found.append((Asked(relation, subject, month), then))
+            then = tuple(fact_sentence(other) for other in line if other.start <= month <= other.end)
+            found.append((FactQuery(relation, subject, month), then))
     return found
 
 
@@ -95,13 +95,13 @@ def main() -> None:
         if not (DATA / name).is_dir():
             sys.exit(f"{DATA / name} is not there; set ISTHMUS_DATA.")
     rng = random.Random(given.seed)
-    facts = facts_of(read_questions(DATA / "tempreason"))
+    facts = facts_from_questions(read_questions(DATA / "tempreason"))
     asked = within(facts, rng)
     subjects = {content.subject for content, _ in asked}
     rest = sorted({fact.subject for fact in facts} - subjects)
     subjects.update(rng.sample(rest, min(OTHERS, len(rest))))
     squad = read_squad(DATA / "xquad")
-    encoder = open_encoder(load_settings())
+    encoder = build_encoder(load_settings())
     rows: list[list[object]] = []
     with tempfile.TemporaryDirectory() as scratch:
         settings = load_settings(passage_chars=180)
@@ -112,7 +112,7 @@ def main() -> None:
             of_facts.add_texts(fact_documents(fact for fact in facts if fact.subject in subjects))
             of_squad.add_texts([(f"{id_}.txt", text) for id_, text in squad.passages["en"].items()])
             for language in tqdm(LANGUAGES, disable=None):
-                own = [Case(ask(content, language), language, then, then, 30) for content, then in asked]
+                own = [Case(write_question(content, language), language, then, then, 30) for content, then in asked]
                 for name, library, cases in (
                     ("facts", of_facts, own),
                     ("ordinary", of_squad, ordinary(squad, language)),

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 from benchmarks.peer import LangChainRecipe
 from benchmarks.report import DATA, publish
-from benchmarks.systems import base_and_aligned, default_split, stages
+from benchmarks.stages import base_and_aligned, default_split, stages
 from rag.settings import load_settings
-from retriever.datasets import read_squad
+from retriever.data.squad import read_squad
 from retriever.evaluation import Evaluation, System, Task
 from retriever.evaluation.metrics import compare, fairness
 from retriever.evaluation.tasks import Text, squad_tasks

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
-from babel import Locale, UnknownLocaleError
+from retriever.languages.locales import english_name
 
 FIELDS = {
     "answer": {
@@ -97,28 +97,3 @@ def load_prompt(task: str, language: str) -> Prompt:
             raise PromptError(f"{task}/{file.name}, {field}: unknown variables {sorted(surplus)}")
     own_name = texts.get("language", "$language")
     return Prompt(texts, english_name(language) if "$" in own_name else own_name)
-
-
-@functools.cache
-def locale_of(language: str) -> Locale | None:
-    """CLDR's locale of a language code, None where it has none."""
-    try:
-        return Locale.parse(language, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return None
-
-
-def english_name(language: str) -> str:
-    """For "ro", "Romanian"; a code that CLDR does not know is returned as it is."""
-    if language == "hi-Latn":
-        return "Hinglish (romanised Hindi)"
-    locale = locale_of(language)
-    return (locale and locale.get_display_name("en")) or language
-
-
-def native_name(language: str) -> str:
-    """For "ro", "română"."""
-    if language == "hi-Latn":
-        return "Hinglish"
-    locale = locale_of(language)
-    return (locale and locale.get_display_name()) or language

@@ -2,18 +2,36 @@
 
 from typing import TYPE_CHECKING, Any
 
+from rag.errors import GeneratorError, UnreadableFileError
 from rag.settings import Settings
-from rag.types import Answer, Citation, Hit, Passage, Turn
-from retriever.errors import IsthmusError
+from rag.types import Added, Answer, AskOptions, Citation, Turn
+from retriever.errors import DataError, IsthmusError, LibraryBusyError
+from retriever.types import Document, Hit, Passage
 
 if TYPE_CHECKING:
     from rag.pipeline import RAG
 
-__all__ = ["RAG", "Answer", "Citation", "Hit", "IsthmusError", "Passage", "Settings", "Turn"]
+__all__ = [
+    "RAG",
+    "Added",
+    "Answer",
+    "AskOptions",
+    "Citation",
+    "DataError",
+    "Document",
+    "GeneratorError",
+    "Hit",
+    "IsthmusError",
+    "LibraryBusyError",
+    "Passage",
+    "Settings",
+    "Turn",
+    "UnreadableFileError",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # RAG brings Chroma and LangChain along; `import rag` stays light until it is wanted.
+    # RAG imports Chroma and LangChain; `import rag` stays light until it is used.
     if name == "RAG":
         from rag.pipeline import RAG
 

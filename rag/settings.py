@@ -94,10 +94,18 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
-def load_settings(**given: object) -> Settings:
-    """Read the settings; arguments that are None are as good as not given. Raises IsthmusError naming the bad key."""
+def load_settings(settings: Settings | None = None, /, **overrides: object) -> Settings:
+    """The settings, read from isthmus.toml and the environment unless some are given, with the overrides applied.
+
+    An override of None is left out. Raises IsthmusError that names a key that is unknown or has a bad value.
+
+    >>> load_settings(top_k=3).top_k
+    3
+    """
+    base = settings.model_dump() if settings else {}
+    changed = {key: value for key, value in overrides.items() if value is not None}
     try:
-        return Settings(**{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**(base | changed))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

@@ -1,10 +1,16 @@
-"""What travels: a turn of the conversation, a citation, an answer."""
+"""What travels: a turn of the conversation, what may be asked for, a citation, an answer, an added file."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict
 
-from retriever.types import Hit, Passage
+from frozendict import frozendict
+
+from rag.settings import TimeMode
+from retriever.types import Passage
+
+Status = Literal["added", "replaced", "unchanged", "failed"]
+NO_TIMINGS: frozendict[str, float] = frozendict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +21,24 @@ class Turn:
     text: str
 
 
+class AskOptions(TypedDict, total=False):
+    """The options of `RAG.ask`, `stream` and their twins.
+
+    `language` is the answer's, else the question's. `history` is the conversation so far. `time` overrides the setting
+    of that name. `as_of` ("1998", "1998-05") answers as of that time: passages of later times alone are left out.
+    """
+
+    language: str | None
+    history: Sequence[Turn]
+    time: TimeMode | None
+    as_of: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Passage number `number` of an answer; [start, end) of its text is what supports the answer.
+    """A passage that an answer cites as [`number`]; [start, end) of its text supports the answer.
 
-    `used` tells a passage that the answer rests on from one that was merely found nearest.
+    `used` is False for a passage that is only shown as the nearest to a question without an answer.
     """
 
     number: int
@@ -37,12 +56,12 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, whole or so far.
+    """An answer, finished or so far; immutable.
 
-    `language` is the language asked for, or the one the text is in where it could not be had in that; `abstained`
-    means the documents do not hold the answer and `text` says so; `doubts` lists words of the answer that no cited
-    passage holds (grounding "flag"); `timings` are seconds by stage. `generator` is "calendar" for calculated dates.
-    `final` is False while the text is still being written.
+    `language` is the language asked for, or that of the text where it could not be had in the one asked for.
+    `abstained` means that the documents hold no answer, and `text` says so. `doubts` are words of the answer that no
+    cited passage holds (setting `grounding`). `timings` are seconds by stage. `generator` is the engine, or "calendar"
+    for calculated dates. `final` is False while the text is still being written.
     """
 
     text: str
@@ -50,9 +69,16 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     abstained: bool = False
     generator: str = ""
-    timings: Mapping[str, float] = field(default_factory=dict)
+    timings: frozendict[str, float] = NO_TIMINGS
     doubts: tuple[str, ...] = ()
     final: bool = True
 
 
-__all__ = ["Answer", "Citation", "Hit", "Passage", "Turn"]
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one file: `status`, its number of passages, and if it failed the `reason`, a sentence."""
+
+    name: str
+    status: Status
+    passages: int = 0
+    reason: str = ""

@@ -8,3 +8,11 @@ class IsthmusError(Exception):
     """
 
     exit_code = 2
+
+
+class DataError(IsthmusError):
+    """A data file has a fault; the message names the file, the line and the fault."""
+
+
+class LibraryBusyError(IsthmusError):
+    """Another process has the library open; the message says which."""

@@ -12,11 +12,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from rag.generator import Message
-from rag.library import Library
+from rag.documents.library import Library
+from rag.generation.engine import Message
 from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
-from retriever.encoder import Encoder
+from retriever.models.encoder import Encoder
 
 # How long an example takes says nothing on a shared machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -139,9 +139,9 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def embedded(cache, tmp_path_factory):
     """The real embedded engine with the 1.5B model, started once."""
-    from rag.embedded import EmbeddedGenerator
+    from rag.generation.embedded import EmbeddedEngine
 
-    engine = EmbeddedGenerator(load_settings(library=tmp_path_factory.mktemp("unused"), cache=cache))
+    engine = EmbeddedEngine(load_settings(library=tmp_path_factory.mktemp("unused"), cache=cache))
     yield engine
     engine.close()
 
@@ -152,7 +152,7 @@ def command(cache):
 
     def line(*arguments: str, **environment: str) -> dict[str, object]:
         return {
-            "args": [sys.executable, "-c", "from ui.command import main; main()", *arguments],
+            "args": [sys.executable, "-c", "from ui.cli import main; main()", *arguments],
             "env": {**os.environ, "PYTHONPATH": str(ROOT), "ISTHMUS_CACHE": str(cache), **environment},
         }
 

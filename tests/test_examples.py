@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from retriever.datasets import read_squad
-from retriever.encoder import Encoder
-from retriever.evaluation import Dense, Evaluation
+from retriever.data.squad import read_squad
+from retriever.evaluation import DenseSearch, Evaluation
 from retriever.evaluation.tasks import squad_tasks
+from retriever.models.encoder import Encoder
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
@@ -30,5 +30,5 @@ def test_mteb_takes_the_encoder_unchanged(cache, data):
     assert done.returncode == 0, done.stderr
     theirs = float(done.stdout.split("R@1")[1].split()[0])
     tasks = [task for task in squad_tasks(read_squad(data / "xquad", ["en", "ro"]), ("L-en",)) if task.language == "ro"]
-    ours = Evaluation([Dense(Encoder(cache=cache), "dense")], tasks).mean("dense", "L-en", "ro")
+    ours = Evaluation([DenseSearch(Encoder(cache=cache), "dense")], tasks).mean("dense", "L-en", "ro")
     assert theirs == pytest.approx(ours, abs=0.02)  # torch there, OpenVINO here

@@ -30,16 +30,16 @@ def test_the_wheel_holds_its_data_and_imports(tmp_path):
         archive.extractall(tmp_path / "site")
     for wanted in (
         "prompts/answer/ro.toml",
-        "ui/i18n/ar.json",
-        "rag/sample/articles/danube.md",
-        "rag/sample/questions.jsonl",
-        "retriever/aligned/delta.safetensors",
+        "ui/page/i18n/ar.json",
+        "rag/documents/sample/articles/danube.md",
+        "rag/documents/sample/questions.jsonl",
+        "retriever/models/aligned/delta.safetensors",
         "retriever/temporal/templates/ro.toml",
     ):
         assert wanted in names
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)
     code = (
-        "import rag, prompts, rag.sample as s; assert 'site' in rag.__file__; "
+        "import rag, prompts, rag.documents.sample as s; assert 'site' in rag.__file__; "
         "print(prompts.load_prompt('answer', 'ro').language_name, len(s.articles()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path / "site")

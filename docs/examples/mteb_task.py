@@ -11,9 +11,9 @@ import mteb
 from mteb.abstasks import AbsTaskRetrieval
 from mteb.abstasks.task_metadata import TaskMetadata
 
-from rag.encoders import open_encoder
+from rag.build import build_encoder
 from rag.settings import load_settings
-from retriever.datasets import read_squad
+from retriever.data.squad import read_squad
 from retriever.evaluation.tasks import squad_tasks
 
 DATA = Path(os.environ.get("ISTHMUS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -49,7 +49,7 @@ class QuestionsToEnglish(AbsTaskRetrieval):
 
 def main() -> dict[str, float]:
     """Evaluate the encoder that the settings name, and print R@1 of each language."""
-    encoder = open_encoder(load_settings())
+    encoder = build_encoder(load_settings())
     result = mteb.evaluate(encoder.model, QuestionsToEnglish(), cache=None, co2_tracker=False)
     recall = {scores["hf_subset"]: float(scores["main_score"]) for scores in result.task_results[0].scores["test"]}
     for language, value in recall.items():

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rag.evaluation.temporal import TimeEvaluation, by_selector
+from rag.evaluation.temporal import TemporalPlan, values_by_selector
+from retriever.evaluation.html import Section, html_page
 from retriever.evaluation.metrics import compare
-from retriever.evaluation.page import Section, html_page
 from retriever.evaluation.plot import grouped_bars
 from retriever.temporal.questions import TaskName
 
@@ -19,14 +19,14 @@ AGAINST = "X-InSTA"
 """The selector that others are compared with, if it is there; else the first."""
 
 
-def table(
-    lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, task: TaskName, measure: str = "f1"
+def score_table(
+    lines: Sequence[Mapping[str, Any]], plan: TemporalPlan, task: TaskName, measure: str = "f1"
 ) -> tuple[list[str], list[list[object]]]:
     """A line a selector: the mean of each language and of all, how many failed, and the difference to X-InSTA.
 
     The paired randomisation test pools the languages; only questions that neither selector failed at count in it.
     """
-    values = by_selector(lines, measure)
+    values = values_by_selector(lines, measure)
     against = AGAINST if AGAINST in plan.selectors else plan.selectors[0]
     columns = [task, *plan.languages, "mean", "failed", f"to {against}", "relative, %", "p"]
     rows: list[list[object]] = []
@@ -59,9 +59,9 @@ def _difference(pairs: Sequence[tuple[float, float]]) -> list[object]:
     return [f"{found.difference:+.3f}", f"{100 * found.difference / base:+.1f}" if base else "", found.p]
 
 
-def save_report(lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, folder: Path) -> None:
+def save_report(lines: Sequence[Mapping[str, Any]], plan: TemporalPlan, folder: Path) -> None:
     """Write results.json, a plot for each task, and report.html."""
-    tables = {task: {measure: table(lines, plan, task, measure) for measure in MEASURES} for task in plan.tasks}
+    tables = {task: {measure: score_table(lines, plan, task, measure) for measure in MEASURES} for task in plan.tasks}
     record = {
         **asdict(plan),
         "items": len(lines),
@@ -85,12 +85,12 @@ def save_report(lines: Sequence[Mapping[str, Any]], plan: TimeEvaluation, folder
     (folder / "report.html").write_text(html_page("Questions about time", about, sections), encoding="utf-8")
 
 
-def f1_section(plan: TimeEvaluation, task: TaskName, columns: list[str], rows: list[list[object]]) -> Section:
+def f1_section(plan: TemporalPlan, task: TaskName, columns: list[str], rows: list[list[object]]) -> Section:
     """A task's F1, as `table` has it, with its plot."""
     return Section(f"{task.upper()}, F1 (sets)", columns, rows, _plot(plan, task, rows))
 
 
-def _plot(plan: TimeEvaluation, task: str, rows: Sequence[Sequence[object]]) -> bytes:
+def _plot(plan: TemporalPlan, task: str, rows: Sequence[Sequence[object]]) -> bytes:
     title = f"{task.upper()}, {plan.setting}, {plan.shots} demonstrations, {plan.generator}"
     series = {str(row[0]): [float(str(value) or "nan") for value in row[1 : 1 + len(plan.languages)]] for row in rows}
     return grouped_bars(title, "F1 (sets)", plan.languages, series)

@@ -16,26 +16,27 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
-from rag.evaluation.answers import score
-from rag.generator import ChatGenerator, Engine, GeneratorError, Message
-from rag.xicl import Style, chat, completion, written_answer
-from retriever.datasets import DataError
-from retriever.errors import IsthmusError
-from retriever.temporal.demonstrations import TimeSplit
-from retriever.temporal.questions import TaskName, TimeQuestion, ask
-from retriever.temporal.selectors import SHOTS, Selector, chosen
+from rag.errors import GeneratorError
+from rag.evaluation.scores import score_answer
+from rag.generation.client import ChatClient
+from rag.generation.engine import Engine, Message
+from rag.generation.few_shot import PromptStyle, chat_prompt, completion_prompt, gold_text
+from retriever.errors import DataError, IsthmusError
+from retriever.temporal.demonstrations import TemporalSplit
+from retriever.temporal.questions import TaskName, TemporalQuestion, write_question
+from retriever.temporal.selectors import SHOTS, Selector, top_k
 
-Setting = Literal["closed", "facts", "rag"]
+EvidenceSetting = Literal["closed", "facts", "rag"]
 """No help; the subject's facts given; passages found by search in a library of facts."""
 MAX_TOKENS = 30
 ITEMS = "items.jsonl"
 
-Facts = Callable[[TimeQuestion, str], Sequence[str]]
+FactSource = Callable[[TemporalQuestion, str], Sequence[str]]
 """What is put into the prompt of a question in a language."""
 
 
 @dataclass(frozen=True, slots=True)
-class TimeEvaluation:
+class TemporalPlan:
     """What is asked: `questions` of each task in each language, for each selector, `shots` demonstrations each."""
 
     tasks: tuple[TaskName, ...]
@@ -43,8 +44,8 @@ class TimeEvaluation:
     selectors: tuple[str, ...]
     questions: int
     pool: int
-    setting: Setting = "closed"
-    style: Style = "chat"
+    setting: EvidenceSetting = "closed"
+    style: PromptStyle = "chat"
     shots: int = SHOTS
     seed: int = 1
     generator: str = ""
@@ -56,8 +57,8 @@ class Item:
 
     language: str
     selector: str
-    question: TimeQuestion
-    shown: tuple[TimeQuestion, ...]
+    question: TemporalQuestion
+    shown: tuple[TemporalQuestion, ...]
 
     @property
     def task(self) -> TaskName:
@@ -70,20 +71,20 @@ class Item:
         return f"{self.task}/{self.language}/{self.selector}/{self.question.id}"
 
 
-def evaluable(engine: Engine) -> ChatGenerator:
+def evaluable(engine: Engine) -> ChatClient:
     """The engine, if a batch can be put to it. Raises IsthmusError if not."""
-    if not isinstance(engine, ChatGenerator):
+    if not isinstance(engine, ChatClient):
         raise IsthmusError(f"{engine.label} cannot be evaluated; set generator to embedded, vllm or endpoint.")
     return engine
 
 
-def items(plan: TimeEvaluation, split: TimeSplit, selectors: Sequence[Selector]) -> Iterator[Item]:
+def plan_items(plan: TemporalPlan, split: TemporalSplit, selectors: Sequence[Selector]) -> Iterator[Item]:
     """All items; a question's selectors follow each other, so that what was broken off can be compared all the same."""
     for task in plan.tasks:
         asked, pool = ([q for q in side if q.task == task] for side in (split.asked, split.pool))
         for language in plan.languages:
             picks = {
-                selector.name: chosen(selector.scores(asked, pool, language), plan.shots).tolist()
+                selector.name: top_k(selector.scores(asked, pool, language), plan.shots).tolist()
                 for selector in selectors
             }
             for number, question in enumerate(asked):
@@ -91,14 +92,14 @@ def items(plan: TimeEvaluation, split: TimeSplit, selectors: Sequence[Selector])
                     yield Item(language, name, question, tuple(pool[n] for n in rows[number]))
 
 
-def evaluate(
-    plan: TimeEvaluation,
-    split: TimeSplit,
+def evaluate_items(
+    plan: TemporalPlan,
+    split: TemporalSplit,
     selectors: Sequence[Selector],
-    engine: ChatGenerator,
+    engine: ChatClient,
     folder: Path,
     *,
-    facts: Facts | None = None,
+    facts: FactSource | None = None,
     in_flight: int = 8,
 ) -> list[dict[str, Any]]:
     """Ask what has not been asked yet and return the lines of all items, failed ones without scores.
@@ -108,7 +109,7 @@ def evaluate(
     done = _begin(plan, folder)
     answered = {_text(line): line["answer"] for line in done.values() if "answer" in line}
     pending: dict[str, list[dict[str, Any]]] = {}
-    for item in items(plan, split, selectors):
+    for item in plan_items(plan, split, selectors):
         if "error" in done.get(item.key, {"error": ""}):
             line = _line(item, plan.style, facts)
             pending.setdefault(_text(line), []).append(line)
@@ -160,7 +161,7 @@ def read_items(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _begin(plan: TimeEvaluation, folder: Path) -> dict[str, dict[str, Any]]:
+def _begin(plan: TemporalPlan, folder: Path) -> dict[str, dict[str, Any]]:
     """Note what the folder evaluates, and read what is done."""
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / "plan.json"
@@ -171,7 +172,7 @@ def _begin(plan: TimeEvaluation, folder: Path) -> dict[str, dict[str, Any]]:
     return read_items(folder)
 
 
-def _line(item: Item, style: Style, facts: Facts | None) -> dict[str, Any]:
+def _line(item: Item, style: PromptStyle, facts: FactSource | None) -> dict[str, Any]:
     """An item's line before it is asked."""
     question, language = item.question, item.language
     given = facts(question, language) if facts else ()
@@ -181,10 +182,10 @@ def _line(item: Item, style: Style, facts: Facts | None) -> dict[str, Any]:
         "language": language,
         "selector": item.selector,
         "id": question.id,
-        "question": ask(question.content, language),
-        "right": [written_answer(question, language)] if item.task == "l1" else list(question.answers),
+        "question": write_question(question.content, language),
+        "right": [gold_text(question, language)] if item.task == "l1" else list(question.answers),
         "shown": [one.id for one in item.shown],
-        "prompt": (completion if style == "completion" else chat)(question, item.shown, language, given),
+        "prompt": (completion_prompt if style == "completion" else chat_prompt)(question, item.shown, language, given),
     }
 
 
@@ -193,7 +194,7 @@ def _text(line: Mapping[str, Any]) -> str:
     return json.dumps(line["prompt"], ensure_ascii=False)
 
 
-def _ask(prompt: str | list[Message], engine: ChatGenerator) -> dict[str, str]:
+def _ask(prompt: str | list[Message], engine: ChatClient) -> dict[str, str]:
     try:
         if isinstance(prompt, str):
             return {"answer": engine.complete(prompt, max_tokens=MAX_TOKENS)}
@@ -205,10 +206,12 @@ def _ask(prompt: str | list[Message], engine: ChatGenerator) -> dict[str, str]:
 def _scored(line: dict[str, Any]) -> dict[str, Any]:
     if "error" in line:
         return line
-    return {**line, **asdict(score(line["answer"], line["right"], line["language"], month=line["task"] == "l1"))}
+    return {**line, **asdict(score_answer(line["answer"], line["right"], line["language"], month=line["task"] == "l1"))}
 
 
-def by_selector(lines: Sequence[Mapping[str, Any]], measure: str) -> dict[tuple[str, str, str], dict[str, float]]:
+def values_by_selector(
+    lines: Sequence[Mapping[str, Any]], measure: str
+) -> dict[tuple[str, str, str], dict[str, float]]:
     """(task, language, selector) -> question -> value, of the items that did not fail."""
     found: dict[tuple[str, str, str], dict[str, float]] = {}
     for line in lines:

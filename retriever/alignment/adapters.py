@@ -2,8 +2,8 @@
 
 from sentence_transformers import SentenceTransformer
 
-from retriever.delta import State
 from retriever.errors import IsthmusError
+from retriever.models.delta import State
 
 
 def add_adapters(model: SentenceTransformer, rank: int) -> None:

@@ -9,9 +9,12 @@ import numpy as np
 from datasets import Dataset
 from torch import from_numpy
 
-from retriever.alignment.anchoring import Anchoring
-from retriever.datasets import DataError, Labelled, Pair, ParallelSquad
-from retriever.encoder import Encoder
+from retriever.alignment.methods.anchoring import AnchoringLoss
+from retriever.data.labelled import LabelledQuery
+from retriever.data.pairs import Pair
+from retriever.data.squad import ParallelSquad
+from retriever.errors import DataError
+from retriever.models.encoder import Encoder
 
 
 class InLanguage(Protocol):
@@ -78,7 +81,7 @@ def split_articles(squad: ParallelSquad, *, test: int, dev: int, seed: int, trai
 
 
 def parallel_texts(
-    squad: ParallelSquad | None = None, pairs: Sequence[Pair] = (), labelled: Sequence[Labelled] = ()
+    squad: ParallelSquad | None = None, pairs: Sequence[Pair] = (), labelled: Sequence[LabelledQuery] = ()
 ) -> list[ParallelText]:
     """Questions and passages of parallel SQuAD, pairs, labelled queries; and their English, to keep it in place."""
     rows = [ParallelText(pair.language, pair.text, pair.english, "pair") for pair in pairs]
@@ -105,7 +108,7 @@ def _pieces(text: str) -> list[str]:
     return [" ".join(words[n : n + PIECE_WORDS]) for n in range(0, len(words), PIECE_WORDS)]
 
 
-def draw(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
+def draw_rows(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
     """`count` rows; a language's share is its number of rows to the power TEMPERATURE, its rows come in rounds."""
     by_language: dict[str, list[Row]] = {}
     for row in rows:
@@ -136,14 +139,14 @@ def draw_kinds(
         raise DataError("There are no parallel texts to train on.")
     rows: list[ParallelText] = []
     for kind, share in present.items():
-        rows += draw(by_kind[kind], round(count * share / sum(present.values())), rng)
+        rows += draw_rows(by_kind[kind], round(count * share / sum(present.values())), rng)
     rng.shuffle(rows)
     return rows
 
 
 def anchoring_rows(
     texts: Sequence[ParallelText], encoder: Encoder, *, count: int, seed: int, shares: Mapping[Kind, float]
-) -> tuple[Dataset, Anchoring]:
+) -> tuple[Dataset, AnchoringLoss]:
     """Rows (text, label) and the objective with its bank of anchors, embedded by the untouched encoder.
 
     `shares` and errors as in `draw_kinds`.
@@ -164,4 +167,4 @@ def anchoring_rows(
             "label": [numbers[row.is_passage, row.english] for row in rows],
         }
     )
-    return dataset, Anchoring(from_numpy(anchors))
+    return dataset, AnchoringLoss(from_numpy(anchors))

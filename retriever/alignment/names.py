@@ -14,8 +14,9 @@ from types import ModuleType
 
 import regex
 
-from retriever.alignment.data import ParallelText, draw
-from retriever.datasets import DataError, Pair
+from retriever.alignment.data import ParallelText, draw_rows
+from retriever.data.pairs import Pair
+from retriever.errors import DataError
 
 SCRIPTS = {
     "Arabic": "ar", "Bengali": "bn", "Cyrillic": "ru", "Devanagari": "hi", "Georgian": "ka", "Greek": "el",
@@ -41,7 +42,7 @@ def name_lists(pairs: Sequence[Pair], count: int, seed: int) -> list[ParallelTex
     for pair in pairs:
         by_language.setdefault(pair.language, []).append(pair)
     texts = []
-    for first in draw(pairs, count, rng):
+    for first in draw_rows(pairs, count, rng):
         others = rng.choices(by_language[first.language], k=rng.randrange(MOST_TOGETHER))
         chosen = [first, *others]
         theirs, ours = ", ".join(pair.text for pair in chosen), ", ".join(pair.english for pair in chosen)

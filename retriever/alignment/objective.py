@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.losses.gradcache import CachedLossMixin
 from torch import Tensor, nn
 
-from retriever.datasets import DataError
+from retriever.errors import DataError
 
 Columns = Mapping[str, Tensor]
 

@@ -6,18 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from retriever.alignment.data import Kind, ParallelText, Split, parallel_texts, split_articles
+from retriever.alignment.methods.weighted import Sampling
 from retriever.alignment.train import Recipe
-from retriever.alignment.weighted import Sampling
-from retriever.datasets import (
-    DataError,
-    Labelled,
-    Pair,
-    ParallelSquad,
-    labelled_file,
-    read_labelled,
-    read_pairs,
-    read_squad,
-)
+from retriever.data.labelled import LabelledQuery, labelled_file, read_labelled
+from retriever.data.pairs import Pair, read_pairs
+from retriever.data.squad import ParallelSquad, read_squad
+from retriever.errors import DataError
 
 Method = Literal["late", "distill", "clear", "clear-distill", "mnrl", "weighted", "offset"]
 SHARES: dict[Kind, float] = {"question": 0.4, "pair": 0.2, "name": 0.2, "english": 0.1, "piece": 0.1}
@@ -66,8 +60,8 @@ class Material:
 
     split: Split | None
     pairs: list[Pair]
-    labelled: list[Labelled]
-    test_labelled: list[Labelled]
+    labelled: list[LabelledQuery]
+    test_labelled: list[LabelledQuery]
 
     @property
     def train(self) -> ParallelSquad | None:
@@ -93,7 +87,7 @@ class Material:
 
 def read_material(plan: Plan) -> Material:
     """Read every data folder; only the plan's languages are trained on, all are measured. Raises DataError."""
-    split, pairs, labelled, held = None, list[Pair](), list[Labelled](), list[Labelled]()
+    split, pairs, labelled, held = None, list[Pair](), list[LabelledQuery](), list[LabelledQuery]()
     for path in plan.data:
         if not path.exists():
             raise DataError(f"{path} does not exist.")

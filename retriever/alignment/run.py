@@ -12,18 +12,19 @@ from sentence_transformers.sentence_transformer.modules import Router
 
 from retriever.alignment.adapters import add_adapters, merged
 from retriever.alignment.data import ParallelText
-from retriever.alignment.methods import rows_and_loss
+from retriever.alignment.guard import EnglishGuard, embed_texts, embed_tokens
+from retriever.alignment.method import rows_and_loss
 from retriever.alignment.plan import Material, Plan, read_material
-from retriever.alignment.train import EnglishGuard, by_text, by_tokens, claim, interpolate, save_model, train
-from retriever.backends import load_model
-from retriever.datasets import DataError
-from retriever.delta import State, apply, difference, save_delta
-from retriever.encoder import BASE_FILE, Encoder
-from retriever.evaluation.page import cell
+from retriever.alignment.train import claim_folder, interpolate, save_model, train
+from retriever.errors import DataError
+from retriever.evaluation.html import format_cell
 from retriever.evaluation.report import Evaluation
-from retriever.evaluation.systems import Dense, Product, System
+from retriever.evaluation.systems import DenseSearch, HybridSearch, System
 from retriever.evaluation.tasks import Task, labelled_tasks, squad_tasks
-from retriever.offsets import mean_offset, save_offsets
+from retriever.models.backends import load_model
+from retriever.models.delta import State, apply, difference, save_delta
+from retriever.models.encoder import BASE_FILE, Encoder
+from retriever.models.offsets import mean_offset, save_offsets
 from retriever.types import Vectors
 
 LEAST_TEXTS = 50
@@ -42,9 +43,9 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
     tasks = report_tasks(material, ("L-en",) if plan.keeps_passages else ("L-en", "en-L"))
     rows, note, curve = (_offset if plan.method == "offset" else tune)(plan, material, base)
     tuned = Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
-    systems: list[System] = [Dense(base, "before"), Dense(tuned, "after")]
+    systems: list[System] = [DenseSearch(base, "before"), DenseSearch(tuned, "after")]
     if plan.method == "late":
-        systems += [Product(base, "before, re-ranked"), Product(tuned, "after, re-ranked")]
+        systems += [HybridSearch(base, "before, re-ranked"), HybridSearch(tuned, "after, re-ranked")]
     evaluation = Evaluation(systems, tasks)
     report = {
         "method": plan.method,
@@ -68,7 +69,7 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
 def _offset(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[dict[str, float]]]:
     """The base as it is, and the offsets of the languages beside it; how many texts tell, and of which languages."""
     offsets, count = language_offsets(material.texts, base)
-    claim(plan.out, plan)
+    claim_folder(plan.out, plan)
     save_model(load_model(base.folder, base.device), base, plan.out)
     save_offsets(offsets, plan.out)
     return count, f"Offsets of {', '.join(sorted(offsets))}", []
@@ -105,12 +106,12 @@ def tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[
     prefixes = (base.query_prefix, base.passage_prefix)
     guard = None
     if watched := material.watched:
-        embed = by_tokens if plan.method == "late" else by_text
+        embed = embed_tokens if plan.method == "late" else embed_texts
         english = embed(base.model, [question.text for question in watched.questions["en"]], prefixes[0])
         passages = list(watched.passages["en"].values())
         fixed = embed(base.model, passages, prefixes[1]) if plan.keeps_passages else None
         guard = EnglishGuard(watched, prefixes, plan.recipe.english_tolerance, english, fixed, embed)
-    claim(plan.out, plan)
+    claim_folder(plan.out, plan)
     train(model, rows, loss, plan.recipe, plan.out, guard)
     if plan.adapters:
         tuned = merged(start, model)
@@ -173,7 +174,7 @@ def _card(plan: Plan, base: Encoder, report: dict[str, Any], evaluation: Evaluat
     for direction in evaluation.directions:
         columns, rows = evaluation.table(direction)
         lines += [f"## {direction}, R@1", "", "| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-        lines += ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
+        lines += ["| " + " | ".join(map(format_cell, row)) + " |" for row in rows]
         lines += [""]
     if report["test_articles"]:
         lines += [f"On the articles {', '.join(report['test_articles'])}, which training did not see.", ""]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from retriever.evaluation.html import Section, html_page
 from retriever.evaluation.metrics import (
     MEASURES,
     Alignment,
@@ -20,9 +21,8 @@ from retriever.evaluation.metrics import (
     per_query,
     preference,
 )
-from retriever.evaluation.page import Section, html_page
 from retriever.evaluation.plot import grouped_bars
-from retriever.evaluation.systems import Dense, System
+from retriever.evaluation.systems import DenseSearch, System
 from retriever.evaluation.tasks import Task
 
 Values = dict[tuple[str, str, str], dict[str, dict[str, float]]]
@@ -44,7 +44,7 @@ class Evaluation:
                 key = (system.name, task.direction, task.language)
                 self.runs[key] = system.rank(task)
                 self.values[key] = per_query(task.qrels, self.runs[key])
-                if isinstance(system, Dense) and task.originals:
+                if isinstance(system, DenseSearch) and task.originals:
                     texts = system.encoder.encode_queries([query.text for query in task.queries.values()])
                     english = system.encoder.encode_queries(list(task.originals.values()))
                     self.alignments[key] = alignment(texts, english)

@@ -2,25 +2,29 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
-from retriever.encoder import TURN, Encoder
 from retriever.evaluation.metrics import Run
-from retriever.evaluation.tasks import Pool, Task
-from retriever.index import VectorIndex
-from retriever.late import LateInteraction, TokenStore, embed_with_tokens
-from retriever.lexical import LexicalIndex
-from retriever.rerank import Reranker
-from retriever.search import CrossLingualRetriever, Rewrite
-from retriever.types import Passage, Vectors
+from retriever.evaluation.tasks import Task
+from retriever.models.encoder import Encoder
+from retriever.models.protocols import TextEncoder
+from retriever.search.late_interaction import LateInteraction
+from retriever.search.rerankers import Reranker
+from retriever.search.retriever import CrossLingualRetriever, Rewrite
+from retriever.store.collection import Collection
+from retriever.store.token_vectors import TokenVectorStore
+from retriever.store.words import BM25Index
+from retriever.types import Document, Passage, Vectors
 
 DEPTH = 100
-"""Passages kept for each query."""
+"""Passages kept for each query by dense and BM25 search alone."""
+HYBRID_DEPTH = 10
+"""Passages kept for each query as a library searches."""
 
 
 class System(Protocol):
@@ -33,7 +37,7 @@ class System(Protocol):
         ...
 
 
-class Dense:
+class DenseSearch:
     """Cosine of an encoder's vectors, exact."""
 
     def __init__(self, encoder: Encoder, name: str = "dense") -> None:
@@ -52,43 +56,59 @@ class Dense:
         """See System."""
         ids, vectors = self.passages(task)
         queries = self.encoder.encode_queries([query.text for query in task.queries.values()])
-        return best(list(task.queries), ids, queries @ vectors.T)
+        return best_passages(list(task.queries), ids, queries @ vectors.T)
 
 
-class Lexical:
+class BM25Search:
     """BM25 of the whole query."""
 
     def __init__(self, name: str = "bm25") -> None:
         self.name = name
-        self._indexes: dict[str, LexicalIndex] = {}
+        self._indexes: dict[str, BM25Index] = {}
 
     def rank(self, task: Task) -> Run:
         """See System."""
         if task.pool not in self._indexes:
             texts = [passage.text for passage in task.passages.values()]
-            self._indexes[task.pool] = LexicalIndex.build(list(task.passages), texts)
+            self._indexes[task.pool] = BM25Index.build(list(task.passages), texts)
         index = self._indexes[task.pool]
         return {id_: dict(index.search(query.text, DEPTH)) for id_, query in task.queries.items()}
 
 
-class Product:
-    """What a library does: CrossLingualRetriever over Chroma and BM25 on disk.
+RerankerFactory = Callable[[TokenVectorStore | None], Reranker | None]
+"""Makes the re-ranker of a collection out of its stored token vectors."""
 
-    `rerank` is "late" for the encoder's token vectors, None, or a Reranker. `seconds` has the time of each search.
+
+def late_interaction(tokens: TokenVectorStore | None) -> Reranker | None:
+    """The default re-ranker."""
+    return LateInteraction(tokens.read) if tokens else None
+
+
+def no_reranker(_: TokenVectorStore | None) -> None:
+    """Hits in the order of the fusion."""
+
+
+class HybridSearch:
+    """What a library does: CrossLingualRetriever over a Collection on disk. `seconds` has the time of each search.
+
+    `keep_tokens` stores token vectors, which the default re-ranker needs.
     """
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: TextEncoder,
         name: str = "isthmus",
+        *,
         rewrites: Sequence[Rewrite] = (),
-        rerank: Reranker | Literal["late"] | None = "late",
+        reranker: RerankerFactory = late_interaction,
+        keep_tokens: bool = True,
     ) -> None:
         self.name = name
         self.encoder = encoder
-        self._rewrites = rewrites
-        self._rerank = rerank
         self.seconds: list[float] = []
+        self._rewrites = rewrites
+        self._reranker = reranker
+        self._keep_tokens = keep_tokens
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._retrievers: dict[str, CrossLingualRetriever] = {}
 
@@ -99,58 +119,32 @@ class Product:
         retriever = self._retrievers[task.pool]
         run: Run = {}
         for id_, query in tqdm(task.queries.items(), desc=f"{task.direction} {task.language}", disable=None):
-            began = time.perf_counter()
-            hits = retriever.search(query.text, 10)
-            self.seconds.append(time.perf_counter() - began)
+            start = time.perf_counter()
+            hits = retriever.search(retriever.understand(query.text), HYBRID_DEPTH)
+            self.seconds.append(time.perf_counter() - start)
             run[id_] = {hit.passage.id: hit.score for hit in hits}
         return run
 
     def _index(self, task: Task) -> CrossLingualRetriever:
-        number = len(self._retrievers)
-        vectors = VectorIndex(self.encoder, path=Path(self._folder.name, "vectors"), name=f"pool-{number}")
-        rows = [(id_, "d", passage.language) for id_, passage in task.passages.items()]
-        texts = [passage.text for passage in task.passages.values()]
-        lexical = LexicalIndex.build(list(task.passages), texts)
-        reranker: Reranker | None
-        if self._rerank == "late":
-            tokens = TokenStore()
-            for start in range(0, len(rows), TURN):
-                turn = slice(start, start + TURN)
-                ids = [row[0] for row in rows[turn]]
-                vectors.add(rows[turn], embed_with_tokens(self.encoder, tokens, ids, texts[turn]))
-            reranker = LateInteraction(self.encoder, tokens.read)
-        else:
-            vectors.add(rows, self.encoder.encode_passages(texts))
-            reranker = self._rerank
+        folder = Path(self._folder.name, str(len(self._retrievers)))
+        folder.mkdir()
+        collection = Collection(folder, self.encoder, keep_tokens=self._keep_tokens)
+        document = Document("pool", task.pool, "", "", "und", 0, "")
+        passages = [
+            Passage(id_, document.id, "", text.text, None, 0, len(text.text), text.language)
+            for id_, text in task.passages.items()
+        ]
+        collection.write(document, passages)
+        collection.refresh()
         return CrossLingualRetriever(
             encoder=self.encoder,
-            vectors=vectors,
-            lexical=lexical,
-            store=_Store(task.passages),
+            index=collection,
             rewrites=self._rewrites,
-            reranker=reranker,
+            reranker=self._reranker(collection.tokens),
         )
 
 
-class _Store:
-    """A pool as the retriever's PassageStore."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._passages = {
-            id_: Passage(id_, "d", "", text.text, None, 0, len(text.text), text.language) for id_, text in pool.items()
-        }
-
-    def passages(self, ids: list[str]) -> dict[str, Passage]:
-        return {id_: self._passages[id_] for id_ in ids}
-
-    def languages(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for passage in self._passages.values():
-            counts[passage.language] = counts.get(passage.language, 0) + 1
-        return counts
-
-
-def best(queries: Sequence[str], passages: Sequence[str], scores: Vectors) -> Run:
+def best_passages(queries: Sequence[str], passages: Sequence[str], scores: Vectors) -> Run:
     """The DEPTH best passages of each row of a (queries, passages) matrix of scores."""
     depth = min(DEPTH, len(passages))
     top = np.argsort(-scores, axis=1, kind="stable")[:, :depth]

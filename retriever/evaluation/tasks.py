@@ -7,18 +7,12 @@ from pathlib import Path
 
 import ir_measures
 
-from retriever.datasets import (
-    DataError,
-    Labelled,
-    Pair,
-    ParallelSquad,
-    labelled_file,
-    read_jsonl,
-    read_labelled,
-    read_pairs,
-    read_squad,
-)
-from retriever.language import detect_language
+from retriever.data.files import read_jsonl
+from retriever.data.labelled import LabelledQuery, labelled_file, read_labelled
+from retriever.data.pairs import Pair, read_pairs
+from retriever.data.squad import ParallelSquad, read_squad
+from retriever.errors import DataError
+from retriever.languages.detection import detect_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +109,7 @@ def pair_tasks(pairs: Sequence[Pair]) -> list[Task]:
     return tasks
 
 
-def labelled_tasks(index: Sequence[Labelled], queries: Sequence[Labelled]) -> list[Task]:
+def labelled_tasks(index: Sequence[LabelledQuery], queries: Sequence[LabelledQuery]) -> list[Task]:
     """A knowledge base of English queries: a query in another language must find one with the right label (L-label).
 
     The same for the queries' English originals (en-label). Labels that the knowledge base lacks are left out.
@@ -144,7 +138,7 @@ def labelled_tasks(index: Sequence[Labelled], queries: Sequence[Labelled]) -> li
     ]
 
 
-def _is_original(row: Labelled) -> bool:
+def _is_original(row: LabelledQuery) -> bool:
     """Whether the row's English is English: not a query in another language that stands for itself."""
     return row.language == "en" or row.english != row.text
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from retriever.encoder import Encoder
-from retriever.temporal.demonstrations import TimeSplit
-from retriever.temporal.questions import Asked, TaskName, TimeQuestion
-from retriever.temporal.selectors import SHOTS, Selector, Similar, chosen
+from retriever.models.protocols import QueryEncoder
+from retriever.temporal.demonstrations import TemporalSplit
+from retriever.temporal.questions import FactQuery, TaskName, TemporalQuestion
+from retriever.temporal.selectors import SHOTS, Selector, SimilaritySelector, top_k
 from retriever.types import Vectors
 
 
@@ -29,18 +29,22 @@ class Agreement:
 
 
 def agreement(
-    asked: Sequence[TimeQuestion], pool: Sequence[TimeQuestion], scores: Vectors, oracle: Vectors, k: int = SHOTS
+    asked: Sequence[TemporalQuestion],
+    pool: Sequence[TemporalQuestion],
+    scores: Vectors,
+    oracle: Vectors,
+    k: int = SHOTS,
 ) -> Agreement:
     """Of two arrays of scores of shape (asked, pool)."""
-    ours, theirs = chosen(scores, k), chosen(oracle, k)
+    ours, theirs = top_k(scores, k), top_k(oracle, k)
     overlap = [len(set(own) & set(other)) / k for own, other in zip(ours.tolist(), theirs.tolist(), strict=True)]
     told = [(own, other) for own, other in zip(scores, oracle, strict=True) if np.ptp(own)]
     correlations = [stats.spearmanr(own, other).statistic for own, other in told]
     pairs = [(question, pool[n]) for question, row in zip(asked, ours, strict=True) for n in row]
     relations = [
-        isinstance(shown.content, Asked) and question.content.relation == shown.content.relation
+        isinstance(shown.content, FactQuery) and question.content.relation == shown.content.relation
         for question, shown in pairs
-        if isinstance(question.content, Asked)
+        if isinstance(question.content, FactQuery)
     ]
     return Agreement(
         float(np.mean(overlap)),
@@ -51,13 +55,13 @@ def agreement(
 
 
 def compare_selectors(
-    split: TimeSplit, languages: Sequence[str], oracle: Encoder, selectors: Sequence[Selector]
+    split: TemporalSplit, languages: Sequence[str], oracle: QueryEncoder, selectors: Sequence[Selector]
 ) -> Iterator[tuple[TaskName, str, str, Agreement]]:
     """(task, language, selector, agreement with the in-language choice by `oracle`); each task has its own pool."""
     for task in dict.fromkeys(question.task for question in split.asked):
         asked, pool = ([q for q in side if q.task == task] for side in (split.asked, split.pool))
         for language in languages:
-            theirs = Similar(oracle, "oracle", translated_pool=True).scores(asked, pool, language)
+            theirs = SimilaritySelector(oracle, "oracle", translated_pool=True).scores(asked, pool, language)
             for selector in selectors:
                 yield (
                     task,

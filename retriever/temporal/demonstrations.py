@@ -4,48 +4,55 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retriever.datasets import DataError
-from retriever.encoder import Encoder
-from retriever.temporal.questions import Asked, TaskName, TimeQuestion, ask
-from retriever.temporal.selectors import SHOTS, chosen
+from retriever.errors import DataError
+from retriever.models.protocols import QueryEncoder
+from retriever.temporal.questions import FactQuery, TaskName, TemporalQuestion, write_question
+from retriever.temporal.selectors import SHOTS, top_k
+from retriever.types import Query
 
 LEAST_ASKED = 0.1
 """Share of the subjects that are asked about, however large a pool is wanted beside them."""
 
 
 class DemonstrationPool:
-    """Solved English questions, and an encoder that finds those that go with a question in any language."""
+    """Solved English questions, and an encoder that finds those that go with a question in any language.
 
-    def __init__(self, questions: Sequence[TimeQuestion], encoder: Encoder) -> None:
+    With `reuse_query_vectors` the encoder is the one that made a query's vector, so the question is not embedded again.
+    """
+
+    def __init__(
+        self, questions: Sequence[TemporalQuestion], encoder: QueryEncoder, *, reuse_query_vectors: bool
+    ) -> None:
         self._questions = list(questions)
         self._encoder = encoder
-        self._vectors = encoder.encode_queries([ask(question.content, "en") for question in questions])
+        self._reuse_query_vectors = reuse_query_vectors
+        self._vectors = encoder.encode_queries([write_question(question.content, "en") for question in questions])
 
-    def nearest(self, question: str, k: int = SHOTS) -> list[TimeQuestion]:
+    def nearest(self, query: Query, k: int = SHOTS) -> list[TemporalQuestion]:
         """The k nearest by cosine, the best first: X-InSTA's choice, CLiTSSA's if it tuned the encoder."""
-        scores = self._encoder.encode_queries([question]) @ self._vectors.T
-        return [self._questions[n] for n in chosen(scores, k)[0]]
+        vector = query.vector if self._reuse_query_vectors else self._encoder.encode_queries([query.text])[0]
+        return [self._questions[n] for n in top_k(vector[None] @ self._vectors.T, k)[0]]
 
 
 @dataclass(frozen=True, slots=True)
-class TimeSplit:
+class TemporalSplit:
     """Questions to choose demonstrations from, which CLiTSSA trains on, and to be asked."""
 
-    pool: list[TimeQuestion]
-    asked: list[TimeQuestion]
+    pool: list[TemporalQuestion]
+    asked: list[TemporalQuestion]
 
 
-def split_questions(questions: Sequence[TimeQuestion], *, pool: int, asked: int, seed: int = 1) -> TimeSplit:
+def split_questions(questions: Sequence[TemporalQuestion], *, pool: int, asked: int, seed: int = 1) -> TemporalSplit:
     """Up to so many of each task. No subject is on both sides; L1 has none, so its questions are divided one by one.
 
     Raises DataError if there are too few.
     """
     sides: dict[str, bool] = {}
     rng = random.Random(seed)
-    groups: dict[TaskName, tuple[list[TimeQuestion], list[TimeQuestion]]] = {}
+    groups: dict[TaskName, tuple[list[TemporalQuestion], list[TemporalQuestion]]] = {}
     for question in rng.sample(list(questions), len(questions)):
         content = question.content
-        key = content.subject if isinstance(content, Asked) else repr(content)
+        key = content.subject if isinstance(content, FactQuery) else repr(content)
         to_ask = sides.setdefault(key, rng.random() < max(LEAST_ASKED, asked / (asked + pool)))
         groups.setdefault(question.task, ([], []))[to_ask].append(question)
     shown = [question for left, _ in groups.values() for question in left[:pool]]
@@ -55,4 +62,4 @@ def split_questions(questions: Sequence[TimeQuestion], *, pool: int, asked: int,
             f"{len(questions)} questions are too few to choose demonstrations from and to ask; "
             "give more, or a smaller pool."
         )
-    return TimeSplit(shown, held)
+    return TemporalSplit(shown, held)

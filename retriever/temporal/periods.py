@@ -1,16 +1,15 @@
 """Dates and periods in a text: digits of any script, month names of any language that CLDR knows."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import regex
 
-from retriever.lexical import UNSPACED
-from retriever.temporal import calendar
-from retriever.temporal.calendar import LAST_YEAR, Month, month_names, plain
+from retriever.languages.months import month_names, normalize_text
+from retriever.languages.scripts import UNSPACED
+from retriever.temporal import arithmetic
+from retriever.types import OPEN, Month, Passage, Period
 
-OPEN = Month(LAST_YEAR, 12)
-"""The end of what goes on."""
 _DASH = r"[-–—−~〜～]"
 _YEAR = r"(?P<y>\d{3,4})(?!\d)"
 _YEAR_FIRST = {"eu", "hu", "lt", "lv", "mn"}
@@ -28,35 +27,6 @@ _PLAIN = regex.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Period:
-    """From the month `start` to the month `end`, both included; written as ISO 8601 writes it."""
-
-    start: Month
-    end: Month
-
-    def overlaps(self, other: "Period") -> bool:
-        """Whether they have a month in common."""
-        return self.start <= other.end and other.start <= self.end
-
-    def __str__(self) -> str:
-        return "/".join(f"{month.year:04}-{month.month:02}" for month in (self.start, self.end))
-
-    @classmethod
-    def parse(cls, text: str) -> "Period":
-        """From "1988-04/1991-06", "1988-04" or "1988". Raises ValueError for anything else."""
-        months = []
-        for part in text.strip().split("/"):
-            if not (match := regex.fullmatch(r"(\d{1,4})(?:-(\d\d))?", part)):
-                raise ValueError(f"{text!r} is no period; write one as 1998, 1998-05 or 1998-05/2001-03.")
-            first, last = (int(match[2]), int(match[2])) if match[2] else (1, 12)
-            months.append((Month(int(match[1]), first), Month(int(match[1]), last)))
-        period = cls(months[0][0], months[-1][1])
-        if len(months) > 2 or not all(1 <= m.month <= 12 and m.exists for m in (period.start, period.end)):
-            raise ValueError(f"{text!r} is no period; write one as 1998, 1998-05 or 1998-05/2001-03.")
-        return period
-
-
 @dataclass(frozen=True, slots=True)
 class Mention:
     """Where in `plain(text)` a period stands."""
@@ -68,7 +38,12 @@ class Mention:
 
 def find_periods(text: str, language: str) -> tuple[Period, ...]:
     """The distinct periods that a text names, earliest first."""
-    return tuple(sorted({mention.period for mention in find_mentions(plain(text), language)}))
+    return tuple(sorted({mention.period for mention in find_mentions(normalize_text(text), language)}))
+
+
+def with_times(passage: Passage) -> Passage:
+    """The passage with the periods that its title and text name."""
+    return replace(passage, times=find_periods(passage.embedded_text, passage.language))
 
 
 def find_mentions(text: str, language: str) -> list[Mention]:
@@ -89,7 +64,7 @@ def find_mentions(text: str, language: str) -> list[Mention]:
 
 def any_of(words: list[str]) -> str:
     """A regular expression for any of these words, whole in scripts that put spaces between words."""
-    longest = sorted(map(plain, words), key=len, reverse=True)
+    longest = sorted(map(normalize_text, words), key=len, reverse=True)
     each = [
         regex.escape(word) if UNSPACED.search(word) else rf"(?<!\p{{L}}){regex.escape(word)}(?![\p{{L}}\p{{M}}])"
         for word in longest
@@ -97,13 +72,13 @@ def any_of(words: list[str]) -> str:
     return "|".join(each) if each else "(?!)"
 
 
-def christian_year(year: int, language: str) -> int:
+def gregorian_year(year: int, language: str) -> int:
     """A year as a language writes it; Thai counts from the Buddha, and such years lie far ahead of ours."""
     return year - 543 if language == "th" and year >= 2300 else year
 
 
 def _period(groups: dict[str, str | None], language: str) -> Period | None:
-    year = christian_year(int(groups["y"] or 0), language)
+    year = gregorian_year(int(groups["y"] or 0), language)
     if not 1 <= year <= 2100:
         return None
     if short := groups.get("s"):
@@ -144,7 +119,7 @@ def _joined(text: str, found: list[Mention], language: str) -> list[Mention]:
 @functools.cache
 def _words(language: str) -> tuple["regex.Pattern[str]", "regex.Pattern[str]", "regex.Pattern[str]"]:
     """What joins two dates; what stands before an open period; what ends one ("– present")."""
-    own = calendar.phrases(language) if language in calendar.languages() else None
+    own = arithmetic.phrases(language) if language in arithmetic.languages() else None
     until, since, now = (own.until, own.since, own.now) if own else ([], [], [])
     year = rf"(?:(?:\p{{L}}{{1,3}}\s+)?(?:{any_of(own.years)})\s*)?" if own else ""  # "since the year 1998"
     return (

@@ -20,10 +20,12 @@ from typing import Any, Literal
 import regex
 from babel.dates import get_month_names
 
-from retriever.datasets import DataError, read_jsonl
-from retriever.temporal import calendar
-from retriever.temporal.calendar import Month, Sum, month_names
-from retriever.temporal.periods import Period
+from retriever.data.files import read_jsonl
+from retriever.errors import DataError
+from retriever.languages.months import month_names
+from retriever.temporal import arithmetic
+from retriever.temporal.arithmetic import MonthShift
+from retriever.types import Month, Period
 
 TaskName = Literal["l1", "l2", "l3"]
 
@@ -37,7 +39,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FactQuery:
     """Which object a subject had in a relation, in a month (L2) or next to another (L3)."""
 
     relation: str
@@ -46,17 +48,17 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class TimeQuestion:
+class TemporalQuestion:
     """A question with its right answers."""
 
     id: str
-    content: Sum | Asked
+    content: MonthShift | FactQuery
     answers: tuple[str, ...]
 
     @property
     def task(self) -> TaskName:
         """L1, L2 or L3."""
-        if isinstance(self.content, Sum):
+        if isinstance(self.content, MonthShift):
             return "l1"
         return "l2" if isinstance(self.content.when, Month) else "l3"
 
@@ -90,22 +92,22 @@ def templates(language: str) -> Templates:
     return Templates(**tomllib.loads(file.read_text(encoding="utf-8")))
 
 
-def ask(content: Sum | Asked, language: str) -> str:
+def write_question(content: MonthShift | FactQuery, language: str) -> str:
     """The question in a language; in English as TempReason words L2 and L3."""
-    if isinstance(content, Sum):
-        return calendar.ask(content, language)
+    if isinstance(content, MonthShift):
+        return arithmetic.write_question(content, language)
     own = templates(language)
     return Template(own.relations[content.relation]).substitute(
         subject=content.subject, when=_when(content.when, own, language)
     )
 
 
-def recognise(question: str, language: str) -> Sum | Asked | None:
+def parse_question(question: str, language: str) -> MonthShift | FactQuery | None:
     """What a question asks, if it is worded like the language's templates; None otherwise."""
-    if sum_ := calendar.recognise(question, language):
+    if sum_ := arithmetic.parse_shift(question, language):
         return sum_
     readings = []
-    for relation, pattern, after in _patterns(language) if language in calendar.languages() else ():
+    for relation, pattern, after in _patterns(language) if language in arithmetic.languages() else ():
         if match := pattern.fullmatch(question.strip()):
             readings.append((relation, after, match.groupdict()))
     if not readings:
@@ -113,22 +115,22 @@ def recognise(question: str, language: str) -> Sum | Asked | None:
     # "the head of state of X" is no head of "state of X": the reading that leaves least to names.
     relation, after, found = min(readings, key=lambda reading: sum(len(text or "") for text in reading[2].values()))
     if after is not None:
-        return Asked(relation, found["subject"], Neighbour(found["reference"], after))
+        return FactQuery(relation, found["subject"], Neighbour(found["reference"], after))
     named = found.get("month") or found.get("short")
     number = int(found["number"]) if named is None else month_names(language)[named.casefold()]
-    return Asked(relation, found["subject"], Month(int(found["year"]), number))
+    return FactQuery(relation, found["subject"], Month(int(found["year"]), number))
 
 
-def from_sums(sums: Iterable[Sum]) -> list[TimeQuestion]:
+def questions_from_shifts(sums: Iterable[MonthShift]) -> list[TemporalQuestion]:
     """L1 questions with their answers as TempReason writes them: "Mar, 1249"."""
     months = get_month_names("abbreviated", locale="en")
     return [
-        TimeQuestion(f"sum-{n}", sum_, (f"{months[sum_.result.month]}, {sum_.result.year}",))
+        TemporalQuestion(f"sum-{n}", sum_, (f"{months[sum_.result.month]}, {sum_.result.year}",))
         for n, sum_ in enumerate(sums)
     ]
 
 
-def from_facts(facts: Iterable[Fact], rng: random.Random) -> list[TimeQuestion]:
+def questions_from_facts(facts: Iterable[Fact], rng: random.Random) -> list[TemporalQuestion]:
     """For every fact a question for a month within it, and for every two that follow each other one each way.
 
     The answers of a month are all objects of that month. Facts that begin in the same month have no order, so they are
@@ -137,22 +139,22 @@ def from_facts(facts: Iterable[Fact], rng: random.Random) -> list[TimeQuestion]:
     lines: dict[tuple[str, str], list[Fact]] = {}
     for fact in facts:
         lines.setdefault((fact.subject, fact.relation), []).append(fact)
-    contents: list[tuple[Asked, tuple[str, ...]]] = []
+    contents: list[tuple[FactQuery, tuple[str, ...]]] = []
     for (subject, relation), line in lines.items():
         line.sort(key=lambda fact: fact.start)
         for fact in line:
             month = fact.start + rng.randint(0, fact.end - fact.start)
             then = tuple(dict.fromkeys(other.object for other in line if other.start <= month <= other.end))
-            contents.append((Asked(relation, subject, month), then))
+            contents.append((FactQuery(relation, subject, month), then))
         starts = [fact.start for fact in line]
         for earlier, later in pairwise(line):
             if starts.count(earlier.start) == starts.count(later.start) == 1 and earlier.object != later.object:
-                contents.append((Asked(relation, subject, Neighbour(later.object, after=False)), (earlier.object,)))
-                contents.append((Asked(relation, subject, Neighbour(earlier.object, after=True)), (later.object,)))
-    return [TimeQuestion(f"fact-{n}", content, answers) for n, (content, answers) in enumerate(contents)]
+                contents.append((FactQuery(relation, subject, Neighbour(later.object, after=False)), (earlier.object,)))
+                contents.append((FactQuery(relation, subject, Neighbour(earlier.object, after=True)), (later.object,)))
+    return [TemporalQuestion(f"fact-{n}", content, answers) for n, (content, answers) in enumerate(contents)]
 
 
-def read_tempreason(path: Path) -> list[TimeQuestion]:
+def read_tempreason(path: Path) -> list[TemporalQuestion]:
     """TempReason's JSON lines: L1 by its question, L2 and L3 by relation, subject, and time or reference.
 
     Or facts (subject, relation, object, from, to), of which questions are made. Raises DataError with the row that is
@@ -169,8 +171,8 @@ def read_tempreason(path: Path) -> list[TimeQuestion]:
             answers = tuple(str(answer) for answer in row["answers"])
         except (KeyError, ValueError, TypeError) as error:
             raise DataError(f"{path}, row {number}: no TempReason question and no fact ({error}).") from error
-        questions.append(TimeQuestion(str(row.get("id", number)), content, answers))
-    return questions + from_facts(facts, random.Random(1))
+        questions.append(TemporalQuestion(str(row.get("id", number)), content, answers))
+    return questions + questions_from_facts(facts, random.Random(1))
 
 
 def jsonl_files(path: Path) -> list[Path]:
@@ -181,19 +183,23 @@ def jsonl_files(path: Path) -> list[Path]:
     return files_
 
 
-def read_questions(path: Path) -> list[TimeQuestion]:
+def read_questions(path: Path) -> list[TemporalQuestion]:
     """All questions of a TempReason file or folder, each once. Raises DataError."""
     questions = [question for file in jsonl_files(path) for question in read_tempreason(file)]
     return list({question.id: question for question in questions}.values())
 
 
-def write_multilingual(questions: Sequence[TimeQuestion], language: str, path: Path) -> None:
+def write_multilingual(questions: Sequence[TemporalQuestion], language: str, path: Path) -> None:
     """Write mTEMPREASON's form: JSON lines with question and text_answers. Names stay as they are, months do not."""
     lines = []
     for question in questions:
         content = question.content
-        answers = [calendar.written(content.result, language)] if isinstance(content, Sum) else list(question.answers)
-        row = {"id": question.id, "question": ask(content, language), "text_answers": {"text": answers}}
+        answers = (
+            [arithmetic.format_month(content.result, language)]
+            if isinstance(content, MonthShift)
+            else list(question.answers)
+        )
+        row = {"id": question.id, "question": write_question(content, language), "text_answers": {"text": answers}}
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     path.write_text("".join(lines), encoding="utf-8")
 
@@ -225,18 +231,18 @@ def _relation(row: dict[str, Any]) -> str:
     return relation
 
 
-def _content(row: dict[str, Any]) -> Sum | Asked:
+def _content(row: dict[str, Any]) -> MonthShift | FactQuery:
     if "relation" not in row:
-        if (sum_ := calendar.recognise(str(row["question"]), "en")) is None:
+        if (sum_ := arithmetic.parse_shift(str(row["question"]), "en")) is None:
             raise ValueError(f"{row['question']!r} asks for no month before or after another")
         return sum_
     relation, subject = _relation(row), str(row["subject"])
     if "time" not in row:
         if row["direction"] not in ("before", "after"):
             raise ValueError(f"direction {row['direction']!r}")
-        return Asked(relation, subject, Neighbour(str(row["reference"]), row["direction"] == "after"))
+        return FactQuery(relation, subject, Neighbour(str(row["reference"]), row["direction"] == "after"))
     name, year = str(row["time"]).split(", ")
-    return Asked(relation, subject, Month(int(year), month_names("en")[name.casefold()]))
+    return FactQuery(relation, subject, Month(int(year), month_names("en")[name.casefold()]))
 
 
 def _when(when: Month | Neighbour, own: Templates, language: str) -> str:

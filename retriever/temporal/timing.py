@@ -3,13 +3,13 @@
 import calendar as days
 import datetime
 import functools
-from dataclasses import dataclass
 
 import regex
 
-from retriever.temporal import calendar
-from retriever.temporal.calendar import Month, month_names, plain
-from retriever.temporal.periods import OPEN, Period, any_of, christian_year, find_mentions
+from retriever.languages.months import month_names, normalize_text
+from retriever.temporal import arithmetic
+from retriever.temporal.periods import any_of, find_mentions, gregorian_year
+from retriever.types import OPEN, Month, Period, Timing
 
 _NUMERIC_DAY = regex.compile(
     r"(?<!\d)(?:(?P<y>\d{4})-(?P<b>\d\d)-(?P<a>\d\d)|(?P<a>\d\d?)(?P<sep>[./])(?P<b>\d\d?)(?P=sep)(?P<y>\d{4}))(?!\d)"
@@ -23,23 +23,6 @@ LONG_NAME = 6
 """Letters of a month from which a "32" before it is a day; "50 may apply" is no date, nor Romanian "50 mai mari"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """`periods` that a question asks for; `when`: it asks for a time; `now`: it asks for the present."""
-
-    periods: tuple[Period, ...] = ()
-    when: bool = False
-    now: bool = False
-
-    def __bool__(self) -> bool:
-        """Whether the question is time-sensitive."""
-        return bool(self.periods) or self.when or self.now
-
-    def matches(self, periods: tuple[Period, ...]) -> bool:
-        """Whether one of a text's periods is one that is asked for."""
-        return any(asked.overlaps(period) for asked in self.periods for period in periods)
-
-
 def read_timing(question: str, language: str, today: Month | None = None) -> Timing:
     """What a question says about time.
 
@@ -47,7 +30,7 @@ def read_timing(question: str, language: str, today: Month | None = None) -> Tim
     `calendar.languages()`. "Before 1990" asks for all that ended by then or went on; "now" for `today`, this month
     unless it is given.
     """
-    text = plain(question)
+    text = normalize_text(question)
     when, now, before, after = _words(language)
     periods = []
     for mention in find_mentions(text, language):
@@ -66,16 +49,16 @@ def read_timing(question: str, language: str, today: Month | None = None) -> Tim
     return Timing(tuple(periods), bool(when.search(text)), present)
 
 
-def impossible(question: str, language: str, answer_language: str) -> str | None:
+def nonexistent_date(question: str, language: str, answer_language: str) -> str | None:
     """What to say of a question with a date that there is not (31 February, the year 0); None if it has none.
 
     `answer_language` must have a phrase file; None too if the question's language has none.
     """
-    if language not in calendar.languages():
+    if language not in arithmetic.languages():
         return None
-    own, said, text = calendar.phrases(language), calendar.phrases(answer_language), plain(question)
+    own, said, text = arithmetic.phrases(language), arithmetic.phrases(answer_language), normalize_text(question)
     no_year = r"(?<![\d.,])0\s*年" if "年" in own.date else rf"(?<!\d\s*)(?:{any_of(own.years)})\s*0(?![\d.,])"
-    if regex.search(no_year, text) and calendar.recognise(question, language) is None:
+    if regex.search(no_year, text) and arithmetic.parse_shift(question, language) is None:
         return said.impossible
     for match in _NUMERIC_DAY.finditer(text):
         year, a, b = int(match["y"]), int(match["a"]), int(match["b"])
@@ -86,7 +69,7 @@ def impossible(question: str, language: str, answer_language: str) -> str | None
             name, day = match["m"], int(match["d"])
             month = int(name) if name.isdigit() else month_names(language)[name]
             told = day <= 31 or len(name) >= LONG_NAME
-            if told and not _exists(christian_year(int(match["y"] or LEAP), language), month, day):
+            if told and not _exists(gregorian_year(int(match["y"] or LEAP), language), month, day):
                 return said.no_date
     return None
 
@@ -114,7 +97,7 @@ def _words(
     "regex.Pattern[str]", "regex.Pattern[str]", "tuple[regex.Pattern[str], ...]", "tuple[regex.Pattern[str], ...]"
 ]:
     """Words for when and for now; what stands before and after a date that is a bound, for "before" and "after"."""
-    known = calendar.phrases(language) if language in calendar.languages() else None
+    known = arithmetic.phrases(language) if language in arithmetic.languages() else None
     when, now, before, after, years = (
         (known.when, known.now, known.before, known.after, known.years) if known else ([], [], [], [], [])
     )

@@ -2,8 +2,9 @@ from string import Template
 
 import pytest
 
-from prompts import FIELDS, PromptError, english_name, languages, load_prompt, native_name
-from rag.grounding import in_language
+from prompts import FIELDS, PromptError, languages, load_prompt
+from rag.generation.language_check import is_in_language
+from retriever.languages.locales import english_name, native_name
 
 REQUIRED = "en de fr es it pt nl ro pl cs ru uk el tr ar fa he hi bn ur ta te mr th vi id tl sw zh ja ko".split()
 
@@ -19,9 +20,9 @@ def test_a_prompt_has_every_placeholder_and_is_in_its_language(language):
     assert set(Template(prompt.texts["system"]).get_identifiers()) == {"no_answer"}
     assert prompt.texts["language"] == prompt.language_name
     if language != "hi-Latn":  # its instruction is half English, as its readers write
-        assert in_language(prompt.texts["system"].replace("$no_answer", ""), language)
-    assert in_language(prompt.texts["no_answer"], language)
-    assert in_language(prompt.texts["brief"], language)
+        assert is_in_language(prompt.texts["system"].replace("$no_answer", ""), language)
+    assert is_in_language(prompt.texts["no_answer"], language)
+    assert is_in_language(prompt.texts["brief"], language)
 
 
 def test_rendering_fills_everything_in_and_evaluates_nothing():

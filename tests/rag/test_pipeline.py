@@ -4,8 +4,8 @@ import json
 import pytest
 
 from rag import IsthmusError, Turn
-from rag.generator import GeneratorError
-from rag.grounding import in_language
+from rag.errors import GeneratorError
+from rag.generation.language_check import is_in_language
 
 pytestmark = pytest.mark.slow
 
@@ -143,14 +143,14 @@ def test_the_answer_language_can_be_chosen(make_rag):
     rag, engine = make_rag(TEXTS, "विश्वविद्यालय की स्थापना 1088 में हुई।")
     answer = rag.ask(QUESTION, language="hi")
     assert answer.language == "hi"
-    assert in_language(engine.asked[0][0]["content"], "hi")
+    assert is_in_language(engine.asked[0][0]["content"], "hi")
 
 
 def test_an_empty_library_abstains_without_a_generator(make_rag):
     rag, engine = make_rag({})
     answer = rag.ask("विश्वविद्यालय कब बना?")
     assert answer.abstained
-    assert in_language(answer.text, "hi")
+    assert is_in_language(answer.text, "hi")
     assert engine.asked == []
 
 

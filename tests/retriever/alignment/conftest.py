@@ -1,6 +1,6 @@
 import pytest
 
-from retriever.encoder import Encoder
+from retriever.models.encoder import Encoder
 
 
 @pytest.fixture(scope="session")

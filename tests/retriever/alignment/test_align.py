@@ -9,12 +9,13 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
+from retriever.alignment.guard import EnglishGuard, embed_texts
 from retriever.alignment.objective import ObjectiveLoss
 from retriever.alignment.plan import Plan, read_material
 from retriever.alignment.run import align
-from retriever.alignment.train import EnglishGuard, Recipe, by_text, train
-from retriever.datasets import DataError
-from retriever.encoder import Encoder
+from retriever.alignment.train import Recipe, train
+from retriever.errors import DataError
+from retriever.models.encoder import Encoder
 
 pytestmark = pytest.mark.slow
 RECIPE = Recipe(steps=4, batch=8, learning_rate=5e-5, max_tokens=32, check_every=2, patience=9)
@@ -140,7 +141,7 @@ def test_broken_off_and_resumed_gives_the_same_weights(plan, tmp_path, base_enco
             return found
 
     dev = read_material(plan(tmp_path / "dev")).split.dev
-    english = by_text(base_encoder.model, [question.text for question in dev.questions["en"]], "query: ")
+    english = embed_texts(base_encoder.model, [question.text for question in dev.questions["en"]], "query: ")
     with pytest.raises(BrokenOffError):
         trained(plan, tmp_path, base_encoder, RECIPE, "resumed", Breaks(dev, ("query: ", "passage: "), 1.0, english))
     saved = sorted(path.name for path in (tmp_path / "resumed" / "checkpoints").glob("checkpoint-*"))

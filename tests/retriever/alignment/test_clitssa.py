@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from retriever.alignment.clitssa import TimePlan, align_clitssa, as_dataset, clitssa_rows
+from retriever.alignment.methods.clitssa import TimePlan, align_clitssa, as_dataset, clitssa_rows
 from retriever.alignment.train import Recipe
-from retriever.temporal.calendar import Month
 from retriever.temporal.demonstrations import split_questions
-from retriever.temporal.questions import Asked, TimeQuestion, ask, read_tempreason
+from retriever.temporal.questions import FactQuery, TemporalQuestion, read_tempreason, write_question
+from retriever.types import Month
 
 
 class Numbered:
@@ -22,7 +22,7 @@ class Numbered:
         return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
-QUESTIONS = [TimeQuestion(str(n), Asked("coach", "Ajax", Month(1900 + n, 3)), ("x",)) for n in range(60)]
+QUESTIONS = [TemporalQuestion(str(n), FactQuery("coach", "Ajax", Month(1900 + n, 3)), ("x",)) for n in range(60)]
 
 
 def test_rows_are_the_nearest_in_the_language_and_some_of_the_rest():
@@ -48,8 +48,8 @@ def test_the_others_are_drawn_evenly():
 def test_a_row_asks_in_the_language_and_shows_english():
     rows = clitssa_rows(QUESTIONS[:5], ["ro"], Numbered(), nearest=1, others=0)
     first = as_dataset(rows, QUESTIONS, "query: ")[0]
-    assert first["asked"] == f"query: {ask(QUESTIONS[0].content, 'ro')}"
-    assert first["shown"] == f"query: {ask(QUESTIONS[1].content, 'en')}"
+    assert first["asked"] == f"query: {write_question(QUESTIONS[0].content, 'ro')}"
+    assert first["shown"] == f"query: {write_question(QUESTIONS[1].content, 'en')}"
     assert list(first) == ["asked", "shown", "score"]  # CoSENTLoss goes by position
 
 

@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from retriever.alignment.anchoring import Anchoring
-from retriever.alignment.clear import AnchoredClear, Clear
+from retriever.alignment.methods.anchoring import AnchoringLoss
+from retriever.alignment.methods.clear import AnchoredClearLoss, ClearLoss
+from retriever.alignment.methods.weighted import ContrastLoss
 from retriever.alignment.objective import ObjectiveLoss
-from retriever.alignment.weighted import Contrast
-from retriever.datasets import DataError
+from retriever.errors import DataError
 
 X, Y = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
 E = math.e
@@ -17,7 +17,7 @@ E = math.e
 
 def clear_batch(rows=4, negatives=2, dimensions=8, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    columns = Clear(negatives).columns
+    columns = ClearLoss(negatives).columns
     return {name: torch.randn(rows, dimensions, generator=generator) for name in columns}
 
 
@@ -25,7 +25,7 @@ def test_clear_by_hand():
     """O = (1, 0), R = (0, 1), so CE(O) = log(1 + 1/e), CE(R) = log(1 + e) and the KL is (e - 1) / (e + 1)."""
     batch = {"query": X, "passage": X, "negative_passage_1": Y, "target_query": Y, "negative_target_query_1": X}
     expected = 0.4 * math.log(1 + 1 / E) + 0.4 * math.log(1 + E) + 0.2 * (E - 1) / (E + 1)
-    assert float(Clear(1, scale=1.0)(batch)) == pytest.approx(expected, abs=1e-6)
+    assert float(ClearLoss(1, scale=1.0)(batch)) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -34,20 +34,20 @@ def test_clear_by_hand():
 )
 def test_each_term_of_clear_alone(weights, expected):
     batch = {"query": X, "passage": X, "negative_passage_1": Y, "target_query": Y, "negative_target_query_1": X}
-    assert float(Clear(1, *weights, scale=1.0)(batch)) == pytest.approx(expected, abs=1e-6)
+    assert float(ClearLoss(1, *weights, scale=1.0)(batch)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_kl_is_of_the_reverse_distribution_against_the_forward_one():
     """R uniform, O = (2, 0): KL(R || O) = log cosh(1), which is not KL(O || R)."""
     batch = {"query": X, "passage": X, "negative_passage_1": -X, "target_query": Y, "negative_target_query_1": -Y}
-    assert float(Clear(1, 0, 1, scale=1.0)(batch)) == pytest.approx(math.log(math.cosh(1)), abs=1e-6)
+    assert float(ClearLoss(1, 0, 1, scale=1.0)(batch)) == pytest.approx(math.log(math.cosh(1)), abs=1e-6)
 
 
 @pytest.mark.parametrize(("rows", "negatives"), [(1, 1), (4, 2), (3, 5)])
 def test_clear_of_equal_embeddings(rows, negatives):
-    batch = {name: torch.ones(rows, 4) for name in Clear(negatives).columns}
+    batch = {name: torch.ones(rows, 4) for name in ClearLoss(negatives).columns}
     expected = (1 - 0.2) * math.log(rows * (1 + negatives))  # the KL is 0, the two others are log of the candidates
-    assert float(Clear(negatives)(batch)) == pytest.approx(expected, abs=1e-5)
+    assert float(ClearLoss(negatives)(batch)) == pytest.approx(expected, abs=1e-5)
 
 
 def test_clear_without_reverse_and_kl_is_plain_infonce():
@@ -56,24 +56,24 @@ def test_clear_without_reverse_and_kl_is_plain_infonce():
     normal = torch.nn.functional.normalize
     scores = 20 * normal(batch["query"]) @ normal(passages).T
     expected = torch.nn.functional.cross_entropy(scores, torch.arange(4))
-    torch.testing.assert_close(Clear(2, 0, 0)(batch), expected)
+    torch.testing.assert_close(ClearLoss(2, 0, 0)(batch), expected)
 
 
 def test_the_columns_go_by_name_not_by_place():
     batch = clear_batch()
     shuffled = dict(reversed(batch.items()))
-    torch.testing.assert_close(Clear(2)(batch), Clear(2)(shuffled))
+    torch.testing.assert_close(ClearLoss(2)(batch), ClearLoss(2)(shuffled))
 
 
 def test_clear_sends_gradients_to_both_sides_of_the_kl():
     batch = {name: value.requires_grad_() for name, value in clear_batch().items()}
-    Clear(2, 0, 1)(batch).backward()
+    ClearLoss(2, 0, 1)(batch).backward()
     assert all(float(value.grad.abs().sum()) > 0 for value in batch.values())
 
 
 def test_anchoring_by_hand():
     """Texts y and y, originals x and y: cosines 0 and 1, so the pull is 10 / 2; each sees scores (0, 1)."""
-    loss = Anchoring(torch.cat([X, Y]), pull=10, contrast=0.5, scale=1.0)
+    loss = AnchoringLoss(torch.cat([X, Y]), pull=10, contrast=0.5, scale=1.0)
     expected = 5 + 0.5 * (math.log(1 + E) + math.log(1 + 1 / E)) / 2
     assert float(loss({"text": torch.cat([3 * Y, Y])}, torch.tensor([0, 1]))) == pytest.approx(expected, abs=1e-5)
     # the same original twice is no negative: nothing is left to tell apart
@@ -84,22 +84,22 @@ def test_anchoring_by_hand():
 
 def test_clear_with_anchors_is_the_sum_of_both():
     batch, labels = clear_batch(), torch.tensor([2, 0, 1, 2])
-    anchoring = Anchoring(torch.nn.functional.normalize(torch.randn(3, 8), dim=-1))
-    both = AnchoredClear(Clear(2), anchoring)
-    expected = Clear(2)(batch) + anchoring({"text": batch["target_query"]}, labels)
+    anchoring = AnchoringLoss(torch.nn.functional.normalize(torch.randn(3, 8), dim=-1))
+    both = AnchoredClearLoss(ClearLoss(2), anchoring)
+    expected = ClearLoss(2)(batch) + anchoring({"text": batch["target_query"]}, labels)
     torch.testing.assert_close(both(batch, labels), expected)
-    assert both.columns == Clear(2).columns
+    assert both.columns == ClearLoss(2).columns
 
 
 def test_contrast_by_hand():
     """Anchors x and y, positives x and y, negatives y and x; scale 1."""
     columns = {"anchor": torch.cat([X, Y]), "positive": torch.cat([X, Y]), "negative_1": torch.cat([Y, X])}
-    alone = Contrast(1, in_batch=False, scale=1.0)(columns)
+    alone = ContrastLoss(1, in_batch=False, scale=1.0)(columns)
     assert float(alone) == pytest.approx(math.log(1 + 1 / E), abs=1e-6)
-    together = Contrast(1, scale=1.0)(columns)
+    together = ContrastLoss(1, scale=1.0)(columns)
     assert float(together) == pytest.approx(math.log(1 + 2 / E), abs=1e-6)
     # two rows of one label are no negatives of each other
-    same = Contrast(1, scale=1.0)(columns, torch.tensor([7, 7]))
+    same = ContrastLoss(1, scale=1.0)(columns, torch.tensor([7, 7]))
     torch.testing.assert_close(same, alone)
 
 
@@ -109,7 +109,7 @@ def test_cached_gradients_equal_plain_ones(base_encoder, mini_batch):
     model = base_encoder.model
     rng = torch.Generator().manual_seed(1)
     words = ["unu", "दो", "三", "four", "ห้า", "ستة"]
-    objective = Clear(1)
+    objective = ClearLoss(1)
     features = [
         model.preprocess([" ".join(words[int(n)] for n in torch.randint(6, (3,), generator=rng)) for _ in range(4)])
         for _ in objective.columns
@@ -129,4 +129,4 @@ def test_cached_gradients_equal_plain_ones(base_encoder, mini_batch):
 @pytest.mark.slow
 def test_the_wrong_number_of_columns_is_refused(base_encoder):
     with pytest.raises(DataError, match="1 columns of text"):
-        ObjectiveLoss(base_encoder.model, Clear(1))([base_encoder.model.preprocess(["a"])])
+        ObjectiveLoss(base_encoder.model, ClearLoss(1))([base_encoder.model.preprocess(["a"])])

@@ -2,7 +2,8 @@ import pytest
 
 from retriever.alignment import names
 from retriever.alignment.names import MOST_TOGETHER, name_lists, name_pairs
-from retriever.datasets import DataError, Pair
+from retriever.data.pairs import Pair
+from retriever.errors import DataError
 
 
 def test_lists_hold_the_same_names_in_the_same_order_in_one_language():

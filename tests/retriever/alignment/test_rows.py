@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from retriever.alignment.anchoring import Anchoring
-from retriever.alignment.data import anchoring_rows, draw, parallel_texts, split_articles
+from retriever.alignment.data import anchoring_rows, draw_rows, parallel_texts, split_articles
+from retriever.alignment.methods.anchoring import AnchoringLoss
+from retriever.alignment.methods.weighted import draw_negatives, label_similarity, split_knowledge_base, weighted_rows
 from retriever.alignment.mining import mine_negatives
-from retriever.alignment.parallel import clear_rows, mnrl_columns
-from retriever.alignment.weighted import draw_negatives, label_similarity, split_knowledge_base, weighted_rows
-from retriever.datasets import DataError, Labelled, Pair, ParallelSquad, Question
+from retriever.alignment.parallel_rows import clear_rows, mnrl_columns
+from retriever.data.labelled import LabelledQuery
+from retriever.data.pairs import Pair
+from retriever.data.squad import ParallelSquad, Question
+from retriever.errors import DataError
 
 
 def parallel(articles=6, languages=("en", "ro", "th")):
@@ -62,7 +65,7 @@ def test_a_smaller_part_to_train_on_is_within_the_larger_and_leaves_the_held_out
 
 def test_languages_are_drawn_with_the_temperature_and_rows_in_rounds():
     rows = [Pair("a", str(n), "") for n in range(900)] + [Pair("b", str(n), "") for n in range(100)]
-    drawn = draw(rows, 4000, random.Random(1))
+    drawn = draw_rows(rows, 4000, random.Random(1))
     counts = Counter(row.language for row in drawn)
     # 900 ** .5 : 100 ** .5 is 3 : 1
     assert stats.chisquare([counts["a"], counts["b"]], [3000, 1000]).pvalue > 0.001
@@ -71,11 +74,14 @@ def test_languages_are_drawn_with_the_temperature_and_rows_in_rounds():
 
 
 def test_anchoring_rows_carry_the_prefix_of_their_role_and_point_at_their_original():
-    labelled = [Labelled("Wake me", "mujhe jagao", "ALARM", "hi-Latn"), Labelled("", "jaldi jagao", "ALARM", "hi-Latn")]
+    labelled = [
+        LabelledQuery("Wake me", "mujhe jagao", "ALARM", "hi-Latn"),
+        LabelledQuery("", "jaldi jagao", "ALARM", "hi-Latn"),
+    ]
     texts = parallel_texts(parallel(), [Pair("de", "Ja.", "Yes.")], labelled)
     shares = {"question": 0.5, "pair": 0.125, "english": 0.125, "passage": 0.125, "piece": 0.125, "name": 0.0}
     rows, objective = anchoring_rows(texts, HashEncoder(), count=400, seed=1, shares=shares)
-    assert isinstance(objective, Anchoring)
+    assert isinstance(objective, AnchoringLoss)
     assert sum(text.startswith("passage: ") for text in rows["text"]) == 100
     assert {t.text for t in texts if t.kind == "piece"} == {f"passage {n} en" for n in range(6)}
     originals = {("passage: " if t.is_passage else "query: ") + t.text: t for t in texts}
@@ -146,7 +152,7 @@ def test_clear_rows_by_name():
 def knowledge_base():
     sizes = {"alarm": 30, "alarm delete": 30, "weather": 30, "music": 30}
     return [
-        Labelled(f"{label} {n} en", f"{label} {n} hi", label, "hi")
+        LabelledQuery(f"{label} {n} en", f"{label} {n} hi", label, "hi")
         for label, size in sizes.items()
         for n in range(size)
     ]
@@ -163,8 +169,8 @@ def test_the_split_has_every_label_in_the_index():
 
 
 def test_queries_without_an_original_are_trained_on_alone():
-    straight = [Labelled("", f"music {n} straight", "music", "hi") for n in range(5)]
-    strange = Labelled("", "of a label that the knowledge base lacks", "taxi", "hi")
+    straight = [LabelledQuery("", f"music {n} straight", "music", "hi") for n in range(5)]
+    strange = LabelledQuery("", "of a label that the knowledge base lacks", "taxi", "hi")
     index, training = split_knowledge_base([*straight, *knowledge_base(), strange], 0.3, random.Random(1))
     assert not [row for row in index if not row.english]
     assert [row for row in training if not row.english] == straight

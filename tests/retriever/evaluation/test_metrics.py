@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retriever.evaluation.metrics import Comparison, alignment, compare, confidence, fairness, per_query, preference
-from retriever.evaluation.systems import best
+from retriever.evaluation.systems import best_passages
 from retriever.evaluation.tasks import Task, Text
 
 
@@ -75,7 +75,7 @@ def test_alignment_by_hand():
 
 
 def test_the_best_are_kept_in_order():
-    run = best(["q"], ["a", "b", "c"], np.array([[0.1, 0.9, 0.5]], dtype=np.float32))
+    run = best_passages(["q"], ["a", "b", "c"], np.array([[0.1, 0.9, 0.5]], dtype=np.float32))
     assert list(run["q"]) == ["b", "c", "a"]
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from retriever.datasets import DataError
+from retriever.errors import DataError
 from retriever.evaluation.tasks import read_tasks
 
 

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.temporal.calendar import Month, languages, written
-from retriever.temporal.periods import Period, find_periods
+from retriever.temporal.arithmetic import format_month, languages
+from retriever.temporal.periods import find_periods
+from retriever.types import Month, Period
 
 MONTHS = st.builds(Month, st.integers(1000, 2100), st.integers(1, 12))
 
@@ -46,7 +47,7 @@ def test_periods_of_a_text(language, text, expected):
 
 @given(st.sampled_from(languages()), MONTHS)
 def test_a_month_as_a_language_writes_it_is_found(language, month):
-    assert Period(month, month) in find_periods(f"({written(month, language)})", language)
+    assert Period(month, month) in find_periods(f"({format_month(month, language)})", language)
 
 
 @given(MONTHS, MONTHS)

@@ -6,22 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retriever.datasets import DataError
-from retriever.temporal.calendar import Month, languages
+from retriever.errors import DataError
+from retriever.temporal.arithmetic import languages
 from retriever.temporal.questions import (
-    Asked,
     Fact,
+    FactQuery,
     Neighbour,
-    TimeQuestion,
-    ask,
-    from_facts,
+    TemporalQuestion,
+    parse_question,
+    questions_from_facts,
     read_multilingual,
     read_questions,
     read_tempreason,
-    recognise,
     templates,
     write_multilingual,
+    write_question,
 )
+from retriever.types import Month
 
 RELATIONS = sorted(templates("en").relations)
 NAMES = st.sampled_from(
@@ -49,10 +50,10 @@ def test_languages_and_relations():
 @settings(max_examples=150)
 @given(relation=st.sampled_from(RELATIONS), subject=NAMES, when=WHENS)
 def test_what_is_asked_is_read_back(language, relation, subject, when):
-    asked = Asked(relation, subject, when)
-    question = ask(asked, language)
+    asked = FactQuery(relation, subject, when)
+    question = write_question(asked, language)
     assert "$" not in question
-    assert recognise(question, language) == asked
+    assert parse_question(question, language) == asked
 
 
 @pytest.mark.parametrize(
@@ -68,13 +69,13 @@ def test_what_is_asked_is_read_back(language, relation, subject, when):
     ],
 )
 def test_the_wording(language, question):
-    assert ask(Asked("played_for", "Glynn Snodin", Month(1978, 11)), language) == question
+    assert write_question(FactQuery("played_for", "Glynn Snodin", Month(1978, 11)), language) == question
 
 
 def test_other_questions_are_none_of_these():
     for question in ("When was the university founded?", "Who was the mayor of Cluj?", ""):
-        assert recognise(question, "en") is None
-    assert recognise("Kiam?", "eo") is None
+        assert parse_question(question, "en") is None
+    assert parse_question("Kiam?", "eo") is None
 
 
 @pytest.mark.parametrize("task", ["l2", "l3"])
@@ -82,7 +83,7 @@ def test_english_is_tempreasons_own_wording(data, task):
     path = data / "tempreason" / f"test_{task}.jsonl"
     originals = [json.loads(line)["question"] for line in path.read_text(encoding="utf-8").splitlines()]
     questions = read_tempreason(path)
-    assert [ask(question.content, "en") for question in questions] == originals
+    assert [write_question(question.content, "en") for question in questions] == originals
     assert {question.task for question in questions} == {task}
 
 
@@ -91,7 +92,7 @@ def test_a_round_trip_through_the_public_format(tmp_path, data):
     for language in ("ro", "hi", "ar", "th", "zh"):
         write_multilingual(questions, language, tmp_path / "rows.jsonl")
         rows = read_multilingual(tmp_path / "rows.jsonl")
-        assert [recognise(text, language) for text, _ in rows] == [q.content for q in questions]
+        assert [parse_question(text, language) for text, _ in rows] == [q.content for q in questions]
         assert [answers for _, answers in rows] == [q.answers for q in questions]
 
 
@@ -120,7 +121,7 @@ def test_facts_are_read_and_asked_for(tmp_path):
     questions = read_questions(path)
     assert [question.task for question in questions] == ["l2", "l2", "l3", "l3"]
     assert {question.answers for question in questions} == {("Alpha",), ("Beta",)}
-    assert ask(questions[2].content, "ro") == "Pentru ce angajator a lucrat Ana înainte de Beta?"
+    assert write_question(questions[2].content, "ro") == "Pentru ce angajator a lucrat Ana înainte de Beta?"
 
 
 @pytest.mark.parametrize(
@@ -141,22 +142,25 @@ def test_a_fact_with_a_fault_is_named(tmp_path, change, said):
 
 
 def test_questions_from_facts():
-    questions = from_facts(FACTS, random.Random(1))
+    questions = questions_from_facts(FACTS, random.Random(1))
     neighbours = {q.content: q.answers for q in questions if q.task == "l3"}
     assert neighbours == {
-        Asked("employer", "Ana", Neighbour("Beta", after=False)): ("Alpha",),
-        Asked("employer", "Ana", Neighbour("Alpha", after=True)): ("Beta",),
-        Asked("employer", "Ana", Neighbour("Gamma", after=False)): ("Beta",),
-        Asked("employer", "Ana", Neighbour("Beta", after=True)): ("Gamma",),
+        FactQuery("employer", "Ana", Neighbour("Beta", after=False)): ("Alpha",),
+        FactQuery("employer", "Ana", Neighbour("Alpha", after=True)): ("Beta",),
+        FactQuery("employer", "Ana", Neighbour("Gamma", after=False)): ("Beta",),
+        FactQuery("employer", "Ana", Neighbour("Beta", after=True)): ("Gamma",),
     }
     times = [q for q in questions if q.task == "l2"]
     assert len(times) == len(FACTS)
     for question, fact in zip(times, FACTS, strict=True):
         assert fact.start <= question.content.when <= fact.end
         assert fact.object in question.answers
-    both = TimeQuestion("x", Asked("employer", "Ana", Month(1992, 4)), ("Alpha", "Beta"))
+    both = TemporalQuestion("x", FactQuery("employer", "Ana", Month(1992, 4)), ("Alpha", "Beta"))
     found = [
-        q.answers for seed in range(40) for q in from_facts(FACTS, random.Random(seed)) if q.content == both.content
+        q.answers
+        for seed in range(40)
+        for q in questions_from_facts(FACTS, random.Random(seed))
+        if q.content == both.content
     ]
     assert set(found) == {both.answers}
 
@@ -169,10 +173,10 @@ def test_before_undoes_after(spans):
         Fact("S", "owner", f"O{n}", Month(1900, 1) + start, Month(1900, 1) + (start + length))
         for n, (start, length) in enumerate(spans)
     ]
-    asked = {q.content: q.answers for q in from_facts(facts, random.Random(1)) if q.task == "l3"}
+    asked = {q.content: q.answers for q in questions_from_facts(facts, random.Random(1)) if q.task == "l3"}
     assert len(asked) == 2 * (len(facts) - 1)
     for content, (answer,) in asked.items():
-        back = Asked("owner", "S", Neighbour(answer, after=not content.when.after))
+        back = FactQuery("owner", "S", Neighbour(answer, after=not content.when.after))
         assert asked[back] == (content.when.reference,)
 
 

@@ -7,16 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.datasets import DataError
+from retriever.errors import DataError
 from retriever.temporal.agreement import agreement, compare_selectors
-from retriever.temporal.calendar import Month, Sum
+from retriever.temporal.arithmetic import MonthShift
 from retriever.temporal.demonstrations import split_questions
-from retriever.temporal.questions import Asked, Neighbour, TimeQuestion, read_tempreason
-from retriever.temporal.selectors import Bm25, Mapped, Random, Similar, Structured, chosen, likeness, selectors
+from retriever.temporal.questions import FactQuery, Neighbour, TemporalQuestion, read_tempreason
+from retriever.temporal.selectors import (
+    BM25Selector,
+    MappedSelector,
+    RandomSelector,
+    SimilaritySelector,
+    StructuredSelector,
+    all_selectors,
+    structural_similarity,
+    top_k,
+)
+from retriever.types import Month
 
-L1 = [TimeQuestion(str(n), Sum(Month(1900 + n, 5), 12 * n, n % 2 == 0), ("x",)) for n in range(8)]
+L1 = [TemporalQuestion(str(n), MonthShift(Month(1900 + n, 5), 12 * n, n % 2 == 0), ("x",)) for n in range(8)]
 L2 = [
-    TimeQuestion(f"{relation}{year}", Asked(relation, subject, Month(year, 3)), ("x",))
+    TemporalQuestion(f"{relation}{year}", FactQuery(relation, subject, Month(year, 3)), ("x",))
     for relation, subject in (("coach", "FC Porto"), ("employer", "Marie Curie"))
     for year in (1950, 1951, 1990)
 ]
@@ -35,7 +45,7 @@ class Given:
 
 def test_the_best_are_chosen_best_first():
     scores = np.array([[0.1, 0.9, 0.5, 0.9], [0.4, 0.3, 0.2, 0.1]], dtype=np.float32)
-    assert chosen(scores, 3).tolist() == [[1, 3, 2], [0, 1, 2]]
+    assert top_k(scores, 3).tolist() == [[1, 3, 2], [0, 1, 2]]
 
 
 def test_agreement_by_hand():
@@ -52,36 +62,44 @@ def test_agreement_by_hand():
 
 
 def test_likeness_by_hand():
-    coach = Asked("coach", "FC Porto", Month(1950, 3))
-    assert likeness(coach, Asked("coach", "Ajax", Month(1960, 3))) == pytest.approx(1)  # names count by their vectors
-    assert likeness(coach, Asked("coach", "Ajax", Neighbour("X", after=True))) == pytest.approx(0.8)
-    assert likeness(coach, Asked("party", "FC Porto", Month(1950, 3))) == pytest.approx(0.2)
-    before, after = (Asked("coach", "FC Porto", Neighbour("X", after=a)) for a in (False, True))
-    assert likeness(before, after) == pytest.approx(1)
-    assert likeness(Sum(Month(1900, 1), 5, after=True), Sum(Month(1900, 1), 5, after=True)) == pytest.approx(1)
-    sum_ = Sum(Month(1900, 1), 5, after=True)
-    assert likeness(sum_, Sum(Month(2000, 1), 29, after=True)) == pytest.approx(0.8 + 0.1 / 11)  # a century: ten halves
-    assert likeness(sum_, Sum(Month(1900, 2), 5, after=True)) == pytest.approx(0.6 + 0.1 / (1 + 1 / 120))
-    assert likeness(sum_, Sum(Month(1900, 1), 5, after=False)) == pytest.approx(0.5)
-    assert likeness(Sum(Month(1900, 1), 5, after=True), coach) == 0
-    assert likeness(None, coach) == 0
+    coach = FactQuery("coach", "FC Porto", Month(1950, 3))
+    assert structural_similarity(coach, FactQuery("coach", "Ajax", Month(1960, 3))) == pytest.approx(
+        1
+    )  # names count by their vectors
+    assert structural_similarity(coach, FactQuery("coach", "Ajax", Neighbour("X", after=True))) == pytest.approx(0.8)
+    assert structural_similarity(coach, FactQuery("party", "FC Porto", Month(1950, 3))) == pytest.approx(0.2)
+    before, after = (FactQuery("coach", "FC Porto", Neighbour("X", after=a)) for a in (False, True))
+    assert structural_similarity(before, after) == pytest.approx(1)
+    assert structural_similarity(
+        MonthShift(Month(1900, 1), 5, after=True), MonthShift(Month(1900, 1), 5, after=True)
+    ) == pytest.approx(1)
+    sum_ = MonthShift(Month(1900, 1), 5, after=True)
+    assert structural_similarity(sum_, MonthShift(Month(2000, 1), 29, after=True)) == pytest.approx(
+        0.8 + 0.1 / 11
+    )  # a century: ten halves
+    assert structural_similarity(sum_, MonthShift(Month(1900, 2), 5, after=True)) == pytest.approx(
+        0.6 + 0.1 / (1 + 1 / 120)
+    )
+    assert structural_similarity(sum_, MonthShift(Month(1900, 1), 5, after=False)) == pytest.approx(0.5)
+    assert structural_similarity(MonthShift(Month(1900, 1), 5, after=True), coach) == 0
+    assert structural_similarity(None, coach) == 0
 
 
 months = st.builds(Month, st.integers(1000, 2100), st.integers(1, 12))
 contents = st.one_of(
-    st.builds(Sum, months, st.integers(0, 400), st.booleans()),
-    st.builds(Asked, st.sampled_from(["coach", "party"]), st.sampled_from(["A", "B"]), months),
+    st.builds(MonthShift, months, st.integers(0, 400), st.booleans()),
+    st.builds(FactQuery, st.sampled_from(["coach", "party"]), st.sampled_from(["A", "B"]), months),
     st.builds(
-        Asked, st.sampled_from(["coach", "party"]), st.just("A"), st.builds(Neighbour, st.just("R"), st.booleans())
+        FactQuery, st.sampled_from(["coach", "party"]), st.just("A"), st.builds(Neighbour, st.just("R"), st.booleans())
     ),
 )
 
 
 @given(contents, contents)
 def test_nothing_is_more_like_a_question_than_itself(one, other):
-    assert likeness(one, one) == pytest.approx(1)
-    assert 0 <= likeness(one, other) <= likeness(one, one) + 1e-9
-    assert likeness(one, other) == pytest.approx(likeness(other, one))
+    assert structural_similarity(one, one) == pytest.approx(1)
+    assert 0 <= structural_similarity(one, other) <= structural_similarity(one, one) + 1e-9
+    assert structural_similarity(one, other) == pytest.approx(structural_similarity(other, one))
 
 
 class Names:
@@ -92,7 +110,7 @@ class Names:
 
 
 LIKE = [
-    TimeQuestion(f"{relation} {name}", Asked(relation, name, when), ("x",))
+    TemporalQuestion(f"{relation} {name}", FactQuery(relation, name, when), ("x",))
     for relation in ("coach", "employer")
     for name, when in (
         ("Ajax", Month(1950, 3)),
@@ -106,26 +124,26 @@ LIKE = [
 @pytest.mark.parametrize("language", ["ro", "hi", "ar", "th", "zh", "de"])
 def test_structure_is_read_in_every_language(language):
     flat = Given(np.zeros((8, 8), dtype=np.float32))
-    first = chosen(Structured(flat, Names()).scores(LIKE, LIKE, language), 1)[:, 0]
+    first = top_k(StructuredSelector(flat, Names()).scores(LIKE, LIKE, language), 1)[:, 0]
     assert first.tolist() == list(range(8))  # each finds itself by what it asks, with words that say nothing
 
 
 def test_what_is_asked_comes_before_names_and_names_beside_words():
     words = np.array([[1, 0, 0, 0, 5, 0, 0, 0]], dtype=np.float32)
-    order = chosen(Structured(Given(words), Names()).scores(LIKE[:1], LIKE, "ro"), 8)[0].tolist()
+    order = top_k(StructuredSelector(Given(words), Names()).scores(LIKE[:1], LIKE, "ro"), 8)[0].tolist()
     assert order[:2] == [0, 1]  # the same relation and kind, the same name first, however near the words of 4 are
     assert set(order[2:4]) == {2, 3}  # the same relation, of a neighbour
     assert order[4] == 4
-    no_names = Structured(Given(np.arange(64, dtype=np.float32).reshape(8, 8)), Names()).scores(L1, L1, "ro")
+    no_names = StructuredSelector(Given(np.arange(64, dtype=np.float32).reshape(8, 8)), Names()).scores(L1, L1, "ro")
     assert np.isfinite(no_names).all()
 
 
 def test_random_is_random_and_repeats():
-    one, again = (Random(3).scores(L1, L2, "ro") for _ in range(2))
+    one, again = (RandomSelector(3).scores(L1, L2, "ro") for _ in range(2))
     np.testing.assert_array_equal(one, again)
-    assert not np.array_equal(one, Random(4).scores(L1, L2, "ro"))
-    many = Random(1).scores(L1 * 100, L2, "ro")
-    first = np.bincount(chosen(many, 1)[:, 0], minlength=6)
+    assert not np.array_equal(one, RandomSelector(4).scores(L1, L2, "ro"))
+    many = RandomSelector(1).scores(L1 * 100, L2, "ro")
+    first = np.bincount(top_k(many, 1)[:, 0], minlength=6)
     assert first.min() > 80  # 800 draws of 6: 133 each, standard deviation 10.5
 
 
@@ -142,16 +160,16 @@ class Turned:
 
 @pytest.mark.parametrize("unseen", [False, True])
 def test_a_linear_map_undoes_what_a_linear_map_did(unseen):
-    pool = [TimeQuestion(str(n), Sum(Month(1500 + n, 5), 12, after=True), ("x",)) for n in range(40)]
-    oracle = Similar(Turned(), "oracle", translated_pool=True).scores(pool, pool, "ro")
-    found = Mapped(Turned(), unseen, ridge=1e-4).scores(pool, pool, "ro")
+    pool = [TemporalQuestion(str(n), MonthShift(Month(1500 + n, 5), 12, after=True), ("x",)) for n in range(40)]
+    oracle = SimilaritySelector(Turned(), "oracle", translated_pool=True).scores(pool, pool, "ro")
+    found = MappedSelector(Turned(), unseen, ridge=1e-4).scores(pool, pool, "ro")
     np.testing.assert_allclose(found, oracle, atol=0.01)
-    assert agreement(pool, pool, Similar(Turned(), "").scores(pool, pool, "ro"), oracle).overlap < 0.5
+    assert agreement(pool, pool, SimilaritySelector(Turned(), "").scores(pool, pool, "ro"), oracle).overlap < 0.5
 
 
 def test_words_alone_find_names_in_another_language():
-    scores = Bm25().scores(L2[3:4], L2, "ro")  # Marie Curie
-    assert set(chosen(scores, 3)[0].tolist()) == {3, 4, 5}
+    scores = BM25Selector().scores(L2[3:4], L2, "ro")  # Marie Curie
+    assert set(top_k(scores, 3)[0].tolist()) == {3, 4, 5}
 
 
 def test_no_subject_is_on_both_sides(data):
@@ -171,7 +189,8 @@ def test_selectors_beside_the_oracle_on_real_questions(base_encoder, data):
     questions = read_tempreason(data / "tempreason" / "test_l2.jsonl")
     split = split_questions(questions, pool=200, asked=40)
     found = {
-        name: value for _, _, name, value in compare_selectors(split, ["ro"], base_encoder, selectors(base_encoder, {}))
+        name: value
+        for _, _, name, value in compare_selectors(split, ["ro"], base_encoder, all_selectors(base_encoder, {}))
     }
     assert list(found) == [
         "random",
@@ -187,5 +206,5 @@ def test_selectors_beside_the_oracle_on_real_questions(base_encoder, data):
     assert found["structured"].same_relation > 0.99
     assert found["mapped"].overlap > found["mapped (unseen pool)"].overlap
     assert found["mapped"].overlap > found["X-InSTA"].overlap + 0.05
-    oracle = Similar(base_encoder, "oracle", translated_pool=True)
+    oracle = SimilaritySelector(base_encoder, "oracle", translated_pool=True)
     assert next(iter(compare_selectors(split, ["ro"], base_encoder, [oracle])))[3].overlap == 1.0

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.temporal.calendar import Month, languages, phrases
-from retriever.temporal.periods import Period
-from retriever.temporal.timing import Timing, impossible, read_timing
+from retriever.temporal.arithmetic import languages, phrases
+from retriever.temporal.timing import nonexistent_date, read_timing
+from retriever.types import Month, Period, Timing
 
 TODAY = Month(2026, 11)
 
@@ -71,8 +71,8 @@ def test_a_text_matches_by_a_month_in_common():
     ],
 )
 def test_days_that_there_are_not(language, question):
-    assert impossible(question, language, language) == phrases(language).no_date
-    assert impossible(question, language, "en") == "There is no such date."
+    assert nonexistent_date(question, language, language) == phrases(language).no_date
+    assert nonexistent_date(question, language, "en") == "There is no such date."
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_days_that_there_are_not(language, question):
     ],
 )
 def test_the_year_0(language, question):
-    assert impossible(question, language, language) == phrases(language).impossible
+    assert nonexistent_date(question, language, language) == phrases(language).impossible
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_the_year_0(language, question):
     ],
 )
 def test_other_questions_are_not_refused(language, question):
-    assert impossible(question, language, "en") is None
+    assert nonexistent_date(question, language, "en") is None
 
 
 @given(st.sampled_from(languages()), st.dates())
 def test_no_day_of_the_calendar_is_refused(language, day):
-    assert impossible(f"{day.isoformat()} {day.day}.{day.month}.{day.year:04}", language, language) is None
+    assert nonexistent_date(f"{day.isoformat()} {day.day}.{day.month}.{day.year:04}", language, language) is None

@@ -1,0 +1,148 @@
+"""Which sentences of the passages go into the prompt.
+
+Reading the prompt is what a user with a small machine waits for, so the generator gets the sentences
+nearest to the question, each with its neighbours, within a budget of tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from retriever.languages.scripts import ALPHABETIC
+from retriever.languages.sentences import Span, split_sentences
+from retriever.models.protocols import PassageEncoder
+from retriever.store.baseline import ScoreBaseline
+from retriever.temporal.periods import find_periods
+from retriever.types import Hit, Query, Timing, Vectors
+
+MAX_SNIPPETS = 4
+TIME_BONUS = 0.03
+"""What a sentence gains by naming the time that is asked for (`python -m benchmarks.time_mode`). A bonus for naming any
+time, where the question asks when, was tried and gained nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """Part [start, end) of a hit's passage, numbered as the prompt numbers it.
+
+    `sentences` are the offsets in the passage of its sentences, `vectors` their unit vectors.
+    """
+
+    number: int
+    hit: Hit
+    start: int
+    end: int
+    sentences: tuple[Span, ...]
+    vectors: Vectors
+
+    @property
+    def text(self) -> str:
+        """The words given to the generator."""
+        return " ".join(self.hit.passage.text[self.start : self.end].split())
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a language model makes of a text: 4 ASCII letters each, 2.5 other alphabetic, else 1."""
+    ascii_count = sum(character.isascii() for character in text)
+    alphabetic = sum(not letter.isascii() for letter in ALPHABETIC.findall(text))
+    return round(ascii_count / 4 + alphabetic / 2.5 + (len(text) - ascii_count - alphabetic)) + 1
+
+
+def evidence_z_score(query: Query, snippets: Sequence[Snippet], baseline: ScoreBaseline) -> float:
+    """How far the best sentence stands above ordinary passages in its language, in standard deviations.
+
+    A cosine alone means little, it differs by language and encoder; this hardly does. `python -m
+    benchmarks.evidence_z_score` measures how well it separates questions that the library answers from those it does not.
+    Infinite for a library too small to have a baseline.
+    """
+    z_scores = [-float("inf")]
+    for snippet in snippets:
+        mean_std = baseline.mean_std(query.vector, snippet.hit.passage.language)
+        if mean_std is None:
+            return float("inf")
+        mean, deviation = mean_std
+        z_scores.append((float((snippet.vectors @ query.vector).max()) - mean) / deviation)
+    return max(z_scores)
+
+
+def select_evidence(
+    query: Query, hits: Sequence[Hit], encoder: PassageEncoder, baseline: ScoreBaseline, budget: int
+) -> list[Snippet]:
+    """The sentences that matter, as at most MAX_SNIPPETS snippets within `budget` tokens, best passage first.
+
+    Every snippet is one run of sentences of one passage: the passage's best, then its neighbours, nearest to the
+    question first, while the budget lasts. The best sentence of all always goes in. Sentences are compared by how far
+    they stand above ordinary passages in their language, and by whether they name the time asked for.
+    """
+    passages = _score_sentences(query, hits, encoder, baseline)
+    best = {h: int(np.argmax([row.score for row in rows])) for h, rows in enumerate(passages) if rows}
+    runs: dict[int, tuple[int, int]] = {}
+    spent = 0
+    for h in sorted(best, key=lambda h: -passages[h][best[h]].score):
+        cost = passages[h][best[h]].cost
+        if len(runs) < MAX_SNIPPETS and (not runs or spent + cost <= budget):
+            runs[h] = (best[h], best[h])
+            spent += cost
+    while edge := _best_edge(passages, runs, budget - spent):
+        h, s = edge
+        runs[h] = (min(runs[h][0], s), max(runs[h][1], s))
+        spent += passages[h][s].cost
+    snippets = []
+    for number, (h, (first, last)) in enumerate(runs.items(), start=1):
+        rows = passages[h][first : last + 1]
+        spans = tuple((row.start, row.end) for row in rows)
+        snippets.append(Snippet(number, hits[h], spans[0][0], spans[-1][1], spans, np.stack([r.vector for r in rows])))
+    return snippets
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    start: int
+    end: int
+    cost: int
+    score: float
+    vector: Vectors
+
+
+def _score_sentences(
+    query: Query, hits: Sequence[Hit], encoder: PassageEncoder, baseline: ScoreBaseline
+) -> list[list[_Sentence]]:
+    """The sentences of each hit's passage. A sentence is embedded with its title, which says what "it" is."""
+    spans = [split_sentences(hit.passage.text, hit.passage.language) for hit in hits]
+    texts = [
+        f"{hit.passage.title}: {hit.passage.text[start:end]}"
+        for hit, passage_spans in zip(hits, spans, strict=True)
+        for start, end in passage_spans
+    ]
+    if not texts:
+        return []
+    vectors = iter(encoder.encode_passages(texts))
+    scored = []
+    for hit, passage_spans in zip(hits, spans, strict=True):
+        mean, _ = baseline.mean_std(query.vector, hit.passage.language) or (0.0, 1.0)
+        rows = []
+        for start, end in passage_spans:
+            vector = next(vectors)
+            sentence = hit.passage.text[start:end]
+            score = float(vector @ query.vector) - mean + _time_bonus(sentence, hit.passage.language, query.timing)
+            rows.append(_Sentence(start, end, estimate_tokens(sentence), score, vector))
+        scored.append(rows)
+    return scored
+
+
+def _time_bonus(sentence: str, language: str, timing: Timing) -> float:
+    return TIME_BONUS * timing.matches(find_periods(sentence, language)) if timing.periods else 0.0
+
+
+def _best_edge(
+    passages: Sequence[Sequence[_Sentence]], runs: dict[int, tuple[int, int]], budget: int
+) -> tuple[int, int] | None:
+    """The best sentence next to a run that fits into what is left of the budget."""
+    edges = [
+        (h, s)
+        for h, (first, last) in runs.items()
+        for s in (first - 1, last + 1)
+        if 0 <= s < len(passages[h]) and passages[h][s].cost <= budget
+    ]
+    return max(edges, key=lambda edge: passages[edge[0]][edge[1]].score, default=None)

@@ -1,0 +1,111 @@
+"""From settings to parts: the encoder, the re-ranker, the query rewriters, the engine, the demonstrations."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import GeneratorError
+from rag.generation.engine import Engine
+from rag.generation.reranking import GeneratorReranker
+from rag.generation.rewriting import QueryRewriter, RewriteMode
+from rag.settings import Settings, load_settings
+from retriever.models.encoder import Encoder
+from retriever.models.protocols import QueryEncoder
+from retriever.search.late_interaction import LateInteraction
+from retriever.search.rerankers import CrossEncoderReranker, Reranker
+from retriever.store.token_vectors import TokenVectorStore
+from retriever.temporal.demonstrations import DemonstrationPool
+from retriever.temporal.questions import read_questions
+
+if TYPE_CHECKING:
+    from rag.generation.client import ChatClient
+
+EngineSource = Callable[[], Engine]
+"""Opens the generator, or returns the open one."""
+
+
+def build_encoder(settings: Settings) -> Encoder:
+    """The encoder that the settings name."""
+    return Encoder(
+        settings.encoder,
+        cache=settings.cache,
+        query_prefix=settings.query_prefix,
+        passage_prefix=settings.passage_prefix,
+        device=settings.device,
+        backend=None if settings.backend == "auto" else settings.backend,
+    )
+
+
+def build_tuned_encoders(folders: Iterable[str | Path]) -> dict[str, Encoder]:
+    """Encoders that `isthmus align` made, by the names of their folders."""
+    return {Path(folder).name: build_encoder(load_settings(encoder=str(folder))) for folder in folders}
+
+
+def build_reranker(
+    settings: Settings, tokens: TokenVectorStore | None, engine: EngineSource | None = None
+) -> Reranker | None:
+    """The re-ranker that the setting `rerank` names; None for "off", or for "generator" without an engine.
+
+    `tokens` are the stored token vectors, which "late" needs. Raises IsthmusError if a cross-encoder cannot be loaded.
+    """
+    match settings.rerank:
+        case "off":
+            return None
+        case "late":
+            return LateInteraction(tokens.read) if tokens else None
+        case "generator":
+            return GeneratorReranker(engine) if engine else None
+        case model:
+            return CrossEncoderReranker(model, settings.device)
+
+
+def build_rewriters(settings: Settings, engine: EngineSource) -> list[QueryRewriter]:
+    """What puts a question into the library's language, or guesses at its answer, as far as the settings ask for it."""
+    wanted: Mapping[RewriteMode, bool] = {
+        "translate": settings.translate_queries,
+        "expand": settings.expand_queries,
+    }
+    return [QueryRewriter(engine, settings.cache, mode) for mode, is_wanted in wanted.items() if is_wanted]
+
+
+def build_demonstrations(settings: Settings, encoder: QueryEncoder) -> DemonstrationPool | None:
+    """The solved questions that the settings name, and the encoder that chooses among them. Raises DataError."""
+    if not settings.demonstrations:
+        return None
+    name = settings.demonstration_encoder
+    chooser = build_encoder(settings.model_copy(update={"encoder": name})) if name else encoder
+    return DemonstrationPool(read_questions(settings.demonstrations), chooser, reuse_query_vectors=not name)
+
+
+def build_engine(settings: Settings) -> Engine:
+    """The engine that the settings name; "auto" is the endpoint, else a local vLLM that is up, else the embedded one.
+
+    Raises GeneratorError if a named engine cannot be had.
+    """
+    from rag.generation.client import vllm_model_at
+    from rag.generation.embedded import EmbeddedEngine
+
+    kind = settings.generator
+    local = f"http://127.0.0.1:{settings.serve_port}/v1"
+    if kind == "endpoint" and not settings.endpoint:
+        raise GeneratorError("generator is set to endpoint but no endpoint is named; set endpoint (ISTHMUS_ENDPOINT).")
+    if kind == "endpoint" or (kind == "auto" and settings.endpoint):
+        return _client(settings, str(settings.endpoint))
+    if kind == "vllm" or (kind == "auto" and vllm_model_at(local)):
+        return _client(settings, local, "vLLM on this machine")
+    return EmbeddedEngine(settings)
+
+
+def _client(settings: Settings, url: str, place: str | None = None) -> "ChatClient":
+    from rag.generation.client import ENDPOINT_EVIDENCE_TOKENS, ChatClient
+
+    client = ChatClient(
+        url.rstrip("/"),
+        model=settings.model,
+        api_key=settings.api_key.get_secret_value() if settings.api_key else "none",
+        timeout=settings.timeout,
+        evidence_tokens=settings.evidence_tokens or ENDPOINT_EVIDENCE_TOKENS,
+    )
+    if place:
+        client.label = f"{client.model}, {place}"
+    return client

@@ -1,0 +1,1 @@
+"""Files become passages; the library keeps them."""

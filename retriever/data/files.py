@@ -1,0 +1,39 @@
+"""JSON lines, numbered lines and clean text: what the readers share."""
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from retriever.errors import DataError
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON-lines file. Raises DataError."""
+    for number, line in numbered_lines(path):
+        try:
+            value = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {number}: no JSON ({error.msg}).") from error
+        if not isinstance(value, dict):
+            raise DataError(f"{path}, line {number}: expected an object, found {line[:60]!r}.")
+        yield value
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines of a UTF-8 file without the empty ones."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line.rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}).") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def clean_line(raw: str) -> str:
+    """The text in NFC, on one line."""
+    return " ".join(unicodedata.normalize("NFC", raw).split())

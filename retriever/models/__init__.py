@@ -1,0 +1,1 @@
+"""Embedding models: where weights come from, and what runs them."""

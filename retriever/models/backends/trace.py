@@ -1,0 +1,99 @@
+"""From a sentence-transformers model to one graph for a runtime: token ids in, unit vectors out."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+
+from retriever.errors import IsthmusError
+from retriever.models.backends.protocol import OUTPUTS, Role, Runtime
+from retriever.models.backends.silent_openvino import load_openvino
+
+INPUTS = ("input_ids", "attention_mask")
+
+
+class _Graph(nn.Module):
+    """Every module of the model, whichever it is made of, for one role."""
+
+    def __init__(self, model: SentenceTransformer, role: Role) -> None:
+        super().__init__()
+        self.model, self.role = model, role
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        features = self.model({"input_ids": input_ids, "attention_mask": attention_mask}, task=self.role)
+        vectors = nn.functional.normalize(features["sentence_embedding"], dim=-1)
+        return (vectors, features["token_embeddings"]) if "token_embeddings" in features else (vectors,)
+
+
+def trace(model: SentenceTransformer, role: Role, runtime: Runtime, target: Path) -> None:
+    """Write the graph of one role, for any number of texts of any length, to `target` with the runtime's suffix."""
+    graph = _Graph(model, role).eval()
+    with torch.no_grad(), _quiet():
+        if runtime == "openvino":
+            _to_openvino(graph, target)
+        else:
+            _to_onnx(graph, target)
+
+
+def _example() -> tuple[Tensor, ...]:
+    # A tensor each: one given twice would be traced as one input.
+    return tuple(torch.ones(2, 8, dtype=torch.int64) for _ in INPUTS)
+
+
+def _to_openvino(graph: nn.Module, target: Path) -> None:
+    openvino = load_openvino()
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    # `openvino.convert_model` does the same, and reports it to OpenVINO's makers.
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    decoder = TorchScriptPythonDecoder(graph, example_input=_example())  # the frontend does not keep it alive
+    network = frontend.convert(frontend.load(decoder))
+    openvino.save_model(network, target.with_suffix(".xml"), compress_to_fp16=True)
+
+
+def _to_onnx(graph: nn.Module, target: Path) -> None:
+    """In 8-bit integers: weights now, activations as they come."""
+    try:
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        whole = target.with_name("whole.onnx")
+        free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+        torch.onnx.export(
+            graph,
+            _example(),
+            whole,
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS[: len(graph(*_example()))]),
+            dynamic_shapes=dict.fromkeys(INPUTS, free),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    except ImportError as error:
+        raise IsthmusError(f"The back-end onnx wants {error.name}: pip install 'isthmus[onnx]'.") from error
+    quantize_dynamic(
+        whole,
+        target.with_suffix(".onnx"),
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=["MatMul"],
+        per_channel=True,
+    )
+    whole.unlink()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what tracers say of code that is not ours, and of packages that are not installed."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)

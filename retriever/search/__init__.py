@@ -1,0 +1,1 @@
+"""From a question in any language to passages in any language."""

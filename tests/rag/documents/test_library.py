@@ -1,0 +1,257 @@
+import errno
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from chromadb.errors import InternalError
+
+from rag.documents.library import Library
+from retriever.errors import IsthmusError, LibraryBusyError
+from retriever.store.documents import list_documents
+from retriever.store.lock import read_holder
+
+pytestmark = pytest.mark.slow
+
+
+def write(folder: Path, **texts: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+def statuses(results):
+    return [result.status for result in results]
+
+
+def test_adding_is_idempotent_and_changes_replace(library, tmp_path):
+    folder = write(tmp_path / "docs", a="The tower is 330 metres tall.", b="The river is long.")
+    assert statuses(library.add([folder])) == ["added", "added"]
+    assert statuses(library.add([folder])) == ["unchanged", "unchanged"]
+    write(folder, a="The tower is 336 metres tall.")
+    assert statuses(library.add([folder])) == ["replaced", "unchanged"]
+    found = [hit.passage.text for hit in library.search("tower", 10)]
+    assert "The tower is 336 metres tall." in found
+    assert not any("330" in text for text in found)
+    assert library.check() == []
+
+
+def test_passages_keep_their_place(library, tmp_path):
+    text = "\n\n".join(f"Paragraph {n} tells of the year {1900 + n}. It has more words to fill it." for n in range(60))
+    library.add([write(tmp_path / "docs", a=text)])
+    passages = library.collection.documents.all_passages()
+    assert len(passages) > 2
+    for passage in passages:
+        assert text[passage.start : passage.end] == passage.text
+        assert (passage.title, passage.language) == ("a", "en")
+
+
+def test_passages_keep_their_times_and_a_library_from_before_gets_them(settings, encoder, tmp_path):
+    with Library(settings, encoder) as library:
+        library.add([write(tmp_path / "docs", a="Anna Berg was mayor from March 1988 to June 1991.", b="Beta.")])
+        times = {p.title: [str(period) for period in p.times] for p in library.collection.documents.all_passages()}
+    assert times == {"a": ["1988-03/1991-06"], "b": []}
+    with sqlite3.connect(library.folder / "catalogue.sqlite") as catalogue:
+        catalogue.execute("DROP TABLE times")
+    with Library(settings, encoder) as opened:
+        assert opened.collection.documents.passages_without_times() == []
+        assert {p.title: [str(t) for t in p.times] for p in opened.collection.documents.all_passages()} == times
+        opened.remove(["a"])
+        assert [p.title for p in opened.collection.documents.all_passages()] == ["b"]
+        assert opened.search("mayor")[0].passage.title == "b"
+
+
+def test_deletion_is_complete(library, tmp_path):
+    library.add([write(tmp_path / "docs", a="Alpha is first.", b="Beta is second.")])
+    (gone,) = library.remove(["a.txt"])
+    assert gone.title == "a"
+    assert [document.title for document in library.documents()] == ["b"]
+    assert all(hit.passage.title == "b" for hit in library.search("Alpha first", 10))
+    assert library.check() == []
+    with pytest.raises(IsthmusError, match="No document is called"):
+        library.remove(["b.txt", "nothing"])
+    assert len(library.documents()) == 1
+
+
+def test_several_languages_live_together(library):
+    library.add_texts(
+        [
+            ("a.txt", "The capital of Romania is Bucharest, a large city."),
+            ("b.txt", "दिल्ली भारत की राजधानी है और बड़ा शहर है।"),
+        ]
+    )
+    assert library.collection.documents.languages() == {"en": 1, "hi": 1}
+
+
+def test_bad_files_fail_alone(library, tmp_path):
+    folder = write(tmp_path / "docs", good="Good words.")
+    (folder / "empty.txt").write_bytes(b"")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    library.settings = library.settings.model_copy(update={"max_file_mb": 1})
+    (folder / "huge.txt").write_bytes(b"x" * 1_000_001)
+    results = {Path(r.name).name: r for r in library.add([folder, tmp_path / "missing.txt", tmp_path / "nul\0.txt"])}
+    assert results["good.txt"].status == "added"
+    reasons = {name: result.reason for name, result in results.items() if result.status == "failed"}
+    assert reasons.keys() == {"empty.txt", "broken.pdf", "huge.txt", "missing.txt", "nul\0.txt"}
+    assert "limit is 1 MB" in reasons["huge.txt"]
+    assert all("\n" not in reason for reason in reasons.values())
+    assert library.check() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil.txt", "a" * 300 + ".txt", "\u202egnp.txt", "<img src=x onerror=alert(1)>.txt", "..\\x.txt"]
+)
+def test_hostile_names_are_only_names(library, tmp_path, name):
+    file = tmp_path / "upload"
+    file.write_text("Plain words.")
+    (result,) = library.add_upload([(name, file)])
+    assert result.status == "added"
+    assert "/" not in library.documents()[0].source
+    assert sorted(path.name.split("-")[0] for path in library.folder.iterdir() if path.is_dir()) == [
+        "lexical",
+        "vectors",
+    ]
+
+
+def test_one_holder_at_a_time(library, settings, encoder):
+    with pytest.raises(LibraryBusyError, match=r"in use by isthmus \(process \d+\)"):
+        Library(settings, encoder)
+    assert read_holder(settings.library)["pid"] == str(os.getpid())
+    library.add_texts([("a.txt", "Readable by all.")])
+    assert [document.title for document in list_documents(settings.library)] == ["a"]
+
+
+def test_vectors_that_are_gone_are_made_anew(settings, encoder):
+    import shutil
+
+    with Library(settings, encoder) as library:
+        library.add_texts([("a.txt", "Coffee comes from Ethiopia.")])
+    shutil.rmtree(settings.library / "vectors")
+    code = REOPEN
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(settings.library)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "ISTHMUS_CACHE": str(settings.cache)},
+    )
+    assert done.stdout.strip() == "[] a", done.stderr
+
+
+FAKE = """
+import hashlib
+import numpy as np
+
+
+class HashEncoder:
+    \"\"\"Vectors that cost nothing, so that nearly all of the time goes into writing.\"\"\"
+
+    name = "hash"
+
+    def encode_passages(self, texts, progress=False):
+        seeds = [int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) for text in texts]
+        vectors = np.array([np.random.default_rng(seed).normal(size=64) for seed in seeds], dtype=np.float32)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    encode_queries = encode_passages
+
+    def encode_query(self, text, language, with_tokens=True):
+        return self.encode_passages([text])[0], self.encode_passage_tokens([text])[1][0]
+
+    def encode_passage_tokens(self, texts):
+        vectors = self.encode_passages(texts)
+        return vectors, [np.stack([np.roll(vector, turn) for turn in range(4)]) for vector in vectors]
+"""
+REOPEN = """
+import sys
+from pathlib import Path
+from rag.library import Library
+from rag.settings import load_settings
+
+with Library(load_settings(library=Path(sys.argv[1]))) as library:
+    print(library.check(), library.search("coffee")[0].passage.title)
+"""
+WORKER = """
+import itertools
+import sys
+from pathlib import Path
+import scipy.cluster.hierarchy  # takes a second, which would be all the time there is
+from rag.library import Library
+from rag.settings import load_settings
+
+with Library(load_settings(library=Path(sys.argv[1])), HashEncoder()) as library:
+    print("ready", flush=True)
+    for n in itertools.count(int(sys.argv[2])):
+        library.add_texts([(f"{n % 7}.txt", f"Document {n} tells of the year {n}. " * 400)])
+        if n % 3 == 0:
+            library.remove([f"{n % 7}.txt"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "error", "reason"),
+    [
+        ("documents.replace", sqlite3.OperationalError("database or disk is full"), "The disk is full: b.txt was not"),
+        ("vectors.add", OSError(errno.ENOSPC, "No space left on device"), "The disk is full: b.txt was not"),
+        ("vectors.add", InternalError("error writing: disk I/O error"), "could not be written"),
+    ],
+)
+def test_a_full_or_failing_disk_is_one_sentence_and_nothing_stored_is_lost(
+    settings, encoder, monkeypatch, place, error, reason
+):
+    with Library(settings, encoder) as library:
+        library.add_texts([("a.txt", "The Danube is long.")])
+        with monkeypatch.context() as broken:
+            holder, method = place.split(".")
+
+            def fail(*_):
+                raise error
+
+            broken.setattr(getattr(library.collection, holder), method, fail)
+            with pytest.raises(IsthmusError, match=reason):
+                library.add_texts([("b.txt", "The Rhine is long too.")])
+        assert [hit.passage.title for hit in library.search("Dunărea")] == ["a"]
+        assert library.add_texts([("b.txt", "The Rhine is long too.")])[0].status == "added"
+    with Library(settings, encoder) as library:
+        assert library.check() == []
+        assert {document.title for document in library.documents()} == {"a", "b"}
+
+
+def test_kill_at_any_moment_leaves_the_library_whole(settings):
+    """kill -9 at 20 random moments; after each, every document is fully in or fully out and the indexes agree."""
+    scope: dict[str, type] = {}
+    exec(FAKE, scope)
+    seed = random.SystemRandom().randrange(10**6)
+    print("seed", seed)  # shown by pytest if the test fails
+    rng = random.Random(seed)
+    changed = set()
+    for round_ in range(20):
+        worker = subprocess.Popen(
+            [sys.executable, "-c", FAKE + WORKER, str(settings.library), str(round_ * 1000)],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[3],
+        )
+        assert worker.stdout.readline().strip() == b"ready"
+        time.sleep(rng.uniform(0.01, 1.5))
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        with Library(settings, scope["HashEncoder"]()) as library:
+            assert_whole(library)
+            changed.add(library.collection.documents.revision)
+    assert len(changed) > 10
+
+
+def assert_whole(library):
+    assert library.check() == []
+    by_document: dict[str, list[str]] = {}
+    for passage in library.collection.documents.all_passages():
+        by_document.setdefault(passage.document_id, []).append(passage.text)
+    for document in library.documents():
+        assert " ".join(by_document[document.id]).count("tells of") == 400, document
+    assert set(by_document) == {document.id for document in library.documents()}

@@ -1,0 +1,182 @@
+"""What the client does when a server misbehaves: a real HTTP server on loopback that misbehaves as told."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from rag.build import build_engine
+from rag.errors import GeneratorError
+from rag.generation.client import ChatClient, is_small_model, vllm_model_at
+from rag.settings import load_settings
+
+
+def piece(text):
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    chunk["choices"] = [{"index": 0, "delta": {"content": text}, "finish_reason": None}]
+    return f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+@pytest.fixture
+def server():
+    """A server whose `answers` are called in turn with the request handler; `seen` are the request bodies."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            body = json.dumps({"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "vllm"}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self):
+            listening.seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            listening.answers.pop(0)(self)
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listening.daemon_threads = True
+    listening.answers, listening.seen, listening.gone = [], [], threading.Event()
+    listening.url = f"http://127.0.0.1:{listening.server_port}/v1"
+    thread = threading.Thread(target=listening.serve_forever, daemon=True)
+    thread.start()
+    yield listening
+    listening.shutdown()
+    listening.server_close()
+
+
+def fails(status, message="no"):
+    def answer(handler):
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        handler.wfile.write(json.dumps({"error": {"message": message}}).encode())
+
+    return answer
+
+
+def streams(*parts, pause=0.0):
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        for part in parts:
+            handler.wfile.write(part)
+            handler.wfile.flush()
+            time.sleep(pause)
+
+    return answer
+
+
+GOOD = streams(piece("Bună "), piece("ziua"), b"data: [DONE]\n\n")
+ASK = [{"role": "user", "content": "?"}]
+
+
+def client(url, **changes):
+    return ChatClient(url, model="m", api_key="k", **{"timeout": 5, "retries": 2, **changes})
+
+
+def complete(generator):
+    return "".join(generator.stream(ASK, max_tokens=9))
+
+
+def test_streams(server):
+    server.answers = [GOOD]
+    assert list(client(server.url).stream(ASK, max_tokens=9)) == ["Bună ", "ziua"]
+    assert server.seen[0]["max_tokens"] == 9
+    assert server.seen[0]["temperature"] == 0
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_overload_is_tried_again(server, status):
+    server.answers = [fails(status), fails(status), GOOD]
+    assert complete(client(server.url)) == "Bună ziua"
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ([fails(503)] * 3, "failed .HTTP 503"),
+        ([fails(401)], "refused the key"),
+        ([fails(404)], "no such model"),
+        ([fails(400, "maximum context length is 4096")], "longer than the generator's context"),
+        ([fails(400, "bad grammar")], "did not accept"),
+        ([streams(b"data: {nonsense\n\n")], "made no sense"),
+        ([streams(b"data: [DONE]\n\n")], "empty answer"),
+        ([streams(b'data: {"error": {"message": "engine died"}}\n\n')], "broke off"),
+    ],
+)
+def test_each_failure_is_one_clear_sentence(server, answers, reason):
+    server.answers = list(answers)
+    with pytest.raises(GeneratorError, match=reason) as raised:
+        complete(client(server.url))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_server_that_says_nothing_is_given_up(server):
+    server.answers = [lambda handler: server.gone.wait(3)]
+    with pytest.raises(GeneratorError, match=r"longer than 0\.5 seconds"):
+        complete(client(server.url, timeout=0.5, retries=0))
+
+
+def test_a_server_that_only_keeps_the_line_open_is_given_up(server):
+    server.answers = [streams(*[b": ping\n\n"] * 30, pause=0.1)]
+    with pytest.raises(GeneratorError, match="longer than 1 seconds"):
+        complete(client(server.url, timeout=1, retries=0))
+
+
+def test_no_server():
+    with pytest.raises(GeneratorError, match="No generator answers"):
+        complete(client("http://127.0.0.1:9/v1", retries=0))
+
+
+def test_cancel_closes_the_connection(server):
+    def endless(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        try:
+            for _ in range(200):
+                handler.wfile.write(piece("x"))
+                handler.wfile.flush()
+                time.sleep(0.02)
+        except OSError:
+            server.gone.set()
+
+    server.answers = [endless]
+    stream = client(server.url).stream(ASK, max_tokens=9)
+    assert next(stream) == "x"
+    stream.close()
+    assert server.gone.wait(3)
+
+
+def test_choice_of_engine(server):
+    port = server.server_port
+    assert vllm_model_at(server.url) == "m"
+    assert vllm_model_at("http://127.0.0.1:9/v1") is None
+    assert "vLLM on this machine" in build_engine(load_settings(serve_port=port)).label
+    endpoint = build_engine(load_settings(endpoint=server.url, model="big", serve_port=port))
+    assert endpoint.label == f"big at {server.url}"
+    with pytest.raises(GeneratorError, match="no endpoint is named"):
+        build_engine(load_settings(generator="endpoint"))
+    with pytest.raises(GeneratorError, match="neither"):
+        build_engine(load_settings(generator="embedded", embedded_model="/nowhere.gguf"))
+
+
+@pytest.mark.parametrize(
+    ("model", "small"),
+    [
+        ("qwen2.5-coder-1.5b-instruct", True),
+        ("gemma-3-270m", True),
+        ("Llama-3.1-8B", False),
+        ("gpt-5", False),
+        ("x-32b", False),
+    ],
+)
+def test_small_models_are_told_by_name(model, small):
+    assert is_small_model(model) is small

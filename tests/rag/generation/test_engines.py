@@ -1,0 +1,105 @@
+"""The same contract for both real engines: llama.cpp in this process and vLLM beside it."""
+
+import json
+import math
+import subprocess
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+from prompts import load_prompt
+from rag.errors import GeneratorError
+from rag.generation.client import ChatClient
+from rag.generation.language_check import is_in_language
+from rag.generation.reranking import GeneratorReranker
+from rag.pipeline import RAG
+from retriever.types import Passage, Query
+
+pytestmark = pytest.mark.slow
+
+PASSAGES = "[1] The University of Bologna was founded in 1088.\n[2] The Danube is 2,850 kilometres long."
+ARTICLES = {
+    "bologna.txt": "The University of Bologna was founded in 1088. It is the oldest university in the world.",
+    "danube.txt": "The Danube is 2,850 kilometres long and flows into the Black Sea.",
+    "coffee.txt": "Coffee comes from Ethiopia. Brazil grows the most coffee.",
+}
+
+
+@pytest.fixture(params=["embedded", "vllm"])
+def engine(request):
+    if request.param == "embedded":
+        return request.getfixturevalue("embedded")
+    return ChatClient(request.getfixturevalue("vllm_url"), model=None, api_key="none", timeout=300)
+
+
+def test_streams_an_answer_in_the_language_asked_for(engine):
+    messages = load_prompt("answer", "ro").messages(
+        system="brief", passages=PASSAGES, question="Când a fost fondată Universitatea din Bologna?"
+    )
+    pieces = list(engine.stream(messages, max_tokens=60))
+    assert len(pieces) > 1
+    assert "1088" in "".join(pieces)
+    assert is_in_language("".join(pieces), "ro")
+
+
+def test_max_tokens_and_cancel(engine):
+    messages = [{"role": "user", "content": "Count from 1 to 200 in words."}]
+    assert len(list(engine.stream(messages, max_tokens=5))) <= 6
+    stream = engine.stream(messages, max_tokens=400)
+    next(stream)
+    stream.close()
+    assert list(engine.stream(messages, max_tokens=3))
+
+
+def test_the_likeliest_first_words_tell_a_passage_that_answers(engine):
+    likely = engine.first_token([{"role": "user", "content": "What is 1 + 1? Answer with one digit."}])
+    assert max(likely, key=likely.__getitem__).strip() == "2"
+    assert math.fsum(likely.values()) <= 1.001
+    passages = [
+        Passage(str(n), "d", "", text, None, 0, len(text), "en")
+        for n, text in enumerate(["The first coffee house of Vienna opened in 1685.", "Tea comes from China."])
+    ]
+    right, wrong = GeneratorReranker(lambda: engine).scores(
+        Query("În ce an s-a deschis prima cafenea din Viena?", "ro", np.zeros(2, dtype=np.float32)), passages
+    )
+    assert 0 <= wrong < right <= 1
+
+
+def test_a_prompt_beyond_the_context_is_a_clear_error(engine):
+    with pytest.raises(GeneratorError, match="longer than the generator's context"):
+        list(engine.stream([{"role": "user", "content": "word " * 6000}], max_tokens=5))
+
+
+def test_the_command_finds_the_server_by_itself(vllm_url, command, tmp_path):
+    (tmp_path / "bologna.txt").write_text(ARTICLES["bologna.txt"], encoding="utf-8")
+    port = str(urlsplit(vllm_url).port)
+    for arguments in (["add", "bologna.txt"], ["ask", "Wann wurde die Universität Bologna gegründet?", "--json"]):
+        line = command(*arguments, ISTHMUS_LIBRARY=str(tmp_path / "library"), ISTHMUS_SERVE_PORT=port)
+        done = subprocess.run(**line, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert "vLLM on this machine" in answer["generator"]
+    assert "1088" in answer["text"]
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "expected"),
+    [
+        ("बोलोग्ना विश्वविद्यालय की स्थापना कब हुई?", "hi", "1088"),
+        ("Wie lang ist die Donau?", "de", "850"),
+    ],
+)
+def test_rag_answers_with_a_citation(engine, settings, encoder, question, language, expected):
+    rag = RAG(settings, encoder=encoder, engine=engine)
+    try:
+        rag.library.add_texts(list(ARTICLES.items()))
+        answer = rag.ask(question)
+    finally:
+        rag.library.close()
+    assert answer.language == language
+    assert expected in answer.text
+    assert is_in_language(answer.text, language)
+    assert any(expected in citation.quote for citation in answer.citations)
+    assert not answer.abstained
+    assert answer.timings["first_token"] <= answer.timings["total"]

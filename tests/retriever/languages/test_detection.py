@@ -1,0 +1,52 @@
+import csv
+import json
+
+import pytest
+
+from retriever.languages.detection import detect_language
+
+QUESTIONS = {
+    "en": "When was the university founded?",
+    "de": "Wann wurde die Universität gegründet?",
+    "fr": "Quand l'université a-t-elle été fondée ?",
+    "es": "¿Cuándo se fundó la universidad?",
+    "ro": "Când a fost fondată universitatea?",
+    "sw": "Chuo kikuu kilianzishwa mwaka gani na nani?",
+    "vi": "Trường đại học được thành lập khi nào?",
+    "hi": "विश्वविद्यालय की स्थापना कब हुई?",
+    "ar": "متى تأسست الجامعة؟",
+    "fa": "دانشگاه در چه سالی تأسیس شد؟",
+    "th": "มหาวิทยาลัยก่อตั้งเมื่อใด",
+    "zh": "大学是什么时候成立的？",
+    "ja": "大学はいつ設立されましたか？",
+    "ko": "대학교는 언제 설립되었습니까?",
+    "ru": "Когда был основан университет?",
+    "uk": "Коли було засновано університет?",
+    "hi-Latn": "Taj Mahal kisne banwaya tha?",
+}
+
+
+@pytest.mark.parametrize(("language", "question"), QUESTIONS.items())
+def test_short_questions(language, question):
+    assert detect_language(question) == language
+
+
+@pytest.mark.parametrize("text", ["", "  ", "1947?", "!?…", "\u200f"])
+def test_no_letters_no_language(text):
+    assert detect_language(text) == "und"
+
+
+@pytest.mark.parametrize("language", ["ar", "de", "en", "es", "hi", "ro", "ru", "th"])
+def test_xquad_questions(data, language):
+    articles = json.loads((data / "xquad" / f"xquad.{language}.json").read_text(encoding="utf-8"))["data"]
+    questions = [q["question"] for a in articles for p in a["paragraphs"] for q in p["qas"]][:200]
+    right = sum(detect_language(question) == language for question in questions)
+    assert right / len(questions) >= 0.96
+
+
+def test_romanised_hindi_is_told_from_english(data):
+    rows = list(csv.DictReader((data / "hinglish_top" / "validation.tsv").open(encoding="utf-8"), delimiter="\t"))[:500]
+    hinglish = sum(detect_language(row["cs_query"]) == "hi-Latn" for row in rows)
+    english = sum(detect_language(row["en_query"]) == "hi-Latn" for row in rows)
+    assert hinglish / len(rows) >= 0.8
+    assert english / len(rows) <= 0.02

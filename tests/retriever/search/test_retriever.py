@@ -1,0 +1,128 @@
+import json
+
+import pytest
+
+from rag.documents.library import Library
+
+pytestmark = pytest.mark.slow
+
+ENGLISH = {
+    "coffee.txt": "Coffee comes from Ethiopia. The first coffee house in Vienna opened in 1685.",
+    "tea.txt": "Tea comes from the borderlands of China and Myanmar.",
+    "river.txt": "The Danube flows into the Black Sea through a delta in Romania.",
+}
+QUESTIONS = {
+    "ro": "În ce an s-a deschis prima cafenea din Viena?",
+    "hi": "वियना में पहला कॉफ़ी हाउस कब खुला?",
+    "ar": "متى افتتح أول مقهى في فيينا؟",
+    "th": "ร้านกาแฟแห่งแรกในเวียนนาเปิดเมื่อใด",
+    "zh": "维也纳的第一家咖啡馆是哪一年开业的？",
+}
+
+
+@pytest.mark.parametrize(("language", "question"), QUESTIONS.items())
+def test_finds_english_passages_from_any_language(library, language, question):
+    library.add_texts(list(ENGLISH.items()))
+    best = library.search(question)[0]
+    assert best.passage.title == "coffee"
+    assert best.query_language == language
+    assert best.passage.language == "en"
+
+
+async def test_is_a_langchain_retriever_sync_and_async(library):
+    library.add_texts(list(ENGLISH.items()))
+    documents = library.retriever.invoke("Wo mündet die Donau?")
+    assert documents[0].metadata["title"] == "river"
+    assert documents[0].metadata.keys() >= {
+        "score",
+        "dense",
+        "lexical",
+        "language",
+        "query_language",
+        "page",
+        "start",
+        "end",
+    }
+    assert await library.retriever.ainvoke("Wo mündet die Donau?") == documents
+
+
+def test_k_above_the_library_and_empty_queries(library):
+    assert library.search("anything") == []
+    library.add_texts(list(ENGLISH.items()))
+    assert len(library.search("coffee", 50)) == 3
+    assert library.search("   ") == []
+
+
+def test_documents_in_the_questions_language_do_not_push_the_english_passage_out(library, data):
+    """Half of the articles in English only, the other half in the question's language only."""
+
+    def articles(language):
+        return json.loads((data / "xquad" / f"xquad.{language}.json").read_text(encoding="utf-8"))["data"]
+
+    english = articles("en")[:6]
+    library.add_texts(
+        [(f"{i}-{j}.txt", p["context"]) for i, a in enumerate(english) for j, p in enumerate(a["paragraphs"])]
+    )
+    spoken = {language: articles(language) for language in ("ro", "ar")}
+    asked = [
+        (language, question["question"], paragraph["context"])
+        for language, listed in spoken.items()
+        for article, original in zip(listed[:6], english, strict=True)
+        for translated, paragraph in zip(article["paragraphs"], original["paragraphs"], strict=True)
+        for question in translated["qas"][:1]
+    ]
+
+    def found():
+        return [
+            any(hit.passage.text in context or context in hit.passage.text for hit in library.search(question, 6))
+            for _, question, context in asked
+        ]
+
+    alone = found()
+    for language, listed in spoken.items():
+        library.add_texts(
+            [
+                (f"{language}-{i}-{j}.txt", p["context"])
+                for i, a in enumerate(listed[6:18])
+                for j, p in enumerate(a["paragraphs"])
+            ]
+        )
+    beside = found()
+    assert sum(alone) / len(asked) >= 0.9
+    assert sum(beside) >= sum(alone) - 0.07 * len(asked)
+
+
+def test_a_chroma_server_works_with_the_same_code(settings, encoder, tmp_path):
+    import os
+    import socket
+    import subprocess
+    import sys
+    import time
+    from pathlib import Path
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(tmp_path / "server")]
+    with subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "ANONYMIZED_TELEMETRY": "False"},
+    ) as server:
+        try:
+            for _ in range(100):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.2)
+            remote = settings.model_copy(update={"chroma_url": f"http://127.0.0.1:{port}"})
+            with Library(remote, encoder) as library:
+                library.add_texts(list(ENGLISH.items()))
+                assert library.search(QUESTIONS["ro"])[0].passage.title == "coffee"
+                assert library.check() == []
+                library.remove(["coffee.txt"])
+                assert library.check() == []
+            assert not (remote.library / "vectors").exists()
+        finally:
+            server.terminate()

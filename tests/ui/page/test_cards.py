@@ -1,0 +1,63 @@
+import pytest
+
+from prompts import languages
+from rag.types import Answer, Citation
+from retriever.types import Hit, Passage
+from ui.page import cards
+from ui.page.strings import strings_for, translations
+
+EVIL = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
+
+
+def test_every_language_has_every_string():
+    known = translations()
+    for language, words in known.items():
+        assert words.keys() == known["en"].keys(), language
+        assert all(words.values()), language
+
+
+def test_the_page_speaks_every_language_that_answers_are_written_in():
+    browsers = {"tl": "fil", "hi-Latn": "hi"}  # what a browser calls Tagalog; none asks for romanised Hindi
+    assert {browsers.get(code, code) for code in languages()} == translations().keys()
+
+
+class Request:
+    def __init__(self, accepted):
+        self.headers = {"accept-language": accepted}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("ro-RO,ro;q=0.9,en;q=0.8", "ro"),
+        ("fi,hi;q=0.5,de;q=0.7", "de"),
+        ("fi", "en"),
+        ("", "en"),
+        ("ar;q=x,zh", "zh"),
+        ("fil-PH", "fil"),
+    ],
+)
+def test_language_of_the_browser(accepted, language):
+    assert strings_for(Request(accepted)) == translations()[language]
+
+
+def test_documents_are_text_never_markup():
+    passage = Passage("p", "d", EVIL, f"{EVIL} words {EVIL}", 3, 0, 10, "en")
+    answer = Answer(EVIL, "en", (Citation(1, passage, 0, 5, 0.5),), doubts=(EVIL,))
+    words = translations()["en"]
+    for html in (cards.sources(answer, words), cards.found([Hit(passage, 1, 1, 1, "en")], words)):
+        assert "<script" not in html
+        assert "<img" not in html
+        assert "&lt;img" in html
+        assert "page 3" in html
+
+
+def test_evidence_is_marked():
+    passage = Passage("p", "d", "T", "It was. Founded in 1088. So.", None, 0, 10, "en")
+    html = cards.sources(Answer("x", "en", (Citation(2, passage, 8, 24, 0.5),)), translations()["en"])
+    assert "<mark>Founded in 1088.</mark>" in html
+    assert "[2] T" in html
+
+
+def test_no_sources_yet():
+    assert translations()["en"]["sources_hint"] in cards.sources(Answer("x", "en"), translations()["en"])

@@ -1,0 +1,133 @@
+"""The commands `isthmus ask`, `chat` and `search`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.settings import Settings, load_settings
+from rag.types import Answer, Turn
+from retriever.errors import IsthmusError
+from ui.cli.terminal import (
+    AsOfOption,
+    EndpointOption,
+    GeneratorOption,
+    Json,
+    LanguageOption,
+    LibraryOption,
+    err,
+    out,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from rag.pipeline import RAG
+
+app = typer.Typer()
+
+
+@contextmanager
+def _open_rag(settings: Settings) -> "Iterator[RAG]":
+    from rag.pipeline import RAG
+
+    with RAG(settings, holder="the command line") as rag:
+        yield rag
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in any language.")],
+    language: LanguageOption = None,
+    library: LibraryOption = None,
+    generator: GeneratorOption = None,
+    endpoint: EndpointOption = None,
+    as_of: AsOfOption = None,
+    as_json: Json = False,
+) -> None:
+    """Answer one question, with its sources."""
+    with _open_rag(load_settings(library=library, generator=generator, endpoint=endpoint)) as rag:
+        if as_json:
+            print_json(asdict(rag.ask(question, language=language, as_of=as_of)))
+            return
+        _print_answer(_stream(rag.stream(question, language=language, as_of=as_of)))
+
+
+@app.command()
+def chat(
+    library: LibraryOption = None,
+    generator: GeneratorOption = None,
+    endpoint: EndpointOption = None,
+    as_json: Json = False,
+) -> None:
+    """Ask one question after the other in the terminal; follow-ups may refer to what was said. Empty line ends."""
+    history: list[Turn] = []
+    with _open_rag(load_settings(library=library, generator=generator, endpoint=endpoint)) as rag:
+        while question := _read_question():
+            try:
+                answers = rag.stream(question, history=history)
+                answer = _last(answers) if as_json else _stream(answers)
+            except IsthmusError as error:
+                err.print(f"isthmus: {error}", style="red", markup=False)
+                continue
+            if as_json:
+                print_json(asdict(answer))
+            else:
+                _print_answer(answer)
+            history += [Turn("user", question), Turn("assistant", answer.text)]
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="A query in any language.")],
+    k: Annotated[int, typer.Option("--top", "-k", min=1, max=50, help="How many passages.")] = 5,
+    library: LibraryOption = None,
+    as_of: AsOfOption = None,
+    as_json: Json = False,
+) -> None:
+    """Show the passages nearest to a query."""
+    with _open_rag(load_settings(library=library)) as rag:
+        hits = rag.search(query, k, as_of=as_of)
+    if as_json:
+        print_json([asdict(hit) for hit in hits])
+        return
+    for number, hit in enumerate(hits, start=1):
+        passage = hit.passage
+        page = f", p. {passage.page}" if passage.page else ""
+        out.print(
+            f"[{number}] {passage.title}{page}  ({passage.language}, {hit.score:.4f})", style="bold", markup=False
+        )
+        out.print(passage.text + "\n", markup=False)
+
+
+def _read_question() -> str:
+    try:
+        return input("? ").strip()
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
+def _last(answers: Iterator[Answer]) -> Answer:
+    *_, answer = answers
+    return answer
+
+
+def _stream(answers: Iterator[Answer]) -> Answer:
+    """Write an answer as it comes, if somebody watches; the checked one is printed afterwards."""
+    with out.status("…") as status:
+        for answer in answers:
+            status.update(answer.text.replace("[", "\\[") or "…")
+    return answer
+
+
+def _print_answer(answer: Answer) -> None:
+    out.print("\n" + answer.text, style="yellow" if answer.abstained else "bold", markup=False)
+    if answer.doubts:
+        out.print(f"(not found in the sources: {', '.join(answer.doubts)})", style="yellow", markup=False)
+    for citation in answer.citations:
+        passage = citation.passage
+        page = f", p. {passage.page}" if passage.page else ""
+        mark = f"[{citation.number}]" if citation.used else f"({citation.number})"
+        out.print(f"{mark} {passage.title}{page}: “{citation.quote}”", style="dim", markup=False)
+    out.print(f"{answer.generator}, {answer.timings.get('total', 0):.1f} s\n", style="dim", markup=False)

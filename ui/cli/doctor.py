@@ -1,0 +1,110 @@
+"""What is installed, which models and generator are in use, and what to do about what is missing."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rag.generation.client import vllm_model_at
+from rag.generation.vllm_server import has_gpu
+from rag.generation.weights import generator_folder, packaged_size
+from rag.settings import Settings
+from retriever.models.registry import packaged_encoders
+from retriever.store.documents import list_documents
+from retriever.store.lock import read_holder
+
+PACKAGES = [
+    "isthmus",
+    "torch",
+    "sentence-transformers",
+    "transformers",
+    "langchain",
+    "chromadb",
+    "openvino",
+    "gradio",
+    "xllamacpp",
+    "bm25s",
+]
+NEEDED_GB = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `remedy` is empty where nothing is wrong."""
+
+    subject: str
+    state: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; changes nothing and starts nothing."""
+    return [
+        _python(),
+        *_packages(),
+        _disk(settings.cache),
+        _gpu(),
+        _encoder(settings),
+        _generator(settings),
+        _library(settings),
+    ]
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", found, "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer.")
+
+
+def _packages() -> list[Finding]:
+    findings = []
+    for name in PACKAGES:
+        try:
+            findings.append(Finding(name, version(name)))
+        except PackageNotFoundError:
+            findings.append(Finding(name, "missing", "Run `make setup`."))
+    return findings
+
+
+def _disk(cache: Path) -> Finding:
+    place = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    free = shutil.disk_usage(place).free / 1e9
+    remedy = "" if free >= NEEDED_GB else f"Free some space, or set cache to a disk with {NEEDED_GB} GB."
+    return Finding("free disk", f"{free:.0f} GB at {place}", remedy)
+
+
+def _gpu() -> Finding:
+    return Finding("GPU", "NVIDIA, used by `isthmus serve`" if has_gpu() else "none; everything runs on the processor")
+
+
+def _encoder(settings: Settings) -> Finding:
+    is_fetched = packaged_encoders(settings.cache).get(settings.encoder)
+    if is_fetched is None:
+        return Finding("encoder", settings.encoder)
+    state = f"packaged multilingual-e5-small, {settings.encoder}, " + ("ready" if is_fetched else "not fetched yet")
+    return Finding("encoder", state, "" if is_fetched else "It is fetched at the first start (about 90 MB).")
+
+
+def _generator(settings: Settings) -> Finding:
+    if settings.endpoint and settings.generator in ("auto", "endpoint"):
+        return Finding("generator", f"endpoint {settings.endpoint}")
+    local = vllm_model_at(f"http://127.0.0.1:{settings.serve_port}/v1")
+    if local and settings.generator in ("auto", "vllm"):
+        return Finding("generator", f"{local}, vLLM on this machine")
+    if settings.generator == "vllm":
+        return Finding("generator", "no vLLM server is up", "Run `isthmus serve`.")
+    if settings.generator == "endpoint":
+        return Finding("generator", "no endpoint is named", "Set endpoint (ISTHMUS_ENDPOINT).")
+    size = packaged_size(settings.embedded_model)
+    is_there = generator_folder(size, settings.cache).is_dir() if size else Path(settings.embedded_model).is_file()
+    state = f"embedded {settings.embedded_model}, " + ("ready" if is_there else "not fetched yet")
+    return Finding("generator", state, "" if is_there else "It is fetched at the first question (0.5 or 1.1 GB).")
+
+
+def _library(settings: Settings) -> Finding:
+    documents = list_documents(settings.library)
+    holder = read_holder(settings.library) if settings.library.exists() else {}
+    used = f", in use by {holder['what']} (process {holder['pid']})" if holder else ""
+    passages = sum(document.passages for document in documents)
+    remedy = "" if documents else "Add documents with `isthmus add PATH…`."
+    return Finding("library", f"{len(documents)} documents, {passages} passages in {settings.library}{used}", remedy)

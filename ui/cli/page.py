@@ -1,0 +1,24 @@
+"""The command `isthmus page`."""
+
+import signal
+from typing import Annotated
+
+import typer
+
+from rag.settings import load_settings
+
+app = typer.Typer()
+
+
+@app.command()
+def page(
+    port: Annotated[int | None, typer.Option(help="Port of the page.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback by default.")] = None,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser window.")] = False,
+) -> None:
+    """Open the chat in the browser."""
+    from ui.page.app import launch
+
+    # A supervisor's SIGTERM closes the library as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    launch(load_settings(port=port, host=host), open_browser=open_browser)

@@ -1,0 +1,24 @@
+"""What the commands share: consoles, options, and JSON."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LibraryOption = Annotated[Path | None, typer.Option("--library", "-L", help="Folder of the library.")]
+LanguageOption = Annotated[str | None, typer.Option("--language", "-l", help="Language of the answer, e.g. ro.")]
+GeneratorOption = Annotated[str | None, typer.Option("--generator", help="auto, endpoint, vllm or embedded.")]
+AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Leave out what is later: 1998 or 1998-05.")]
+EndpointOption = Annotated[str | None, typer.Option("--endpoint", help="An OpenAI-compatible server, ending in /v1.")]
+
+
+def print_json(value: object) -> None:
+    """For `--json`."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")

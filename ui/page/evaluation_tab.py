@@ -1,0 +1,75 @@
+"""The tab for a small evaluation: which solved questions help the generator here with questions about time?"""
+
+import random
+import tempfile
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from rag.evaluation.report import f1_section, score_table
+from rag.evaluation.temporal import TemporalPlan, evaluable, evaluate_items
+from rag.pipeline import RAG
+from retriever.errors import IsthmusError
+from retriever.evaluation.html import html_section
+from retriever.languages.locales import native_name
+from retriever.temporal import arithmetic
+from retriever.temporal.arithmetic import random_shifts
+from retriever.temporal.demonstrations import split_questions
+from retriever.temporal.questions import TemporalQuestion, questions_from_shifts, read_questions
+from retriever.temporal.selectors import MappedSelector, RandomSelector, Selector, SimilaritySelector
+
+POOL = 200
+MOST = 20
+YEARS = range(1900, 2100)
+
+
+def build(rag: RAG, t: Any) -> None:
+    """Lay out the tab; `t` gives the browser's language of a string by key."""
+    gr.Markdown(t("evaluation_hint"))
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            file = gr.File(
+                label=t("evaluation_file"), file_types=[".jsonl"], type="filepath", elem_id="evaluation-file"
+            )
+            choices = [(native_name(code), code) for code in arithmetic.languages()]
+            language = gr.Dropdown(choices, value="ro", label=t("evaluation_language"), elem_id="evaluation-language")
+            count = gr.Slider(1, MOST, 5, step=1, label=t("evaluation_questions"), elem_id="evaluation-questions")
+            start = gr.Button(t("evaluate"), variant="primary", elem_id="evaluate")
+            stop = gr.Button(t("stop"))
+        with gr.Column(scale=2):
+            report = gr.HTML(elem_id="evaluation", elem_classes="evaluation")
+
+    def run(path: str | None, language: str, count: int, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> str:  # noqa: B008
+        progress(0)
+        try:
+            return small_evaluation(rag, read_questions(Path(path)) if path else None, language, count)
+        except IsthmusError as error:
+            return f'<p class="failed" dir="auto">{escape(str(error))}</p>'
+
+    running = start.click(run, [file, language, count], report, api_visibility="private")
+    stop.click(None, cancels=running)
+
+
+def small_evaluation(rag: RAG, questions: list[TemporalQuestion] | None, language: str, count: int) -> str:
+    """Table and plot of a few questions to the page's generator; calendar arithmetic if there are none.
+
+    Raises IsthmusError if there are too few questions, or the generator cannot be evaluated.
+    """
+    engine = evaluable(rag.engine)
+    questions = questions or questions_from_shifts(random_shifts(POOL + MOST, YEARS, random.Random(1)))
+    split = split_questions(questions, pool=POOL, asked=count)
+    encoder = rag.library.encoder
+    selectors: list[Selector] = [RandomSelector(), SimilaritySelector(encoder, "X-InSTA"), MappedSelector(encoder)]
+    plan = TemporalPlan(
+        tasks=tuple(dict.fromkeys(question.task for question in split.asked)),
+        languages=(language,),
+        selectors=tuple(selector.name for selector in selectors),
+        questions=count,
+        pool=POOL,
+        generator=engine.label,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        lines = evaluate_items(plan, split, selectors, engine, Path(folder), in_flight=2)
+    return "\n".join(html_section(f1_section(plan, task, *score_table(lines, plan, task))) for task in plan.tasks)
