@@ -1,210 +1,161 @@
-"""Write docs/figures.md, and the tables of README.md, from benchmarks/results: `python -m benchmarks.figures`."""
+"""Write docs/figures.md, and the README's table, from benchmarks/results: `python -m benchmarks.figures [--check]`.
 
+With `--check` nothing is written; it fails if a page differs from what would be.
+"""
+
+import argparse
 import json
 import os
-import re
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks.report import RESULTS
+from benchmarks.report import RESULTS, ROOT
+from retriever.evaluation import format_cell, markdown_table
+from retriever.languages.locales import english_name
 
-ROOT = Path(__file__).parents[1]
 README, PAGE = ROOT / "README.md", ROOT / "docs" / "figures.md"
 START, END = "<!-- figures -->", "<!-- /figures -->"
+README_SYSTEMS = {"langchain recipe": "ordinary LangChain recipe", "isthmus, aligned": "Isthmus"}
+"""What the README calls the two systems of retrieval.json that it shows."""
 
-
-@dataclass(frozen=True)
-class Figure:
-    """One result: the name of its JSON, what the table shows, and what follows `python -m benchmarks.`."""
-
-    name: str
-    caption: str
-    command: str
-
-
-FIRST = ("retrieval", "encoder", "temporal_answers-facts-1.5b")
-"""What the README shows; the rest is on the page of figures."""
-
-FIGURES = {
-    "Search": [
-        Figure(
-            "retrieval",
-            "R@1 of a question in each language against XQuAD's 120 English passages, on 8 articles that the "
-            "aligned encoder was not trained on; paired with the plain LangChain recipe. “hybrid” is dense search and "
-            "BM25, “isthmus” re-ranks it by the encoder's token vectors: the default",
-            "retrieval",
-        ),
-        Figure(
-            "typed",
-            "The same as people type: small letters without question marks, and no accents either; R@1, the difference "
-            "is to the questions as they are",
-            "typed",
-        ),
-        Figure(
-            "hinglish",
-            "Hinglish queries against English ones of a knowledge base: the first, or one of three, has the right "
-            "label; the last two lines on fewer queries",
-            "hinglish",
-        ),
-        Figure(
-            "encoder",
-            "The encoder's back-ends beside the plain LangChain recipe: speed, and R@1 over eight languages",
-            "encoder",
-        ),
-        Figure(
-            "scale",
-            "A library as it grows; beyond the real texts the same again with noise on the vectors; “without” is "
-            "without re-ranking; some of the million was built beside other jobs",
-            "scale",
-        ),
-        Figure(
-            "cross_encoder",
-            "A cross-encoder in place of late interaction, trained in minutes from the encoder itself, since there are "
-            "no others’ weights here; with the aligned encoder before this one",
-            "cross_encoder --steps 80 --questions 8",
-        ),
-        Figure(
-            "generator_search",
-            "The embedded 1.5B in search (the same articles, so many questions a language); p against the first line, "
-            "of re-ranking against the line above it. What one line had translated costs the next nothing",
-            "generator_search --questions 16 --reranked 2",
-        ),
-        Figure(
-            "standing",
-            "Does the best sentence tell answerable questions from others whose passage was taken out?",
-            "standing",
-        ),
-    ],
-    "Alignment": [
-        Figure(
-            "alignment-squad",
-            "Methods of alignment at equal steps, XQuAD, 8 articles held out; English queries by the tuned weights too",
-            "alignment --part squad",
-        ),
-        Figure("alignment-ablation", "CLEAR without its terms", "alignment --part ablation"),
-        Figure(
-            "alignment-keeping",
-            "What keeps English: weights between the base’s (0) and the tuned ones (1), adapters of rank 16, queries "
-            "alone",
-            "alignment --part keeping",
-        ),
-        Figure("alignment-curve", "By the number of articles trained on", "alignment --part curve"),
-        Figure(
-            "alignment-late",
-            "Late distillation, as the product ranks: re-ranked by token vectors, XQuAD, 8 articles held out",
-            "alignment --part late",
-        ),
-        Figure(
-            "alignment-kb",
-            "Negatives for a labelled knowledge base, Hinglish-TOP, with those of the batch’s other rows",
-            "alignment --part kb",
-        ),
-        Figure(
-            "alignment-kb-alone",
-            "The same with a row’s own negatives alone, as in the paper",
-            "alignment --part kb-alone",
-        ),
-    ],
-    "Time": [
-        Figure(
-            "time_mode",
-            "Time mode off and on: questions for a month within a fact’s period, and XQuAD’s questions that name a "
-            "time (where it must do no harm)",
-            "time_mode",
-        ),
-        Figure("calendar", "Calendar arithmetic in the chat", "calendar"),
-        Figure(
-            "temporal",
-            "Demonstrations for questions about time: overlap of the chosen three with the in-language choice; "
-            "“cl-all” is CLiTSSA tuned on all three tasks, the others on one each (docs/research.md has the commands)",
-            "temporal --tuned cl-all --tuned cl-l1 --tuned cl-l2 --tuned cl-l3",
-        ),
-        Figure(
-            "temporal-aligned",
-            "The same with the encoder that ships as the untuned one",
-            "temporal --encoder aligned",
-        ),
-        Figure(
-            "temporal-muse",
-            "The same with a weaker encoder, Google’s mUSE, as the untuned one; it knows neither Romanian nor Hindi",
-            "temporal --encoder muse",
-        ),
-        Figure(
-            "temporal_answers-demonstrations-1.5b",
-            "Answers of the embedded 1.5B after three demonstrations, closed book: who picks them; F1 on sets, and the "
-            "share of exact matches; “relative” and p to X-InSTA",
-            "temporal_answers --part demonstrations --tuned cl-all --out DIR",
-        ),
-        Figure(
-            "temporal_answers-styles-1.5b",
-            "The same, the untuned encoder’s choice: a conversation, and one text to complete",
-            "temporal_answers --part styles --questions 24 --out DIR",
-        ),
-        Figure(
-            "temporal_answers-facts-1.5b",
-            "Answers of the embedded 1.5B to L2 questions (a fact at a time): closed book, with the subject’s facts, "
-            "and with what search finds, after three demonstrations and without, when it answers in sentences; F1 on "
-            "sets, and the share of exact matches",
-            "temporal_answers --part facts --out DIR",
-        ),
-    ],
-    "Answers": [
-        Figure("latency-1.5b", "The embedded 1.5B, sample library", "latency"),
-        Figure(
-            "answers-embedded-1.5b",
-            "Answers of the embedded 1.5B to XQuAD questions out of English passages",
-            "answers --engine embedded",
-        ),
-        Figure(
-            "answers-vllm-1.5b",
-            "The same on vLLM, with the aligned encoder before this one and before passages were re-ranked",
-            "answers --engine vllm",
-        ),
-    ],
+ORDER: Mapping[str, Sequence[str]] = {
+    "Search": (
+        "retrieval",
+        "typed",
+        "hinglish",
+        "encoder",
+        "scale",
+        "cross_encoder",
+        "generator_search",
+        "evidence_z_score",
+    ),
+    "Alignment": (
+        "alignment-squad",
+        "alignment-ablation",
+        "alignment-keeping",
+        "alignment-curve",
+        "alignment-late",
+        "alignment-kb",
+        "alignment-kb-alone",
+    ),
+    "Time": (
+        "time_mode",
+        "calendar",
+        "temporal",
+        "temporal-aligned",
+        "temporal-muse",
+        "temporal_answers-demonstrations-1.5b",
+        "temporal_answers-styles-1.5b",
+        "temporal_answers-facts-1.5b",
+    ),
+    "Answers": ("latency-1.5b", "answers-embedded-1.5b", "answers-vllm-1.5b"),
 }
+"""The results by heading. Results of other names come last, under their own heading."""
 
 PREFACE = """# Figures
 
-Each table is printed by the command in its caption, from `benchmarks/results`; the data are public, and
-`ISTHMUS_DATA` says where they lie. p by the paired randomisation test. “aligned” is the encoder that ships.
+Made by `python -m benchmarks.figures` from `benchmarks/results`. The command in a caption prints its table; the data
+are public, and `ISTHMUS_DATA` says where they are. p by the paired randomisation test. “aligned” is the encoder that
+ships.
 """
 
 
-def cell(value: object) -> str:
-    """A figure as a table shows it."""
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.3f}" if abs(value) <= 1 else f"{value:.2f}"
+def read_result(name: str) -> dict[str, Any]:
+    """What a benchmark published."""
+    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return result
 
 
-def section(figure: Figure) -> str:
-    """One result as a Markdown table with where it comes from."""
-    result = json.loads((RESULTS / f"{figure.name}.json").read_text(encoding="utf-8"))
-    columns, rows = result["table"]["columns"], result["table"]["rows"]
-    lines = [f"| {' | '.join(columns)} |", f"| {' | '.join('---' for _ in columns)} |"]
-    lines += [f"| {' | '.join(map(cell, row))} |" for row in rows]
-    source = f"`python -m benchmarks.{figure.command}`, {result['time'][:10]}, {result['processor']}"
-    return f"**{figure.caption}** ({source}, {result['cores']} cores):\n\n" + "\n".join(lines)
+def source(result: Mapping[str, Any]) -> str:
+    """Command, day and machine of a result."""
+    return f"`{result['command']}`, {result['time'][:10]}, {result['processor']}, {result['cores']} cores"
 
 
-def plot(figure: Figure) -> str:
-    """The picture that goes with a table on the page of figures, if there is one."""
-    path = RESULTS / f"{figure.name}.png"
-    return f"\n\n![{figure.name}]({os.path.relpath(path, PAGE.parent)})" if path.exists() else ""
+def section(name: str) -> str:
+    """A result as caption, table and plot, if there is one."""
+    result = read_result(name)
+    parts = [f"**{result['caption']}** ({source(result)}):", markdown_table(result["columns"], result["rows"])]
+    picture = RESULTS / f"{name}.png"
+    if picture.exists():
+        parts.append(f"![{name}]({os.path.relpath(picture, PAGE.parent)})")
+    return "\n\n".join(parts)
+
+
+def headings() -> Iterator[tuple[str, list[str]]]:
+    """Each heading with the names of its results; a result in no heading is under "Other"."""
+    names = {path.stem for path in RESULTS.glob("*.json")}
+    for heading, ordered in ORDER.items():
+        yield heading, [name for name in ordered if name in names]
+        names -= set(ordered)
+    if names:
+        yield "Other", sorted(names)
+
+
+def figures_page() -> str:
+    """All of docs/figures.md."""
+    parts = [PREFACE]
+    for heading, names in headings():
+        parts += [f"## {heading}", *map(section, names)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def readme_table() -> str:
+    """Three rows: R@1 of the ordinary recipe and of Isthmus in the mean, in the worst language, and in English."""
+    result = read_result("retrieval")
+    table = {row[0]: dict(zip(result["columns"], row, strict=True)) for row in result["rows"]}
+    systems = [table[name] for name in README_SYSTEMS]
+    languages = result["columns"][1 : result["columns"].index("mean")]
+    worst = [f"{format_cell(system['worst'])} ({worst_language(system, languages)})" for system in systems]
+    rows = [
+        [f"mean of {len(languages)} languages", *(system["mean"] for system in systems)],
+        ["worst language", *worst],
+        ["English", *(system["en"] for system in systems)],
+    ]
+    columns = ["right passage first (R@1)", *README_SYSTEMS.values()]
+    return f"{markdown_table(columns, rows)}\n\n({source(result)})"
+
+
+def worst_language(system: Mapping[str, Any], languages: Sequence[str]) -> str:
+    """The English name of the language with a system's least figure."""
+    return english_name(min(languages, key=lambda language: float(system[language])))
+
+
+def with_table(readme: str) -> str:
+    """The README with the table between its marks. Raises ValueError if it lacks them."""
+    before, start, rest = readme.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"{README.name} lacks the marks {START} and {END}.")
+    return f"{before}{START}\n\n{readme_table()}\n\n{END}{after}"
+
+
+def pages() -> dict[Path, str]:
+    """What each page is to hold."""
+    return {PAGE: figures_page(), README: with_table(README.read_text(encoding="utf-8"))}
+
+
+def outdated(texts: Mapping[Path, str]) -> list[str]:
+    """Names of the files that do not hold these texts."""
+    return [
+        str(path.relative_to(ROOT))
+        for path, text in texts.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
 
 
 def main() -> None:
-    """Rewrite the page, and what stands between the README's marks."""
-    page = [PREFACE]
-    first = []
-    for heading, figures in FIGURES.items():
-        made = [figure for figure in figures if (RESULTS / f"{figure.name}.json").exists()]
-        page += [f"## {heading}", *(section(figure) + plot(figure) for figure in made)]
-        first += [section(figure) for figure in made if figure.name in FIRST]
-    PAGE.write_text("\n\n".join(page) + "\n", encoding="utf-8")
-    block = "\n\n".join([START, *first, END])
-    text = README.read_text(encoding="utf-8")
-    README.write_text(re.sub(f"{START}.*{END}", lambda _: block, text, flags=re.DOTALL), encoding="utf-8")
+    """Write the pages, or check them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="fail if a page is out of date; write nothing")
+    texts = pages()
+    if parser.parse_args().check:
+        if names := outdated(texts):
+            sys.exit(f"Out of date: {', '.join(names)}. Run `python -m benchmarks.figures`.")
+        return
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

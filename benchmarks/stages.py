@@ -2,9 +2,9 @@
 
 import random
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.report import DATA
 from rag.build import build_encoder
 from rag.settings import Settings
 from retriever.alignment.data import Split, split_articles
@@ -12,6 +12,7 @@ from retriever.alignment.default import default_plan
 from retriever.data.squad import ParallelSquad
 from retriever.evaluation import DenseSearch, HybridSearch, System, no_reranker
 from retriever.models.encoder import Encoder
+from retriever.search.retriever import Rewrite
 
 
 def base_and_aligned(settings: Settings) -> tuple[Encoder, Encoder]:
@@ -21,12 +22,17 @@ def base_and_aligned(settings: Settings) -> tuple[Encoder, Encoder]:
 
 
 def stages(encoder: Encoder, name: str) -> list[System]:
-    """DenseSearch search, with BM25 beside it, and re-ranked as a library does it."""
+    """Dense search, with BM25 beside it, and re-ranked as a library does it."""
     return [
         DenseSearch(encoder, f"dense, {name}"),
-        HybridSearch(encoder, f"hybrid, {name}", reranker=no_reranker, keep_tokens=False),
+        hybrid(encoder, f"hybrid, {name}"),
         HybridSearch(encoder, f"isthmus, {name}"),
     ]
+
+
+def hybrid(encoder: Encoder, name: str, rewrites: Sequence[Rewrite] = ()) -> HybridSearch:
+    """Dense search and BM25, not re-ranked."""
+    return HybridSearch(encoder, name, rewrites=rewrites, reranker=no_reranker, keep_tokens=False)
 
 
 def median_milliseconds(system: System) -> str:
@@ -35,15 +41,17 @@ def median_milliseconds(system: System) -> str:
 
 
 def default_split(squad: ParallelSquad) -> Split:
-    """XQuAD as the aligned encoder that ships was made: the articles it was trained on and those it never saw."""
-    plan = default_plan(DATA, Path())
+    """XQuAD's articles as the aligned encoder was made: those it was trained on and those it never saw."""
+    plan = default_plan(Path(), Path())
     return split_articles(squad, test=plan.test_articles, dev=plan.dev_articles, seed=plan.recipe.seed)
 
 
 def sample(squad: ParallelSquad, count: int, seed: int) -> ParallelSquad:
     """The same `count` questions in every language."""
     ids = sorted({question.id for question in squad.questions["en"]})
-    chosen = set(random.Random(seed).sample(ids, min(count, len(ids))))
-    return ParallelSquad(
-        {lang: [q for q in rows if q.id in chosen] for lang, rows in squad.questions.items()}, squad.passages
-    )
+    sampled = set(random.Random(seed).sample(ids, min(count, len(ids))))
+    questions = {
+        language: [question for question in language_questions if question.id in sampled]
+        for language, language_questions in squad.questions.items()
+    }
+    return ParallelSquad(questions, squad.passages)

@@ -2,68 +2,78 @@
 
 `python -m benchmarks.temporal [--languages ro,de,fr,hi,ar,th] [--tuned DIR …] [--encoder base|aligned|muse]`
 
-TempReason's L1, L2 and L3 questions through the templates, 1200 English ones of a task to choose three from, up to 300
-asked; subjects are on one side only. overlap@3 with the oracle's choice (untuned encoder, translated pool). `--tuned`
-names what `isthmus align --method clitssa` made; repeat it for several, such as one of all tasks and one of each. Other
-encoders that no demonstrations tuned: the one that ships, and a weaker one (benchmarks/muse.py). Without the data
-(ISTHMUS_DATA) it says so and ends.
+TempReason's L1, L2 and L3 questions through the templates: of each task up to 300 questions, and 1200 English ones to
+choose three from; no subject is on both sides. overlap@3 with the oracle's choice (untuned encoder, translated pool).
+`--tuned` names a folder that `isthmus align --method clitssa` made; repeat it for several, such as one of all tasks and
+one of each. `--encoder` is the untuned encoder: the base, the one that ships, or a weaker one (benchmarks/muse.py).
+Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
-import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
 from benchmarks.muse import Muse
-from benchmarks.report import DATA, publish
+from benchmarks.report import data_folder, publish
 from rag.build import build_encoder, build_tuned_encoders
 from rag.settings import load_settings
 from retriever.models.encoder import Encoder
+from retriever.models.protocols import QueryEncoder
 from retriever.temporal.agreement import compare_selectors
 from retriever.temporal.demonstrations import split_questions
 from retriever.temporal.questions import read_questions
 from retriever.temporal.selectors import all_selectors
+
+POOL, QUESTIONS = 1200, 300
+SEED = 1
+CAPTIONS = {
+    "base": (
+        "Demonstrations for questions about time: overlap of the chosen three with the in-language choice; “cl-all” is "
+        "CLiTSSA tuned on all three tasks, the others on one each (docs/research.md has the commands)"
+    ),
+    "aligned": "The same with the encoder that ships as the untuned one",
+    "muse": ("The same with a weaker encoder, Google’s mUSE, as the untuned one; it knows neither Romanian nor Hindi"),
+}
+"""By untuned encoder."""
 
 
 def main() -> None:
     """Measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--languages", default="ro,de,fr,hi,ar,th")
-    parser.add_argument("--encoder", choices=["base", "aligned", "muse"], default="base")
+    parser.add_argument("--encoder", choices=list(CAPTIONS), default="base")
     parser.add_argument("--tuned", type=Path, action="append", default=[])
-    given = parser.parse_args()
-    if not (DATA / "tempreason").is_dir():
-        sys.exit(f"TempReason is not at {DATA / 'tempreason'}; set ISTHMUS_DATA.")
-    languages = given.languages.split(",")
-    split = split_questions(read_questions(DATA / "tempreason"), pool=1200, asked=300)
-    base = cast(Encoder, Muse()) if given.encoder == "muse" else build_encoder(load_settings(encoder=given.encoder))
-    tuned = build_tuned_encoders(given.tuned)
-    found = {
-        (name, task, language): result
-        for task, language, name, result in compare_selectors(split, languages, base, all_selectors(base, tuned))
+    options = parser.parse_args()
+    languages = options.languages.split(",")
+    questions = read_questions(data_folder("tempreason"))
+    split = split_questions(questions, pool=POOL, questions=QUESTIONS, seed=SEED)
+    base: QueryEncoder = Muse() if options.encoder == "muse" else build_encoder(load_settings(encoder=options.encoder))
+    tuned = build_tuned_encoders(options.tuned)
+    agreements = {
+        (name, task, language): agreement
+        for task, language, name, agreement in compare_selectors(
+            split, languages, base, all_selectors(base, tuned, SEED)
+        )
     }
-    names = list(dict.fromkeys(name for name, _, _ in found))
-    tasks = list(dict.fromkeys(task for _, task, _ in found))
+    names = list(dict.fromkeys(name for name, _, _ in agreements))
+    tasks = list(dict.fromkeys(task for _, task, _ in agreements))
     rows: list[list[object]] = []
     for task in tasks:
         for name in names:
-            overlaps = [found[name, task, language].overlap for language in languages]
-            relation = found[name, task, languages[0]].same_relation
+            overlaps = [agreements[name, task, language].overlap for language in languages]
+            relation = agreements[name, task, languages[0]].same_relation
             rows.append([task, name, *overlaps, float(np.mean(overlaps)), "" if task == "l1" else relation])
-    record = {
-        "data": "TempReason test_l1, test_l1_future, test_l2, test_l3",
-        "seed": 1,
-        "asked": {task: sum(question.task == task for question in split.asked) for task in tasks},
-        "results": [
-            {"selector": name, "task": task, "language": language, **asdict(result)}
-            for (name, task, language), result in found.items()
-        ],
-    }
-    name = "temporal" if given.encoder == "base" else f"temporal-{given.encoder}"
-    publish(name, ["task", "selector", *languages, "mean", f"same relation, {languages[0]}"], rows, record)
+    publish(
+        "temporal" if options.encoder == "base" else f"temporal-{options.encoder}",
+        CAPTIONS[options.encoder],
+        ["task", "selector", *languages, "mean", f"same relation, {languages[0]}"],
+        rows,
+        data="TempReason test_l1, test_l1_future, test_l2, test_l3",
+        seeds=[SEED],
+        encoders=[encoder for encoder in (base, *tuned.values()) if isinstance(encoder, Encoder)],
+        details={"questions": {task: sum(question.task == task for question in split.questions) for task in tasks}},
+    )
 
 
 if __name__ == "__main__":

@@ -14,110 +14,142 @@ Without the data (ISTHMUS_DATA) it says so and ends.
 
 import argparse
 import contextlib
-import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.report import DATA, publish
+from benchmarks.report import data_folder, publish
 from rag.build import build_encoder, build_engine, build_tuned_encoders
-from rag.evaluation.facts import open_fact_source
-from rag.evaluation.report import save_report, score_table
-from rag.evaluation.temporal import EvidenceSetting, TemporalPlan, evaluable, evaluate_items
+from rag.evaluation.plan import EvidenceSetting, TemporalPlan
+from rag.evaluation.report import BASELINE, TemporalReport
+from rag.evaluation.run import run_temporal
 from rag.generation.few_shot import PromptStyle
 from rag.settings import load_settings
-from retriever.temporal.demonstrations import split_questions
 from retriever.temporal.questions import TaskName, read_questions
-from retriever.temporal.selectors import SHOTS, Selector, SimilaritySelector, all_selectors
+from retriever.temporal.selectors import SHOTS
 
 PAPER = {"l1": "+11.4 %", "l2": "+30.8 %", "l3": "+62.9 %"}
 POOL = 1200
 TASKS: tuple[TaskName, ...] = ("l1", "l2", "l3")
+CAPTIONS = {
+    "demonstrations": (
+        "Answers of the embedded {model} after three demonstrations, closed book: who picks them; F1 on sets, and the "
+        "share of exact matches; “relative” and p to X-InSTA"
+    ),
+    "styles": "The same, the untuned encoder’s choice: a conversation, and one text to complete",
+    "facts": (
+        "Answers of the embedded {model} to L2 questions (a fact at a time): closed book, with the subject’s facts, "
+        "and with what search finds, after three demonstrations and without, when it answers in sentences; F1 on "
+        "sets, and the share of exact matches"
+    ),
+}
+"""By part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One evaluation of a part; the other fields of its plan are the same for all."""
+
+    setting: EvidenceSetting = "closed"
+    style: PromptStyle = "chat"
+    tasks: tuple[TaskName, ...] = TASKS
+    selectors: tuple[str, ...] = (BASELINE,)
+    shots: int = SHOTS
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return f"{self.setting}-{self.style}" if self.shots else f"{self.setting}-{self.style}-without"
 
 
 def main() -> None:
     """Measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--part", choices=["demonstrations", "styles", "facts"], required=True)
+    parser.add_argument("--part", choices=list(CAPTIONS), required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tuned", type=Path, action="append", default=[])
     parser.add_argument("--model", default="1.5b")
     parser.add_argument("--questions", type=int, default=40)
     parser.add_argument("--languages", default="ro,de,fr")
-    given = parser.parse_args()
-    if not (DATA / "tempreason").is_dir():
-        sys.exit(f"TempReason is not at {DATA / 'tempreason'}; set ISTHMUS_DATA.")
-    languages = tuple(given.languages.split(","))
-    settings = load_settings(generator="embedded", embedded_model=given.model)
-    everything = read_questions(DATA / "tempreason")
-    split = split_questions(everything, pool=POOL, asked=given.questions)
+    options = parser.parse_args()
+    questions = read_questions(data_folder("tempreason"))
+    languages = tuple(options.languages.split(","))
+    settings = load_settings(generator="embedded", embedded_model=options.model)
     base = build_encoder(load_settings(encoder="base"))
-    tuned = build_tuned_encoders(given.tuned)
-    named = ("X-InSTA", "structured", *(f"CLiTSSA ({name})" for name in tuned))
-    every = [selector for selector in all_selectors(base, tuned) if selector.name in named]
-    every.append(SimilaritySelector(base, "oracle", translated_pool=True))
-    engine = evaluable(build_engine(settings))
-    similar: list[Selector] = [SimilaritySelector(base, "X-InSTA")]
-    runs: dict[str, list[tuple[EvidenceSetting, PromptStyle, tuple[TaskName, ...], list[Selector], int]]] = {
-        "demonstrations": [("closed", "chat", TASKS, every, SHOTS)],
-        "styles": [("closed", "chat", TASKS, similar, SHOTS), ("closed", "completion", TASKS, similar, SHOTS)],
+    tuned = build_tuned_encoders(options.tuned)
+    clitssa = tuple(f"CLiTSSA ({name})" for name in tuned)
+    common = TemporalPlan(TASKS, languages, (), options.questions, POOL)
+    rows: list[list[object]] = []
+    with contextlib.closing(build_engine(settings)) as engine:
+        for run in _runs(options.part, (BASELINE, *clitssa, "structured", "oracle")):
+            report = run_temporal(
+                replace(
+                    common,
+                    tasks=run.tasks,
+                    selectors=run.selectors,
+                    setting=run.setting,
+                    style=run.style,
+                    shots=run.shots,
+                ),
+                questions,
+                encoder=base,
+                tuned=tuned,
+                engine=lambda: engine,
+                settings=settings,
+                folder=options.out / run.folder,
+            )
+            rows += _rows(report)
+    columns = ["setting", "style", "task", "demonstrations", *languages, "mean F1", "exact"]
+    if options.part == "demonstrations":  # the other parts have one selector: nothing to compare
+        columns += [f"to {BASELINE}", "relative, %", "p", "paper"]
+    publish(
+        f"temporal_answers-{options.part}-{options.model}",
+        CAPTIONS[options.part].format(model=options.model.upper()),
+        columns,
+        [row[: len(columns)] for row in rows],
+        data="TempReason test_l1, test_l1_future, test_l2, test_l3",
+        seeds=[common.seed],
+        encoders=[base, *tuned.values()],
+        details={"generator": engine.label, "questions": options.questions},
+    )
+
+
+def _runs(part: str, selectors: tuple[str, ...]) -> list[Run]:
+    """The evaluations of a part; `selectors` are those that "demonstrations" compares."""
+    parts: Mapping[str, list[Run]] = {
+        "demonstrations": [Run(selectors=selectors)],
+        "styles": [Run(), Run(style="completion")],
         "facts": [
-            ("closed", "chat", ("l2",), similar, SHOTS),
-            ("facts", "chat", ("l2",), similar, SHOTS),
-            ("facts", "chat", ("l2",), similar, 0),
-            ("rag", "chat", ("l2",), similar, SHOTS),
-            ("rag", "chat", ("l2",), similar, 0),
+            Run(tasks=("l2",)),
+            *(Run(setting, tasks=("l2",), shots=shots) for setting in ("facts", "rag") for shots in (SHOTS, 0)),
         ],
     }
+    return parts[part]
+
+
+def _rows(report: TemporalReport) -> list[list[object]]:
+    """A row per task and selector: F1 of each language and of all, exact matches of all, comparison, paper's gain."""
+    plan = report.plan
+    last = 1 + len(plan.languages)
     rows: list[list[object]] = []
-    record = {}
-    with contextlib.closing(engine):
-        for setting, style, tasks, chosen, shots in runs[given.part]:
-            plan = TemporalPlan(
-                tasks=tasks,
-                languages=languages,
-                selectors=tuple(selector.name for selector in chosen),
-                questions=given.questions,
-                pool=POOL,
-                setting=setting,
-                style=style,
-                shots=shots,
-                generator=engine.label,
+    for task in plan.tasks:
+        exact_means = {row[0]: row[last] for row in report.table(task, "exact")[1]}
+        for row in report.table(task)[1]:
+            selector, *values = row
+            is_clitssa = str(selector).startswith("CLiTSSA") and plan.setting == "closed"
+            rows.append(
+                [
+                    plan.setting,
+                    plan.style,
+                    task,
+                    selector if plan.shots else "none",
+                    *values[:last],
+                    exact_means[selector],
+                    *values[last + 1 :],
+                    PAPER[task] if is_clitssa else "",
+                ]
             )
-            folder = given.out / (f"{setting}-{style}" if shots else f"{setting}-{style}-without")
-            with open_fact_source(setting, everything, settings, folder) as facts:
-                lines = evaluate_items(plan, split, chosen, engine, folder, facts=facts)
-            save_report(lines, plan, folder)
-            tables = {task: score_table(lines, plan, task) for task in tasks}
-            for task, (_, found) in tables.items():
-                exact = {str(row[0]): row[1 + len(languages)] for row in score_table(lines, plan, task, "exact")[1]}
-                for row in found:
-                    name = str(row[0])
-                    paper = PAPER[task] if name.startswith("CLiTSSA") and setting == "closed" else ""
-                    values = [*row[1 : 2 + len(languages)], exact[name], *row[3 + len(languages) :], paper]
-                    rows.append([setting, style, task, name if shots else "none", *values])
-            record[f"{setting}, {style}, {shots}"] = {
-                task: {"columns": columns, "rows": found} for task, (columns, found) in tables.items()
-            }
-    columns = [
-        "setting",
-        "style",
-        "task",
-        "demonstrations",
-        *languages,
-        "mean F1",
-        "exact",
-        "to X-InSTA",
-        "relative, %",
-        "p",
-        "paper",
-    ]
-    if given.part != "demonstrations":  # one selector: nothing to compare
-        columns, rows = columns[:-4], [row[:-4] for row in rows]
-    publish(
-        f"temporal_answers-{given.part}-{given.model}",
-        columns,
-        rows,
-        {"questions": given.questions, "generator": engine.label, **record},
-    )
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Prompts are text files that a translator can edit: one folder a task, one file a language.
 
-A file is TOML; its strings are `string.Template` texts whose variables the task fixes. They are filled
-in strictly (a missing or unknown variable is an error) and never evaluated.
+A file is TOML. Its strings are `string.Template` texts; each task has a fixed set of variables. A missing or unknown
+variable is an error, and texts are never evaluated as code.
 """
 
 import functools
@@ -40,7 +40,7 @@ FIELDS = {
 
 
 class PromptError(ValueError):
-    """A prompt file lacks a field, has one too many, or uses a variable its task does not give."""
+    """A prompt file lacks a field, has one too many, or uses a variable that its task does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +51,22 @@ class Prompt:
     language_name: str
 
     def render(self, field: str, **values: str) -> str:
-        """The text of a field with its variables filled in. Raises KeyError for a variable without value."""
+        """The text of a field with its variables filled in. Raises KeyError for a variable without a value."""
         return Template(self.texts[field]).substitute(values, language=self.language_name)
 
     @property
     def closing(self) -> str:
-        """The last line of the user message, which asks for the language."""
+        """The last line of the user message, which asks for the language.
+
+        >>> load_prompt("answer", "ro").closing
+        'Te rog să răspunzi în limba română.'
+        """
         return Template(self.texts["user"].splitlines()[-1]).substitute(language=self.language_name)
 
     def messages(self, *, system: str = "system", **values: str) -> list[dict[str, str]]:
-        """The system message, from the field named, and the user message for a chat model.
+        """The system message, rendered from the field `system`, and the user message, for a chat model.
 
-        The system message depends on the language alone, so that engines find it in their prompt cache.
+        The system message depends only on the language, so that engines find it in their prompt cache.
         """
         if "no_answer" in self.texts:
             values["no_answer"] = self.texts["no_answer"]
@@ -73,27 +77,34 @@ class Prompt:
 
 
 def languages(task: str = "answer") -> list[str]:
-    """Codes of the languages that have a file of their own for this task."""
+    """Codes of the languages that have a file for this task, sorted.
+
+    >>> languages("rewrite")
+    ['en']
+    """
     names = (entry.name for entry in files("prompts").joinpath(task).iterdir())
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml") and name != "other.toml")
 
 
 @functools.cache
 def load_prompt(task: str, language: str) -> Prompt:
-    """The prompt of a task in a language; without a file of its own, one in English that names the language.
+    """The prompt of a task in a language; if the language has no file, an English one that names the language.
 
-    Raises PromptError if the file does not have exactly the task's fields and variables.
+    Raises PromptError if the file has other fields or variables than the task.
+
+    >>> load_prompt("answer", "fi").language_name
+    'Finnish'
     """
     folder = files("prompts").joinpath(task)
     file = folder.joinpath(f"{language}.toml")
     if not file.is_file():
         file = folder.joinpath("other.toml" if folder.joinpath("other.toml").is_file() else "en.toml")
     texts = {key: str(value).strip() for key, value in tomllib.loads(file.read_text(encoding="utf-8")).items()}
-    wanted = FIELDS[task]
-    if texts.keys() != wanted.keys():
-        raise PromptError(f"{task}/{file.name} has the fields {sorted(texts)}, the task needs {sorted(wanted)}")
+    fields = FIELDS[task]
+    if texts.keys() != fields.keys():
+        raise PromptError(f"{task}/{file.name} has the fields {sorted(texts)}, the task needs {sorted(fields)}")
     for field, text in texts.items():
-        if surplus := set(Template(text).get_identifiers()) - wanted[field]:
-            raise PromptError(f"{task}/{file.name}, {field}: unknown variables {sorted(surplus)}")
-    own_name = texts.get("language", "$language")
-    return Prompt(texts, english_name(language) if "$" in own_name else own_name)
+        if unknown_variables := set(Template(text).get_identifiers()) - fields[field]:
+            raise PromptError(f"{task}/{file.name}, {field}: unknown variables {sorted(unknown_variables)}")
+    language_name = texts.get("language", "$language")
+    return Prompt(texts, english_name(language) if "$" in language_name else language_name)

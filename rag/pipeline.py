@@ -32,9 +32,10 @@ MAX_QUESTION = 2000
 BATCH_THREADS = 8
 MIN_EVIDENCE_Z_SCORE = 2.7
 """Standard deviations that the best sentence must stand above ordinary passages to be worth an answer:
-`python -m benchmarks.evidence_z_score`, XQuAD in eight languages, kept 99.8 % of the answerable questions and refused 9 %
-of those whose passage had been taken out while others of its article stayed. 3.2 would refuse 31 %, but also questions
-that have their answer there: six in a hundred in Hindi, and short ones in languages not measured (Polish, Turkish)."""
+`python -m benchmarks.evidence_z_score`, XQuAD in eight languages, kept 99.8 % of the answerable questions and refused
+9 % of those whose passage had been taken out while others of its article stayed. 3.2 would refuse 31 %, but also
+questions that have their answer there: six in a hundred in Hindi, and short ones in languages not measured (Polish,
+Turkish)."""
 
 
 class RAG:
@@ -164,7 +165,7 @@ class RAG:
     def search(
         self, query: str, k: int | None = None, *, time: TimeMode | None = None, as_of: str | None = None
     ) -> list[Hit]:
-        """The k best passages for a query in any language; needs no generator. `time` and `as_of` as in `AskOptions`."""
+        """The k best passages for a query in any language, without a generator. `time`, `as_of` as in `AskOptions`."""
         as_of_month = parse_as_of(as_of)
         understood = self._understand(query, None, time or self.settings.time, as_of_month)
         return self.library.retriever.search(understood, k, as_of=as_of_month)
@@ -178,13 +179,13 @@ class RAG:
         return self.library.remove(names)
 
     def as_runnable(self) -> "Runnable[str, Answer]":
-        """This RAG as a LangChain runnable from a question to an `Answer`: invoke, stream, batch and async twins."""
+        """A LangChain runnable from a question to an `Answer`: invoke, stream, batch and their async twins."""
         from rag.langchain import AnswerRunnable
 
         return AnswerRunnable(self)
 
     def as_tool(self, name: str = "ask_documents", description: str | None = None) -> "BaseTool":
-        """This RAG as a tool for LangChain agents: the model asks a question and reads the cited answer."""
+        """A tool for LangChain agents: the model asks a question and reads the cited answer."""
         from rag.langchain import answer_tool
 
         return answer_tool(self, name, description)

@@ -22,7 +22,7 @@ GeneratorKind = Literal["auto", "endpoint", "vllm", "embedded"]
 
 
 class Settings(BaseSettings):
-    """Everything that can be set; docs/settings.md lists it with examples."""
+    """All settings; docs/settings.md lists them with examples."""
 
     model_config = SettingsConfigDict(env_prefix="ISTHMUS_", toml_file="isthmus.toml", extra="forbid")
 
@@ -36,45 +36,48 @@ class Settings(BaseSettings):
     )
     query_prefix: str | None = Field(None, description="text put before queries; default: the model's own")
     passage_prefix: str | None = Field(None, description="text put before passages; default: the model's own")
-    backend: Backend = Field("auto", description="what computes vectors; auto: torch on a GPU, else OpenVINO")
-    device: str | None = Field(None, description='where the encoder runs: "cpu", "cuda"; default: the best there is')
+    backend: Backend = Field("auto", description="engine that computes vectors; auto: torch on a GPU, else OpenVINO")
+    device: str | None = Field(None, description='device of the encoder: "cpu", "cuda"; default: the fastest here')
     chroma_url: str | None = Field(None, description="a Chroma server; default: embedded, on disk")
-    top_k: int = Field(6, ge=1, le=50, description="passages looked at for an answer")
-    passage_chars: int = Field(800, ge=100, le=4000, description="most Latin letters in a passage")
+    top_k: int = Field(6, ge=1, le=50, description="passages that search returns for an answer")
+    passage_chars: int = Field(800, ge=100, le=4000, description="longest passage, in Latin letters")
     translate_queries: bool = Field(
-        False, description="have the generator put each question into the library's language, and search with both"
+        False, description="search with the generator's translation of a question into the library's language too"
     )
     expand_queries: bool = Field(
-        False, description="have the generator guess a sentence that answers the question, and search for it too"
+        False, description="search with a sentence too that the generator guesses as an answer"
     )
     rerank: str = Field(
         "late",
-        description='what looks again at the nearest passages: "late" (the encoder\'s token vectors), "generator", a '
+        description='the re-ranker of the nearest passages: "late" (the encoder\'s token vectors), "generator", a '
         'cross-encoder (folder or hub id), or "off"',
     )
-    max_file_mb: int = Field(50, ge=1, description="largest file taken in, in MB (10^6 bytes)")
+    max_file_mb: int = Field(50, ge=1, description="largest file that can be added, in MB (10^6 bytes)")
 
-    generator: GeneratorKind = Field("auto", description="which engine writes the answers")
+    generator: GeneratorKind = Field("auto", description="engine that writes the answers")
     endpoint: str | None = Field(None, description="base URL of an OpenAI-compatible server, ending in /v1")
-    model: str | None = Field(None, description="model name to ask the endpoint for; default: its first")
+    model: str | None = Field(None, description="model of the endpoint; default: its first")
     api_key: SecretStr | None = Field(None, description="key for the endpoint")
     embedded_model: str = Field("1.5b", description='"1.5b" or "0.5b" (packaged Qwen2.5), or a GGUF file')
-    timeout: float = Field(120, gt=0, description="longest wait for the generator's next words, in seconds")
+    timeout: float = Field(120, gt=0, description="longest wait for an answer of the generator, in seconds")
     max_answer_tokens: int = Field(200, ge=16, description="longest answer, in tokens")
     evidence_tokens: int | None = Field(None, ge=50, description="tokens of passages in the prompt; default: by engine")
-    grounding: Grounding = Field("strict", description="what happens to an answer with invented numbers or names")
+    grounding: Grounding = Field(
+        "strict",
+        description='an answer with invented numbers or names: "strict" withholds it, "flag" marks it, "off" shows it',
+    )
 
     time: TimeMode = Field(
         "auto",
         description='questions about time: "auto" recognises them, calculates calendar arithmetic and prefers passages '
-        'of the time asked for; "on" takes every question for one, "off" none',
+        'of the time in question; "on" treats every question as one, "off" none',
     )
 
     demonstrations: Path | None = Field(
         None, description="solved English questions (TempReason's JSON lines); three go before a question about time"
     )
     demonstration_encoder: str | None = Field(
-        None, description="what chooses them, such as an encoder that CLiTSSA tuned; default: the library's"
+        None, description="encoder that chooses demonstrations, such as one that CLiTSSA tuned; default: the library's"
     )
 
     host: str = Field("127.0.0.1", description="address the page listens on")
@@ -95,17 +98,17 @@ class Settings(BaseSettings):
 
 
 def load_settings(settings: Settings | None = None, /, **overrides: object) -> Settings:
-    """The settings, read from isthmus.toml and the environment unless some are given, with the overrides applied.
+    """The settings with the overrides applied; without `settings`, those of isthmus.toml and the environment.
 
-    An override of None is left out. Raises IsthmusError that names a key that is unknown or has a bad value.
+    An override of None means unset. Raises IsthmusError that names the key if it is unknown or its value is bad.
 
     >>> load_settings(top_k=3).top_k
     3
     """
     base = settings.model_dump() if settings else {}
-    changed = {key: value for key, value in overrides.items() if value is not None}
+    changes = {key: value for key, value in overrides.items() if value is not None}
     try:
-        return Settings(**(base | changed))
+        return Settings(**(base | changes))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

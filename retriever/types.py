@@ -120,8 +120,8 @@ class Passage:
     """A piece of a document: the unit that is embedded, searched and cited.
 
     `start` and `end` are character offsets into the extracted text of `page` (1-based; None where the format has no
-    pages, then into the whole text). `language` is an ISO 639-1 code, "und" if unknown. `times` are the periods that its
-    title and text name.
+    pages, then into the whole text). `language` is an ISO 639-1 code, "und" if unknown. `times` are the periods that
+    its title and text name.
     """
 
     id: str
@@ -159,7 +159,8 @@ class Hit:
 class Document:
     """A document of the library.
 
-    `source` is where it came from (a path, or a file name on the page), `added` the time in UTC, `passages` their number.
+    `source` is where it came from (a path, or a file name on the page), `added` the time in UTC, `passages` how many
+    it has.
     """
 
     id: str

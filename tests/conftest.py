@@ -1,5 +1,6 @@
-"""What tests share: real models loaded once, a scripted generator, and no network beyond this machine."""
+"""What tests share: real models loaded once, a fake encoder, a scripted generator, no network beyond this machine."""
 
+import hashlib
 import ipaddress
 import json
 import os
@@ -10,13 +11,16 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
+import regex
 
 from rag.documents.library import Library
 from rag.generation.engine import Message
 from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.models.encoder import Encoder
+from retriever.types import Vectors
 
 # How long an example takes says nothing on a shared machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -68,6 +72,47 @@ def base_encoder(cache) -> Encoder:
     return Encoder("base", cache=cache)
 
 
+class FakeEncoder:
+    """A `TextEncoder` that costs nothing: texts are the nearer the more words they share, in whatever language."""
+
+    name = "fake"
+    dimensions = 64
+    device = "cpu"
+    query_prefix = ""
+    passage_prefix = ""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """The same as `encode_passages`."""
+        return self.encode_passages(texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """The sum of the words' vectors, made a unit vector."""
+        sums = [self._word_vectors(text).sum(axis=0) for text in texts]
+        return np.array([total / np.linalg.norm(total) for total in sums], dtype=np.float32).reshape(len(texts), -1)
+
+    def encode_passage_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        """A token is a word."""
+        return self.encode_passages(texts), [self._word_vectors(text) for text in texts]
+
+    def encode_query(self, text: str, language: str, *, with_tokens: bool = True) -> tuple[Vectors, Vectors | None]:
+        """The language changes nothing."""
+        return self.encode_queries([text])[0], self._word_vectors(text) if with_tokens else None
+
+    def _word_vectors(self, text: str) -> Vectors:
+        """Unit vectors of the distinct words, (words, dimensions); of the empty word if there is none."""
+        words = dict.fromkeys(regex.findall(r"[\p{L}\p{M}\p{N}]+", text.casefold())) or [""]
+        seeds = [int(hashlib.sha256(word.encode()).hexdigest()[:8], 16) for word in words]
+        vectors = np.array([np.random.default_rng(seed).normal(size=self.dimensions) for seed in seeds])
+        unit_vectors: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        return unit_vectors
+
+
+@pytest.fixture(scope="session")
+def fake_encoder() -> FakeEncoder:
+    """An encoder for tests that need one but not its quality."""
+    return FakeEncoder()
+
+
 @pytest.fixture
 def settings(tmp_path, cache) -> Settings:
     return load_settings(library=tmp_path / "library", cache=cache, sample=False)
@@ -79,8 +124,15 @@ def library(settings, encoder) -> Iterator[Library]:
         yield opened
 
 
+@pytest.fixture
+def fake_library(settings, fake_encoder) -> Iterator[Library]:
+    """A library over the fake encoder."""
+    with Library(settings, fake_encoder) as opened:
+        yield opened
+
+
 class ScriptedEngine:
-    """A generator that says what it is told to, and records what it was asked."""
+    """An `Engine` that gives its replies in turn, and records the messages of each call in `asked`."""
 
     label = "scripted"
     evidence_tokens = 400
@@ -92,16 +144,27 @@ class ScriptedEngine:
         self.closed_early = 0
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
-        self.asked.append(list(messages))
-        reply = self.replies.pop(0)
-        if isinstance(reply, Exception):
-            raise reply
+        reply = self._next_reply(messages)
         try:
             for word in reply.split(" "):
                 yield word + " "
         except GeneratorExit:
             self.closed_early += 1
             raise
+
+    def complete(self, prompt: str, *, max_tokens: int) -> str:
+        return self._next_reply([{"role": "user", "content": prompt}])
+
+    def first_token(self, messages: Sequence[Message]) -> dict[str, float]:
+        """The first word of the next reply, for certain."""
+        return {self._next_reply(messages).split(" ")[0]: 1.0}
+
+    def _next_reply(self, messages: Sequence[Message]) -> str:
+        self.asked.append(list(messages))
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     def close(self) -> None:
         pass
@@ -148,7 +211,7 @@ def embedded(cache, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def command(cache):
-    """`isthmus ARGUMENTS` as a user runs it, a process of its own: the command line and its environment."""
+    """`isthmus ARGUMENTS` as a user runs it, in its own process: the command line and its environment."""
 
     def line(*arguments: str, **environment: str) -> dict[str, object]:
         return {
@@ -159,26 +222,37 @@ def command(cache):
     return line
 
 
+def unused_port() -> int:
+    """A loopback port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    return unused_port()
+
+
 @pytest.fixture(scope="session")
 def vllm_url(command, tmp_path_factory):
     """A real vLLM server on the processor with the 1.5B model, as `isthmus serve` runs it; started once."""
     folder = tmp_path_factory.mktemp("serve")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = unused_port()
     log = folder / "log"
-    with log.open("wb") as words:
-        served = subprocess.Popen(
-            **command("serve", "--port", str(port), "--json"), stdout=subprocess.PIPE, stderr=words, cwd=folder
+    with log.open("wb") as errors:
+        server = subprocess.Popen(
+            **command("serve", "--port", str(port), "--json"), stdout=subprocess.PIPE, stderr=errors, cwd=folder
         )
     try:
-        said = b"".join(served.stdout.readline() for _ in range(3))  # the endpoint, once it is healthy
-        assert said, log.read_text()
-        yield json.loads(said)["endpoint"]
+        first_lines = b"".join(server.stdout.readline() for _ in range(3))  # the endpoint, once it is healthy
+        assert first_lines, log.read_text()
+        yield json.loads(first_lines)["endpoint"]
     finally:
-        served.terminate()
-        ended = served.wait(120)
-    assert ended == 0, log.read_text()
+        server.terminate()
+        exit_code = server.wait(120)
+    assert exit_code == 0, log.read_text()
     assert "Stopped." in log.read_text()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0

@@ -1,12 +1,12 @@
 """Citations: which passage holds which sentence of an answer, and which words no passage holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import regex
 
-from rag.answering.claims import Source, extract_claims
+from rag.answering.claims import Claim, NameSimilarity, Source, extract_claims
 from rag.answering.countries import uncovered_countries
 from rag.answering.evidence import Snippet
 from rag.generation.citation_marks import MARK, cited_numbers, strip_citation_marks
@@ -18,7 +18,7 @@ from retriever.types import Query
 
 @dataclass(frozen=True, slots=True)
 class CitedText:
-    """An answer with its citation marks, and the words of it that no passage holds."""
+    """An answer with its citation marks; `doubts` are its words that no passage holds."""
 
     text: str
     citations: tuple[Citation, ...]
@@ -28,9 +28,9 @@ class CitedText:
 def cite(text: str, query: Query, language: str, snippets: Sequence[Snippet], encoder: QueryEncoder) -> CitedText:
     """Cite, sentence by sentence, the passages that hold the answer, which is in `language`.
 
-    A sentence cites the passages that the generator marked, else the nearest one; then others that hold a number, month
-    or name that those do not. Doubtful is what neither they nor the question hold, and the question's country if the
-    cited passages are about others.
+    A sentence cites the passages that the generator marked, else the nearest one. Other passages are cited too if they
+    hold a number, month or name that these do not. Doubts are claims that neither the passages nor the question hold,
+    and the question's country if the cited passages are about others.
     """
     question_source = Source.read(query.text, language)
     sources = {
@@ -38,7 +38,7 @@ def cite(text: str, query: Query, language: str, snippets: Sequence[Snippet], en
     }
     by_number = {snippet.number: snippet for snippet in snippets}
 
-    def similar(left: Sequence[str], right: Sequence[str]) -> float:
+    def similarity(left: Sequence[str], right: Sequence[str]) -> float:
         return float((encoder.encode_queries(left) @ encoder.encode_queries(right).T).max())
 
     parts: list[str] = []
@@ -50,13 +50,11 @@ def cite(text: str, query: Query, language: str, snippets: Sequence[Snippet], en
         cited = [number for number in dict.fromkeys(numbers) if number in by_number]
         claims = [claim for claim in extract_claims(sentence, language) if not question_source.holds(claim)]
         if not cited and nearness:
-            held = {n: sum(source.holds(claim) for claim in claims) for n, source in sources.items()}
-            cited = [max(nearness, key=lambda n: (held[n], nearness[n]))]
+            held_claims = {n: sum(source.holds(claim) for claim in claims) for n, source in sources.items()}
+            cited = [max(nearness, key=lambda n: (held_claims[n], nearness[n]))]
         for claim in claims:
             order = cited + sorted(set(sources) - set(cited), key=lambda n: -nearness[n])
-            holder = next((n for n in order if sources[n].holds(claim)), None)
-            if holder is None and claim.kind == "name":
-                holder = next((n for n in order if sources[n].holds(claim, similar)), None)
+            holder = _find_holder(claim, {n: sources[n] for n in order}, similarity)
             if holder is None:
                 doubts.append(claim.surface)
             elif holder not in cited:
@@ -71,6 +69,14 @@ def cite(text: str, query: Query, language: str, snippets: Sequence[Snippet], en
     cited_sources = [(citation.passage, sources[citation.number]) for citation in ordered]
     doubts += uncovered_countries(query.text, query.language, cited_sources)
     return CitedText(" ".join(parts), ordered, tuple(dict.fromkeys(doubts)))
+
+
+def _find_holder(claim: Claim, sources: Mapping[int, Source], similarity: NameSimilarity) -> int | None:
+    """The number of the first source that holds the claim; translated names count if no source spells the name."""
+    holder = next((number for number, source in sources.items() if source.holds(claim)), None)
+    if holder is None and claim.kind == "name":
+        holder = next((number for number, source in sources.items() if source.holds(claim, similarity)), None)
+    return holder
 
 
 def nearest_citations(snippets: Sequence[Snippet], query: Query) -> tuple[Citation, ...]:

@@ -1,6 +1,6 @@
-"""Countries that questions and sources name, in whatever languages: what is said of one answers nothing on another.
+"""Countries that questions and sources name, in any language: a passage on one country says nothing of another.
 
-Small models tell the capital of Brazil when asked for Egypt's, if a passage on Brazil is what they were given.
+Small models name the capital of Brazil when asked for Egypt's, if their passages are about Brazil.
 """
 
 import functools
@@ -16,14 +16,17 @@ from retriever.types import Passage
 _PARTICLES = "[وفبلكובלמהש]{0,2}"
 """Letters that Arabic and Hebrew write before a name, as one word with it: "and", "in", "to", "as"."""
 _VOWELS = "aeiouyăаеиіоуыюяαειουη"
-LEAST_UNSPACED = 4
-"""Shorter names are parts of other words where nothing divides words: ลาว (Laos) in ลาวัวซิเอร์ (Lavoisier)."""
-ENDINGS = (2, 4)
-"""Most letters of a case ending, after a stem of up to four letters and a longer one: "Indi-ei", "Egipt-ului"."""
+MIN_UNSPACED_LETTERS = 4
+"""In scripts without spaces shorter names are found inside other words: ลาว (Laos) in ลาวัวซิเอร์ (Lavoisier)."""
+SHORT_STEM = 4
+MAX_ENDING_AFTER_SHORT_STEM = 2
+"""Most letters of a case ending after a stem of up to SHORT_STEM letters: "Indi-ei"."""
+MAX_ENDING = 4
+"""The same after a longer stem: "Egipt-ului"."""
 
 
 @functools.cache
-def _names(language: str) -> dict[str, str]:
+def _country_names(language: str) -> dict[str, str]:
     """Names of countries in a language by their ISO codes, as far as CLDR names them there."""
     locale = locale_of(language)
     territories = locale.territories if locale else {}
@@ -31,30 +34,35 @@ def _names(language: str) -> dict[str, str]:
 
 
 def _pattern(name: str, language: str) -> str:
-    """A regular expression for a name and its cases, not for what is made of it ("Indian", "brasileiro")."""
+    """A regular expression for a name in any case, not for words derived from it ("Indian", "brasileiro")."""
     if SOUTH_EAST_ASIAN.match(name) or IDEOGRAPHIC.match(name):
         return regex.escape(name)
     before = rf"(?<![\p{{L}}\p{{M}}]){_PARTICLES if PREFIXING.match(name) else ''}"
     if language == "en":
         return rf"{before}{regex.escape(name)}(?![\p{{L}}\p{{M}}])"
-    stem = name[:-1] if len(name) > 4 and name[-1] in _VOWELS else name
-    return rf"{before}{regex.escape(stem)}[\p{{L}}\p{{M}}]{{0,{ENDINGS[len(stem) > 4]}}}(?![\p{{L}}\p{{M}}])"
+    stem = name[:-1] if len(name) > SHORT_STEM and name[-1] in _VOWELS else name
+    max_ending = MAX_ENDING if len(stem) > SHORT_STEM else MAX_ENDING_AFTER_SHORT_STEM
+    return rf"{before}{regex.escape(stem)}[\p{{L}}\p{{M}}]{{0,{max_ending}}}(?![\p{{L}}\p{{M}}])"
 
 
 @functools.cache
 def _finder(language: str) -> "regex.Pattern[str] | None":
     """One expression for all names, each a group of its code, the longest first; None where CLDR knows none."""
-    longest_first = sorted(_names(language).items(), key=lambda pair: -len(pair[1]))
+    longest_first = sorted(_country_names(language).items(), key=lambda pair: -len(pair[1]))
     groups = [
         f"(?P<{code}>{_pattern(name, language)})"
         for code, name in longest_first
-        if len(name) >= LEAST_UNSPACED or not SOUTH_EAST_ASIAN.match(name)
+        if len(name) >= MIN_UNSPACED_LETTERS or not SOUTH_EAST_ASIAN.match(name)
     ]
     return regex.compile("|".join(groups)) if groups else None
 
 
 def find_countries(text: str, language: str) -> dict[str, str]:
-    """The countries that a text in a language names: the words for each by its ISO code."""
+    """The countries that a text in a language names: the words for each by its ISO code.
+
+    >>> find_countries("Care este capitala Egiptului?", "ro")
+    {'EG': 'Egiptului'}
+    """
     finder = _finder(language)
     if finder is None:
         return {}
@@ -64,17 +72,17 @@ def find_countries(text: str, language: str) -> dict[str, str]:
 def uncovered_countries(question: str, language: str, cited: Sequence[tuple[Passage, Source]]) -> list[str]:
     """The question's countries, as it names them, if the passages name others and none of these.
 
-    Passages that name no country may well be about the one asked for: a town hall does not say where it stands. A
-    country's name is looked for with what sounds like it ("Egyptian", "UK"), but not by the encoder, to which Egypt and
-    Ethiopia mean the same.
+    Passages that name no country may well be about the question's: a town hall does not say where it stands. Names are
+    compared by spelling, so that "Egyptian" and "UK" count, and not by the encoder, to which Egypt and Ethiopia are the
+    same.
     """
-    asked = find_countries(question, language)
+    countries = find_countries(question, language)
     for passage, source in cited:
-        for code, surface in asked.items():
-            called = _names(passage.language).get(code, surface)
-            initials = "".join(word[0] for word in called.split())
-            names = {surface, called, initials if len(initials) > 1 else called}
+        for code, surface in countries.items():
+            local_name = _country_names(passage.language).get(code, surface)
+            initials = "".join(word[0] for word in local_name.split())
+            names = {surface, local_name, initials if len(initials) > 1 else local_name}
             if any(source.holds(Claim("name", name)) for name in names):
                 return []
-    about_others = asked and any(find_countries(passage.embedded_text, passage.language) for passage, _ in cited)
-    return list(asked.values()) if about_others else []
+    is_about_others = any(find_countries(passage.embedded_text, passage.language) for passage, _ in cited)
+    return list(countries.values()) if is_about_others else []

@@ -43,7 +43,11 @@ class Snippet:
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens a language model makes of a text: 4 ASCII letters each, 2.5 other alphabetic, else 1."""
+    """About how many tokens a language model makes of a text: 4 ASCII letters each, 2.5 other alphabetic, else 1.
+
+    >>> estimate_tokens("The Danube is long.")
+    6
+    """
     ascii_count = sum(character.isascii() for character in text)
     alphabetic = sum(not letter.isascii() for letter in ALPHABETIC.findall(text))
     return round(ascii_count / 4 + alphabetic / 2.5 + (len(text) - ascii_count - alphabetic)) + 1
@@ -52,9 +56,9 @@ def estimate_tokens(text: str) -> int:
 def evidence_z_score(query: Query, snippets: Sequence[Snippet], baseline: ScoreBaseline) -> float:
     """How far the best sentence stands above ordinary passages in its language, in standard deviations.
 
-    A cosine alone means little, it differs by language and encoder; this hardly does. `python -m
-    benchmarks.evidence_z_score` measures how well it separates questions that the library answers from those it does not.
-    Infinite for a library too small to have a baseline.
+    Cosines differ by language and encoder; this hardly does. `python -m benchmarks.evidence_z_score` measures how well
+    it separates questions that the library answers from those that it does not. Infinite for a library too small to
+    have a baseline.
     """
     z_scores = [-float("inf")]
     for snippet in snippets:

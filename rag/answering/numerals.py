@@ -12,30 +12,30 @@ from retriever.types import Passage
 
 
 def localise_numbers(text: str, language: str, sources: Iterable[Passage]) -> str:
-    """The text with the grouped numbers that it took over from a source in another language written as its own does.
+    """The text in a language, with grouped numbers copied from sources in other languages written its own way.
 
-    Only what stands letter for letter in a source is a number in that source's writing; what CLDR does not know, or
-    writes in other digits, stays as it is.
+    Only a number that stands letter for letter in a source is changed. Languages that CLDR does not know, or that have
+    other digits, keep their numbers.
     """
-    own = _locale(language)
+    locale = _latin_digit_locale(language)
     for passage in sources:
-        theirs = _locale(passage.language)
-        if own is None or theirs is None or get_group_symbol(own) == get_group_symbol(theirs):
+        source_locale = _latin_digit_locale(passage.language)
+        if locale is None or source_locale is None or get_group_symbol(locale) == get_group_symbol(source_locale):
             continue
-        group, decimal = get_group_symbol(theirs), get_decimal_symbol(theirs)
+        group, decimal = get_group_symbol(source_locale), get_decimal_symbol(source_locale)
         grouped = rf"\d{{1,3}}(?:{regex.escape(group)}\d{{3}})+(?:{regex.escape(decimal)}\d+)?"
-        for number in set(regex.findall(_alone(grouped), passage.text)):
+        for number in set(regex.findall(_whole_number(grouped), passage.text)):
             value = Decimal(number.replace(group, "").replace(decimal, "."))
-            ours = format_decimal(value, locale=own, decimal_quantization=False)
-            text = regex.sub(_alone(regex.escape(number)), ours, text)
+            localised = format_decimal(value, locale=locale, decimal_quantization=False)
+            text = regex.sub(_whole_number(regex.escape(number)), localised, text)
     return text
 
 
-def _alone(number: str) -> str:
-    """A pattern where it is no part of a longer number, date or version."""
-    return rf"(?<![\d.,]){number}(?!\d|[.,]\d)"
+def _whole_number(pattern: str) -> str:
+    """The pattern where it is no part of a longer number, date or version."""
+    return rf"(?<![\d.,]){pattern}(?!\d|[.,]\d)"
 
 
-def _locale(language: str) -> Locale | None:
+def _latin_digit_locale(language: str) -> Locale | None:
     locale = locale_of(language)
     return locale if locale and locale.default_numbering_system == "latn" else None

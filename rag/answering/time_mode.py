@@ -1,4 +1,4 @@
-"""Questions about time: what the calendar answers, and which times a question asks for."""
+"""Questions about time: what the calendar alone can answer, and which times a question asks for."""
 
 import datetime
 from dataclasses import replace
@@ -14,9 +14,12 @@ from retriever.types import Month, Period, Timing
 
 
 def calendar_answer(question: str, question_language: str, answer_language: str) -> str | None:
-    """What the calendar alone answers; None for a question that needs the documents.
+    """The answer to a question of calendar arithmetic, or that there is no such date; None for any other question.
 
-    It is the result of calendar arithmetic, which no small model should guess, or that there is no such date.
+    Small models guess at arithmetic, so it is calculated.
+
+    >>> calendar_answer("Was ist 2 Monate nach Mai 1990?", "de", "de")
+    'Juli 1990 (berechnet: 2 Monate nach Mai 1990).'
     """
     if answer_language not in arithmetic.languages():
         return None
@@ -27,7 +30,10 @@ def calendar_answer(question: str, question_language: str, answer_language: str)
 
 
 def question_timing(question: str, language: str, mode: TimeMode, as_of: Month | None) -> Timing:
-    """What the question, and `as_of`, say about time; nothing in the mode "off"."""
+    """What the question says about time; nothing in the mode "off".
+
+    A question without a period of its own asks for the month `as_of`. In the mode "on" every question asks when.
+    """
     if mode == "off":
         return Timing()
     timing = read_timing(question, language, as_of)
@@ -37,7 +43,11 @@ def question_timing(question: str, language: str, mode: TimeMode, as_of: Month |
 
 
 def parse_as_of(as_of: str | None) -> Month | None:
-    """The last month of "1998" or "1998-05". Raises IsthmusError for anything else."""
+    """The last month of "1998" or "1998-05". Raises IsthmusError for anything else.
+
+    >>> parse_as_of("1998")
+    Month(year=1998, month=12)
+    """
     try:
         return Period.parse(as_of).end if as_of else None
     except ValueError as error:
@@ -45,7 +55,7 @@ def parse_as_of(as_of: str | None) -> Month | None:
 
 
 def today_in(language: str) -> str:
-    """Today, as a language writes it; in ISO's form where CLDR does not know the language."""
+    """Today as a language writes it; in ISO's form if CLDR does not know the language."""
     today = datetime.date.today()
     locale = locale_of(language)
     return format_date(today, "long", locale=locale) if locale else today.isoformat()

@@ -8,9 +8,12 @@ from retriever.languages.sentences import Span, split_sentences, text_weight
 
 
 def split_into_passages(page: Page, language: str, limit: int) -> list[Span]:
-    """Cut a page into passages of at most `limit` (see `weight`); offsets into `page.text`, in order.
+    """Cut a page into passages of a `text_weight` of at most `limit`; (start, end) offsets into `page.text`, in order.
 
     A passage ends at a sentence's end; a sentence longer than the limit is cut between words.
+
+    >>> split_into_passages(Page(None, "It is old. It was founded in 1088."), "en", 24)
+    [(0, 10), (11, 34)]
     """
     pieces = [part for span in split_sentences(page.text, language) for part in _split_long(page.text, span, limit)]
     passages: list[Span] = []
@@ -23,6 +26,7 @@ def split_into_passages(page: Page, language: str, limit: int) -> list[Span]:
 
 
 def _split_long(text: str, span: Span, limit: int) -> Iterator[Span]:
+    """The parts of a sentence within the limit, cut at spaces where there are any."""
     start, end = span
     while text_weight(text[start:end]) > limit:
         cut = start + max(1, limit // (2 if DENSE.search(text, start, end) else 1))

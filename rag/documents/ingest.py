@@ -13,13 +13,16 @@ from retriever.temporal.periods import with_times
 from retriever.types import Document, Passage
 
 MIN_DETECTED_CHARACTERS = 40
-"""A passage shorter than this is taken to be in its document's language."""
+"""A shorter passage counts as one in its document's language."""
 
 
 def read_document(source: str, data: bytes, digest: str, passage_chars: int) -> tuple[Document, list[Passage]]:
-    """A document and its passages of at most `passage_chars`; `digest` is of its data. Raises UnreadableFileError."""
+    """A document and its passages of at most `passage_chars`; `digest` is the SHA-256 of its data.
+
+    Raises UnreadableFileError.
+    """
     parsed = parse(Path(source).name, data)
-    # The id is of name and content, so a document that changes never shares passage ids with its past.
+    # The id is made of name and content, so a changed document never shares passage ids with its earlier version.
     document_id = hashlib.sha256(f"{source}\0{digest}".encode(errors="replace")).hexdigest()[:16]
     document_language = detect_language("\n".join(page.text for page in parsed.pages)[:4000])
     passages: list[Passage] = []

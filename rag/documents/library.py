@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rag.build import EngineSource, build_encoder, build_reranker, build_rewriters
 from rag.documents.ingest import read_document, read_file, supported_files
+from rag.documents.migrations import add_missing_times
 from rag.errors import UnreadableFileError
 from rag.settings import Settings
 from rag.types import Added
@@ -59,6 +60,7 @@ class Library:
                 keep_tokens=settings.rerank == "late",
                 chroma_url=settings.chroma_url,
             )
+            add_missing_times(self.collection.documents)
             self.retriever = CrossLingualRetriever(
                 encoder=self.encoder,
                 index=self.collection,

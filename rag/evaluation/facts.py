@@ -1,42 +1,49 @@
-"""FactSource in the prompt of a question about time: none, the subject's, or what search finds."""
+"""Facts for the prompt of a question about time: none, those of its subject, or what search finds."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rag.documents.library import Library
-from rag.evaluation.temporal import EvidenceSetting, FactSource
+from rag.evaluation.plan import EvidenceSetting
 from rag.settings import Settings
 from retriever.temporal.facts import fact_documents, facts_from_questions, sentences_by_subject
 from retriever.temporal.questions import FactQuery, TemporalQuestion, write_question
 from retriever.temporal.timing import read_timing
 
-FOUND = 2
-"""Passages put into a prompt in the setting rag; each holds facts of one subject."""
+FactSource = Callable[[TemporalQuestion, str], Sequence[str]]
+"""The facts that go into the prompt of a question in a language."""
+
+SEARCH_PASSAGES = 2
+"""Passages in a prompt of the setting "rag"; each holds facts of one subject."""
 
 
 @contextlib.contextmanager
 def open_fact_source(
     setting: EvidenceSetting, questions: Sequence[TemporalQuestion], settings: Settings, folder: Path
 ) -> Iterator[FactSource | None]:
-    """What the setting puts into a prompt: nothing, the subject's facts, or what search finds in a library of facts."""
+    """The facts of a setting, as the answers to the questions state them; None for "closed".
+
+    "rag" searches a library of all facts, which it keeps in the folder.
+    """
     if setting == "closed":
         yield None
     elif setting == "facts":
-        by_subject = sentences_by_subject(facts_from_questions(questions))
-        yield (
-            lambda question, _: (
-                by_subject.get(question.content.subject, []) if isinstance(question.content, FactQuery) else []
-            )
-        )
+        sentences = sentences_by_subject(facts_from_questions(questions))
+
+        def subject_facts(question: TemporalQuestion, language: str) -> list[str]:
+            content = question.content
+            return sentences.get(content.subject, []) if isinstance(content, FactQuery) else []
+
+        yield subject_facts
     else:
-        own = settings.model_copy(update={"library": folder / "library"})
-        with Library(own, holder="isthmus eval temporal") as library:
+        library_settings = settings.model_copy(update={"library": folder / "library"})
+        with Library(library_settings, holder="isthmus eval temporal") as library:
             library.add_texts(fact_documents(facts_from_questions(questions)))
 
-            def found(question: TemporalQuestion, language: str) -> list[str]:
+            def search_facts(question: TemporalQuestion, language: str) -> list[str]:
                 text = write_question(question.content, language)
                 timing = read_timing(text, language)
-                return [hit.passage.text for hit in library.search(text, FOUND, timing=timing)]
+                return [hit.passage.text for hit in library.search(text, SEARCH_PASSAGES, timing=timing)]
 
-            yield found
+            yield search_facts

@@ -1,8 +1,8 @@
 """Is an answer right? Exact match and token F1, in any language.
 
-Before they are compared texts are put in one form: cut where a model goes on to the next question or to its reasons,
-lower case, no punctuation or articles, digits of every script as ASCII ones, months by whatever name or number as one
-word. Scripts without spaces count as character pairs, as in search.
+Texts are normalised before they are compared: cut where the model goes on to the next question or to its reasons, lower
+case, no punctuation, no articles, digits of every script as ASCII, a month as one token whatever its name or number.
+Scripts without spaces count as character pairs, as in search.
 """
 
 import functools
@@ -27,7 +27,7 @@ ARTICLES = {
     "pt": "o a os as um uma uns umas",
     "ro": "un o al a ai ale",
 }
-JOINTS = set("de del do of din lui anul nam năm года году г".split())
+LINKING_WORDS = set("de del do of din lui anul nam năm года году г".split())
 """Words that may stand between a month and its year."""
 _NUMERIC = regex.compile(r"(?<!\d)(1[0-2]|0?[1-9])\s*[/.-]\s*(\d{3,4})(?!\d)")
 _CJK = regex.compile(r"(\d{1,4})\s*年\s*(\d{1,2})\s*月")
@@ -35,69 +35,90 @@ _CJK = regex.compile(r"(\d{1,4})\s*年\s*(\d{1,2})\s*月")
 
 @dataclass(frozen=True, slots=True)
 class AnswerScore:
-    """Of one answer: F1 on sets of tokens (CLiTSSA's), on bags (SQuAD's), and exact match, each in [0, 1]."""
+    """Scores of one answer in [0, 1]: F1 on sets of tokens (CLiTSSA's), F1 on bags (SQuAD's), and exact match."""
 
     f1: float
     squad_f1: float
     exact: float
 
 
-def score_answer(answer: str, right: Sequence[str], language: str, *, month: bool = False) -> AnswerScore:
-    """The best of the right answers, and of all of them together. With `month` (L1) their order does not count."""
-    given, *candidates = (_without_joints(normalized_terms(text, language), month) for text in (answer, *right))
-    if len(right) > 1:
-        candidates.append([term for own in candidates for term in own])
+def score_answer(answer: str, gold_answers: Sequence[str], language: str, *, is_month: bool = False) -> AnswerScore:
+    """The best score against each gold answer, and against all of them together.
+
+    With `is_month` (L1) the order of tokens does not count in exact match.
+
+    >>> score_answer("The House of Lords.", ["House of Commons", "House of Lords"], "en").exact
+    1.0
+    """
+    terms, *candidates = (_answer_terms(text, language, is_month) for text in (answer, *gold_answers))
+    if len(gold_answers) > 1:
+        candidates.append([term for candidate in candidates for term in candidate])
+    is_exact = any(sorted(terms) == sorted(candidate) if is_month else terms == candidate for candidate in candidates)
     return AnswerScore(
-        max(set_f1(given, own) for own in candidates),
-        max(bag_f1(given, own) for own in candidates),
-        float(any(sorted(given) == sorted(own) if month else given == own for own in candidates)),
+        max(set_f1(terms, candidate) for candidate in candidates),
+        max(bag_f1(terms, candidate) for candidate in candidates),
+        float(is_exact),
     )
 
 
-def _without_joints(found: list[str], month: bool) -> list[str]:
-    return [term for term in found if not (month and term in JOINTS)]
+def _answer_terms(text: str, language: str, is_month: bool) -> list[str]:
+    terms = normalized_terms(text, language)
+    return [term for term in terms if term not in LINKING_WORDS] if is_month else terms
 
 
 def normalized_terms(text: str, language: str) -> list[str]:
-    """The tokens that are compared."""
+    """The tokens that are compared.
+
+    >>> normalized_terms("The 5th of May, 1747", "en")
+    ['5th', 'of', 'month5', '1747']
+    """
     plain = ascii_digits(cut_answer(text, language)).casefold()
-    plain = _CJK.sub(lambda found: f" month{int(found[2])} {found[1]} ", plain)
-    plain = _NUMERIC.sub(lambda found: f" month{int(found[1])} {found[2]} ", plain)
-    names, pattern = _months(language)
-    plain = pattern.sub(lambda found: f" month{names[found[0].rstrip('.')]} ", plain)
-    left_out = set(ARTICLES.get(language, "").split())
-    return [term for term in tokenize(plain) if term not in left_out]
+    plain = _CJK.sub(lambda match: f" month{int(match[2])} {match[1]} ", plain)
+    plain = _NUMERIC.sub(lambda match: f" month{int(match[1])} {match[2]} ", plain)
+    numbers, pattern = _months(language)
+    plain = pattern.sub(lambda match: f" month{numbers[match[0].rstrip('.')]} ", plain)
+    articles = set(ARTICLES.get(language, "").split())
+    return [term for term in tokenize(plain) if term not in articles]
 
 
 def cut_answer(text: str, language: str) -> str:
-    """The answer itself: its first line, up to the next question or the reasons."""
-    prompt = load_prompt("temporal", language)
-    english = load_prompt("temporal", "en")
+    """The answer itself: its first line, up to the next question or the reasons.
+
+    >>> cut_answer("Leeds United because he moved there", "en")
+    'Leeds United '
+    """
     lines = [line for line in text.strip().splitlines() if line.strip()]
     answer = lines[0] if lines else ""
-    for own in (prompt, english):
-        for word in (own.texts["question"].replace("$question", "").strip(), own.texts["because"]):
-            answer = regex.split(regex.escape(word), answer, maxsplit=1, flags=regex.IGNORECASE)[0]
+    for prompt in (load_prompt("temporal", language), load_prompt("temporal", "en")):
+        for phrase in (prompt.texts["question"].replace("$question", "").strip(), prompt.texts["because"]):
+            answer = regex.split(regex.escape(phrase), answer, maxsplit=1, flags=regex.IGNORECASE)[0]
     return answer
 
 
-def set_f1(given: Sequence[str], right: Sequence[str]) -> float:
-    """2PR / (P + R) with common = the tokens in both, P = common / len(given), R = common / len(right).
+def set_f1(terms: Sequence[str], gold_terms: Sequence[str]) -> float:
+    """2PR / (P + R) with common = the tokens in both, P = common / len(terms), R = common / len(gold_terms).
 
-    As CLiTSSA has it: a token that occurs twice is in `common` once and in the lengths twice.
+    As in CLiTSSA's code: a repeated token counts once in `common`, but each time in the lengths.
+
+    >>> set_f1(["a", "a"], ["a", "a"])
+    0.5
     """
-    return _f1(len(set(given) & set(right)), given, right)
+    return _f1(len(set(terms) & set(gold_terms)), terms, gold_terms)
 
 
-def bag_f1(given: Sequence[str], right: Sequence[str]) -> float:
-    """The same with a token that occurs twice in both counted twice."""
-    return _f1(sum((Counter(given) & Counter(right)).values()), given, right)
+def bag_f1(terms: Sequence[str], gold_terms: Sequence[str]) -> float:
+    """The same, but a token that both repeat counts each time, as in SQuAD.
+
+    >>> bag_f1(["a", "a"], ["a", "a"])
+    1.0
+    """
+    return _f1(sum((Counter(terms) & Counter(gold_terms)).values()), terms, gold_terms)
 
 
-def _f1(common: int, given: Sequence[str], right: Sequence[str]) -> float:
+def _f1(common: int, terms: Sequence[str], gold_terms: Sequence[str]) -> float:
     if not common:
         return 0.0
-    precision, recall = common / len(given), common / len(right)
+    precision, recall = common / len(terms), common / len(gold_terms)
     return 2 * precision * recall / (precision + recall)
 
 

@@ -14,18 +14,20 @@ from rag.errors import GeneratorError
 from rag.generation.engine import Message
 
 ENDPOINT_EVIDENCE_TOKENS = 1500
-"""Tokens of passages in a prompt for a server whose speed is not known; the embedded engine takes far fewer."""
+"""Tokens of passages in a prompt for a server of unknown speed; the embedded engine takes far fewer."""
 PROBE_SECONDS = 1.0
 SMALL_BILLIONS = 4
-LIKELIEST = 20
-"""Tokens whose probabilities are asked for."""
+"""A model of fewer parameters (10^9) is small."""
+TOP_LOGPROBS = 20
+"""Tokens whose probabilities are requested."""
 
 
 class ChatClient:
     """A client of one OpenAI-compatible server.
 
-    `timeout` bounds the whole of one answer in seconds, whatever the server does. Refused connections,
-    overload (429) and server errors (5xx) are tried again with back-off before any text has come.
+    `timeout` bounds the whole of one answer in seconds, whatever the server does. Refused connections, overload (429)
+    and server errors (5xx) are retried with back-off before any text has come. `model` of None is the server's first.
+    Raises GeneratorError if that is to be read from the server and it cannot be reached.
     """
 
     def __init__(
@@ -49,18 +51,18 @@ class ChatClient:
             timeout=openai.Timeout(timeout, connect=min(5.0, timeout)),
         )
         if model is None:
-            with self._explained():
-                served = self._client.models.list().data
-            if not served:
+            with self._explain_errors():
+                served_models = self._client.models.list().data
+            if not served_models:
                 raise GeneratorError(f"The generator at {base_url} serves no model; start it with one.")
-            model = served[0].id
+            model = served_models[0].id
         self.model = model
         self.small = is_small_model(model)
         self.label = label or f"{model} at {base_url}"
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
         """See `Engine.stream`. Temperature is 0."""
-        with self._explained():
+        with self._explain_errors():
             response = self._client.chat.completions.create(
                 model=self.model,
                 messages=cast(Any, list(messages)),
@@ -79,11 +81,11 @@ class ChatClient:
             timer = threading.Timer(self._timeout, expire)
             timer.daemon = True
             timer.start()
-            wrote = False
+            has_text = False
             try:
                 for chunk in response:
                     if chunk.choices and (piece := chunk.choices[0].delta.content):
-                        wrote = True
+                        has_text = True
                         yield piece
             except Exception:
                 if not expired.is_set():
@@ -92,15 +94,15 @@ class ChatClient:
                 timer.cancel()
                 response.close()
             if expired.is_set():
-                raise GeneratorError(self._too_slow())
-            if not wrote:
+                raise GeneratorError(self._timeout_message())
+            if not has_text:
                 raise GeneratorError(
                     f"The generator ({self.label}) gave an empty answer; ask again or use another model."
                 )
 
     def complete(self, prompt: str, *, max_tokens: int) -> str:
         """What the model writes after a text, without any chat template, at temperature 0. Raises GeneratorError."""
-        with self._explained():
+        with self._explain_errors():
             response = self._client.completions.create(
                 model=self.model, prompt=prompt, max_tokens=max_tokens, temperature=0, seed=0
             )
@@ -108,7 +110,7 @@ class ChatClient:
 
     def first_token(self, messages: Sequence[Message]) -> dict[str, float]:
         """See `Engine.first_token`."""
-        with self._explained():
+        with self._explain_errors():
             response = self._client.chat.completions.create(
                 model=self.model,
                 messages=cast(Any, list(messages)),
@@ -116,7 +118,7 @@ class ChatClient:
                 temperature=0,
                 seed=0,
                 logprobs=True,
-                top_logprobs=LIKELIEST,
+                top_logprobs=TOP_LOGPROBS,
             )
             logprobs = response.choices[0].logprobs
             if logprobs is None or not logprobs.content:
@@ -127,20 +129,20 @@ class ChatClient:
         """Close the connections."""
         self._client.close()
 
-    def _too_slow(self) -> str:
+    def _timeout_message(self) -> str:
         return (
             f"The generator at {self.base_url} took longer than {self._timeout:g} seconds; "
             "ask again, give it more time (setting timeout), or use a smaller model."
         )
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what the protocol's client raises into one sentence for the user."""
+    def _explain_errors(self) -> Iterator[None]:
+        """Turn what the protocol's client raises into a GeneratorError with one sentence for the user."""
         url = self.base_url
         try:
             yield
         except (openai.APITimeoutError, httpx.TimeoutException) as error:
-            raise GeneratorError(self._too_slow()) from error
+            raise GeneratorError(self._timeout_message()) from error
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise GeneratorError(f"The generator at {url} refused the key; set api_key (ISTHMUS_API_KEY).") from error
         except openai.NotFoundError as error:
@@ -149,8 +151,10 @@ class ChatClient:
             ) from error
         except openai.BadRequestError as error:
             if any(word in str(error).lower() for word in ("context", "too long", "maximum", "exceed")):
-                text = "The question and its passages are longer than the generator's context; lower evidence_tokens."
-                raise GeneratorError(text) from error
+                message = (
+                    "The question and its passages are longer than the generator's context; lower evidence_tokens."
+                )
+                raise GeneratorError(message) from error
             raise GeneratorError(f"The generator at {url} did not accept the request: {error}.") from error
         except openai.APIConnectionError as error:
             raise GeneratorError(
@@ -168,7 +172,11 @@ class ChatClient:
 
 
 def is_small_model(model: str) -> bool:
-    """Whether a model's name tells of fewer than SMALL_BILLIONS parameters ("Qwen2.5-1.5B-Instruct")."""
+    """Whether a model's name gives a size under SMALL_BILLIONS.
+
+    >>> is_small_model("Qwen2.5-1.5B-Instruct"), is_small_model("Llama-3.1-8B")
+    (True, False)
+    """
     sizes = re.findall(r"(?<![\d.])(\d+(?:\.\d+)?)([bm])(?![a-z])", model.lower())
     return any(float(size) / (1000 if unit == "m" else 1) < SMALL_BILLIONS for size, unit in sizes)
 
@@ -177,7 +185,7 @@ def vllm_model_at(base_url: str) -> str | None:
     """The model that a vLLM server at this address serves; None if there is no such server."""
     try:
         reply = httpx.get(f"{base_url}/models", timeout=PROBE_SECONDS)
-        first = reply.raise_for_status().json()["data"][0]
+        model = reply.raise_for_status().json()["data"][0]
     except (httpx.HTTPError, ValueError, LookupError, TypeError):  # whatever is there, it is no vLLM
         return None
-    return str(first["id"]) if first.get("owned_by") == "vllm" else None
+    return str(model["id"]) if model.get("owned_by") == "vllm" else None

@@ -7,8 +7,8 @@ from rag.generation.citation_marks import strip_citation_marks
 from retriever.languages.detection import UNKNOWN
 from retriever.languages.sentences import split_sentences
 
-_ASKS = regex.compile(r"[?？؟\u037e]['\"»”’)\]\s]*$")
-_LABEL = regex.compile(r"[:：]\s*$")
+_QUESTION_END = regex.compile(r"[?？؟\u037e]['\"»”’)\]\s]*$")
+_ANNOUNCEMENT_END = regex.compile(r"[:：]\s*$")
 LOOP_CHARACTERS, LOOP_SHARE = 100, 0.5
 """A text of at least so many characters, with less than this share of distinct 4-grams, repeats itself."""
 ECHO = 85
@@ -22,7 +22,7 @@ def is_refusal(text: str, no_answer: str) -> bool:
 
 
 def is_degenerate(text: str, question: str) -> bool:
-    """Whether a text is only marks and signs, the question repeated, or the same words over and over."""
+    """Whether a text is only marks and signs, repeats the question, or loops."""
     words = strip_citation_marks(text)
     if not any(character.isalnum() for character in words):
         return True
@@ -38,18 +38,27 @@ def is_repetitive(text: str) -> bool:
 
 
 def strip_echoes(text: str, question: str, instruction: str) -> str:
-    """The answer without sentences that ask, that repeat the question or the instruction, or that announce an answer."""
-    pieces = [text[start:end] for start, end in split_sentences(text, UNKNOWN)]
-    return " ".join(piece for piece in pieces if not _is_empty(strip_citation_marks(piece), question, instruction))
+    """The answer without sentences that ask, that repeat the question or the instruction, or that announce an answer.
+
+    >>> strip_echoes("When was it founded? It was founded in 1088.", "When was it founded?", "Answer in English.")
+    'It was founded in 1088.'
+    """
+    sentences = [text[start:end] for start, end in split_sentences(text, UNKNOWN)]
+    return " ".join(s for s in sentences if not _is_empty(strip_citation_marks(s), question, instruction))
 
 
 def _is_empty(sentence: str, question: str, instruction: str) -> bool:
-    asks = _ASKS.search(sentence) or _LABEL.search(sentence)
-    return bool(asks) or is_echo(sentence, question) or is_echo(sentence, instruction)
+    """Whether a sentence asks, announces, or repeats the question or the instruction."""
+    asks_or_announces = _QUESTION_END.search(sentence) or _ANNOUNCEMENT_END.search(sentence)
+    return bool(asks_or_announces) or is_echo(sentence, question) or is_echo(sentence, instruction)
 
 
 def is_echo(text: str, original: str) -> bool:
-    """Whether a text repeats another one and adds no word to it."""
+    """Whether a text repeats another one and adds no word to it.
+
+    >>> is_echo("when was it founded", "When was it founded?"), is_echo("It was founded.", "When was it founded?")
+    (True, False)
+    """
     words, original_words = (
         regex.findall(r"[\p{L}\p{M}\p{N}]+", strip_citation_marks(each).casefold()) for each in (text, original)
     )

@@ -1,7 +1,7 @@
 """The in-process engine for a machine with neither GPU nor server: llama.cpp on a GGUF file.
 
-llama.cpp's own server runs inside this process on a loopback port of its choosing, behind a random key,
-so the embedded engine speaks the same protocol as every other.
+llama.cpp's own server runs inside this process on a free loopback port, behind a random key, so the embedded engine
+speaks the same protocol as every other.
 """
 
 import os
@@ -15,7 +15,7 @@ from rag.settings import Settings
 
 CONTEXT_TOKENS = 4096
 EVIDENCE_TOKENS = 180
-"""A processor reads some 75 prompt tokens a second, and the user waits for that."""
+"""Tokens of passages in a prompt: a processor reads some 75 prompt tokens a second, and the user waits for that."""
 PROMPT_CACHE_MB = 128
 """Prompts kept in memory beside the one in use, so that the instructions of each language are read once."""
 

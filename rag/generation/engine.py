@@ -1,4 +1,4 @@
-"""What the pipeline needs of a generator."""
+"""What the pipeline needs of a generator: `Engine`, the protocol that every engine follows."""
 
 import contextlib
 from collections.abc import Generator, Sequence
@@ -14,9 +14,9 @@ class Engine(Protocol):
     label: str
     """For people: which model, where."""
     evidence_tokens: int
-    """How many tokens of passages a prompt may hold here."""
+    """How many tokens of passages a prompt may hold."""
     small: bool
-    """Whether the model is too small to follow rules on citing and abstaining, and should not be given any."""
+    """Whether the model is too small to follow rules on citing and abstaining; its prompt has none."""
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
         """The answer piece by piece; closing the iterator cancels. Raises GeneratorError."""
@@ -36,6 +36,6 @@ class Engine(Protocol):
 
 
 def complete(engine: Engine, messages: Sequence[Message], *, max_tokens: int) -> str:
-    """The whole of what the engine answers. Raises GeneratorError."""
+    """The engine's whole answer. Raises GeneratorError."""
     with contextlib.closing(engine.stream(messages, max_tokens=max_tokens)) as pieces:
         return "".join(pieces).strip()

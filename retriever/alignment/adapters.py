@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA, arXiv 2106.09685) by peft: a small difference is trained, the weights themselves stay."""
+"""Low-rank adapters (LoRA, arXiv 2106.09685) by peft: only a small difference is trained, the weights stay frozen."""
 
 from sentence_transformers import SentenceTransformer
 
@@ -18,8 +18,8 @@ def add_adapters(model: SentenceTransformer, rank: int) -> None:
     model.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear"))
 
 
-def merged(base: State, model: SentenceTransformer) -> State:
-    """The base's weights with what the model's adapters learned added: the state of a plain model."""
+def merge_adapters(base: State, model: SentenceTransformer) -> State:
+    """The base's weights plus what the model's adapters learned: the state of a model without adapters."""
     from peft.tuners.lora import Linear
 
     state = dict(base)

@@ -1,35 +1,14 @@
-"""From public data to training rows."""
+"""What is trained on and measured: parallel texts, articles held out, and the material of a plan."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Literal
 
-import numpy as np
-from datasets import Dataset
-from torch import from_numpy
-
-from retriever.alignment.methods.anchoring import AnchoringLoss
 from retriever.data.labelled import LabelledQuery
 from retriever.data.pairs import Pair
 from retriever.data.squad import ParallelSquad
 from retriever.errors import DataError
-from retriever.models.encoder import Encoder
-
-
-class InLanguage(Protocol):
-    """A row in some language."""
-
-    @property
-    def language(self) -> str:
-        """Its code."""
-        ...
-
-
-Row = TypeVar("Row", bound=InLanguage)
-TEMPERATURE = 0.5
-"""Exponent on a language's number of rows when rows are drawn: 1 is in proportion, 0 all languages alike."""
-
 
 Kind = Literal["question", "pair", "name", "english", "passage", "piece"]
 PIECE_WORDS = 24
@@ -39,8 +18,8 @@ PIECE_WORDS = 24
 class ParallelText:
     """A text and its English original.
 
-    Passages and pieces of them meet the encoder as passages, every other kind as queries. "english" and "piece" are
-    their own originals: they hold English in place.
+    The encoder embeds passages and pieces as passages, every other kind as queries. Texts of the kinds "english" and
+    "piece" are English and their own originals: rows of them train the encoder to leave English where it is.
     """
 
     language: str
@@ -50,13 +29,13 @@ class ParallelText:
 
     @property
     def is_passage(self) -> bool:
-        """Whether the encoder meets it as a passage."""
+        """Whether the encoder embeds it as a passage."""
         return self.kind in ("passage", "piece")
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Parallel questions by article: to train on, to choose by, to report on."""
+    """Parallel questions by article: to train on, to select weights by, to report on."""
 
     train: ParallelSquad
     dev: ParallelSquad
@@ -66,105 +45,86 @@ class Split:
 def split_articles(squad: ParallelSquad, *, test: int, dev: int, seed: int, train: int | None = None) -> Split:
     """Hold out whole articles. The training part loses their passages too; dev and test keep the whole pool.
 
-    `train` keeps so many of the other articles to train on, a smaller number always some of those of a larger one;
-    None keeps all. Raises DataError if there are too few articles.
+    `train` is the number of other articles to train on; a smaller number takes a subset of a larger one's articles.
+    None takes all. Raises DataError if there are too few articles.
     """
     articles = squad.articles
     if test + dev + (train or 1) > len(articles):
-        wanted = f"hold out {test} for the report and {dev} to choose" + (f" and train on {train}" if train else "")
-        raise DataError(f"{len(articles)} articles are too few to {wanted}.")
-    drawn = random.Random(seed)
-    held = drawn.sample(articles, test + dev)
-    others = [article for article in articles if article not in held]
-    left_out = set(held) | set(drawn.sample(others, len(others))[train:]) if train else set(held)
-    return Split(squad.without_passages(left_out), squad.only(set(held[test:])), squad.only(set(held[:test])))
+        purpose = f"hold out {test} for the report and {dev} to choose" + (f" and train on {train}" if train else "")
+        raise DataError(f"{len(articles)} articles are too few to {purpose}.")
+    rng = random.Random(seed)
+    held_out = rng.sample(articles, test + dev)
+    unseen = set(held_out)
+    if train:
+        others = [article for article in articles if article not in unseen]
+        unseen |= set(rng.sample(others, len(others))[train:])
+    return Split(squad.without_passages(unseen), squad.only(set(held_out[test:])), squad.only(set(held_out[:test])))
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the data folders hold, divided into what is trained on and what is measured."""
+
+    split: Split | None
+    pairs: list[Pair]
+    labelled: list[LabelledQuery]
+    test_labelled: list[LabelledQuery]
+
+    @property
+    def texts(self) -> list[ParallelText]:
+        """Everything to train on that has an English original."""
+        return parallel_texts(self.split.train if self.split else None, self.pairs, self.labelled)
+
+    @property
+    def validation(self) -> ParallelSquad | None:
+        """The development questions, and all English ones outside the test; None without development questions.
+
+        The guard embeds English questions by the untouched encoder, so those of the training articles are valid for
+        selection too.
+        """
+        if not self.split or not any(self.split.dev.questions.values()):
+            return None
+        english = self.split.train.questions["en"] + self.split.dev.questions["en"]
+        return ParallelSquad({**self.split.dev.questions, "en": english}, self.split.dev.passages)
+
+    def require_squad(self, method: str) -> ParallelSquad:
+        """The parallel questions to train on. Raises DataError for the method if there are none."""
+        if self.split is None:
+            raise DataError(f"{method} needs parallel SQuAD data: a folder of files named like xquad.ro.json.")
+        return self.split.train
 
 
 def parallel_texts(
     squad: ParallelSquad | None = None, pairs: Sequence[Pair] = (), labelled: Sequence[LabelledQuery] = ()
 ) -> list[ParallelText]:
-    """Questions and passages of parallel SQuAD, pairs, labelled queries; and their English, to keep it in place."""
-    rows = [ParallelText(pair.language, pair.text, pair.english, "pair") for pair in pairs]
-    translated = [row for row in labelled if row.english and row.text != row.english]
-    rows += [ParallelText(row.language, row.text, row.english, "pair") for row in translated]
+    """Questions and passages of parallel SQuAD, pairs and labelled queries; and their English sides as own texts."""
+    texts = [ParallelText(pair.language, pair.text, pair.english, "pair") for pair in pairs]
+    translations = [row for row in labelled if row.english and row.text != row.english]
+    texts += [ParallelText(row.language, row.text, row.english, "pair") for row in translations]
     if squad:
-        originals = {question.id: question.text for question in squad.questions.get("en", [])}
-        passages = squad.passages.get("en", {})
-        for language in squad.questions:
-            if language != "en":
-                asked = [q for q in squad.questions[language] if q.id in originals]
-                rows += [ParallelText(language, q.text, originals[q.id], "question") for q in asked]
-                theirs = squad.passages[language]
-                rows += [ParallelText(language, text, passages[id_], "passage") for id_, text in theirs.items()]
-    english = dict.fromkeys(row.english for row in rows if not row.is_passage)
-    rows += [ParallelText("en", text, text, "english") for text in english]
+        texts += _squad_texts(squad)
+    english = dict.fromkeys(text.english for text in texts if not text.is_passage)
+    texts += [ParallelText("en", text, text, "english") for text in english]
     pieces = [piece for text in squad.passages.get("en", {}).values() for piece in _pieces(text)] if squad else []
-    return rows + [ParallelText("en", piece, piece, "piece") for piece in pieces]
+    return texts + [ParallelText("en", piece, piece, "piece") for piece in pieces]
+
+
+def _squad_texts(squad: ParallelSquad) -> list[ParallelText]:
+    """The questions that exist in English, and the passages, of every other language."""
+    english_questions = {question.id: question.text for question in squad.questions.get("en", [])}
+    english_passages = squad.passages.get("en", {})
+    texts: list[ParallelText] = []
+    for language in squad.questions:
+        if language == "en":
+            continue
+        questions = [question for question in squad.questions[language] if question.id in english_questions]
+        texts += [ParallelText(language, q.text, english_questions[q.id], "question") for q in questions]
+        passages = squad.passages[language].items()
+        texts += [ParallelText(language, text, english_passages[id_], "passage") for id_, text in passages]
+    return texts
 
 
 def _pieces(text: str) -> list[str]:
-    """An English passage in runs of PIECE_WORDS words: whole ones would make every batch as long as themselves."""
+    """An English passage in runs of PIECE_WORDS words: whole passages would make every batch as long as themselves."""
     words = text.split()
     return [" ".join(words[n : n + PIECE_WORDS]) for n in range(0, len(words), PIECE_WORDS)]
-
-
-def draw_rows(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
-    """`count` rows; a language's share is its number of rows to the power TEMPERATURE, its rows come in rounds."""
-    by_language: dict[str, list[Row]] = {}
-    for row in rows:
-        by_language.setdefault(row.language, []).append(row)
-    weights = [len(group) ** TEMPERATURE for group in by_language.values()]
-    wanted = rng.choices(list(by_language), weights, k=count)
-    drawn: list[Row] = []
-    queues: dict[str, list[Row]] = {language: [] for language in by_language}
-    for language in wanted:
-        if not queues[language]:
-            queues[language] = rng.sample(by_language[language], len(by_language[language]))
-        drawn.append(queues[language].pop())
-    return drawn
-
-
-def draw_kinds(
-    texts: Sequence[ParallelText], count: int, rng: random.Random, shares: Mapping[Kind, float]
-) -> list[ParallelText]:
-    """About `count` texts in any order; `shares` gives the part that each kind has.
-
-    Kinds without texts give theirs to the others. Raises DataError if there is nothing to train on.
-    """
-    by_kind: dict[Kind, list[ParallelText]] = {}
-    for text in texts:
-        by_kind.setdefault(text.kind, []).append(text)
-    present = {kind: share for kind, share in shares.items() if share and kind in by_kind}
-    if not present:
-        raise DataError("There are no parallel texts to train on.")
-    rows: list[ParallelText] = []
-    for kind, share in present.items():
-        rows += draw_rows(by_kind[kind], round(count * share / sum(present.values())), rng)
-    rng.shuffle(rows)
-    return rows
-
-
-def anchoring_rows(
-    texts: Sequence[ParallelText], encoder: Encoder, *, count: int, seed: int, shares: Mapping[Kind, float]
-) -> tuple[Dataset, AnchoringLoss]:
-    """Rows (text, label) and the objective with its bank of anchors, embedded by the untouched encoder.
-
-    `shares` and errors as in `draw_kinds`.
-    """
-    rows = draw_kinds(texts, count, random.Random(seed), shares)
-    numbers: dict[tuple[bool, str], int] = {}
-    for row in rows:
-        numbers.setdefault((row.is_passage, row.english), len(numbers))
-    anchors = np.empty((len(numbers), encoder.dimensions), dtype=np.float32)
-    for is_passage, encode in ((False, encoder.encode_queries), (True, encoder.encode_passages)):
-        chosen = {english: n for (passage, english), n in numbers.items() if passage is is_passage}
-        if chosen:
-            anchors[list(chosen.values())] = encode(list(chosen))
-    prefixes = {True: encoder.passage_prefix, False: encoder.query_prefix}
-    dataset = Dataset.from_dict(
-        {
-            "text": [prefixes[row.is_passage] + row.text for row in rows],
-            "label": [numbers[row.is_passage, row.english] for row in rows],
-        }
-    )
-    return dataset, AnchoringLoss(from_numpy(anchors))

@@ -1,19 +1,20 @@
-"""The encoder that Isthmus ships: how it was made, to be made again by `isthmus align --reproduce default`."""
+"""The encoder that ships with Isthmus: how it was made; `isthmus align --reproduce default` makes it again."""
 
 from pathlib import Path
 
+from retriever.alignment.methods.late_distillation import LateDistillation
 from retriever.alignment.plan import Plan
-from retriever.alignment.train import Recipe
+from retriever.alignment.recipe import Recipe
 
 
 def default_plan(data: Path, out: Path) -> Plan:
-    """Late distillation over all languages there is data for. `data` holds xquad, tatoeba and hinglish_top.
+    """Late distillation over all languages that have data. `data` holds xquad, tatoeba and hinglish_top.
 
-    As many passes over the questions as were best in threefold cross-validation on the 16 articles that are not
-    reported on. All of those are trained on: passages and English stay where they are, so there is nothing to guard.
+    The number of passes over the questions was the best in threefold cross-validation on the 16 articles that are not
+    reported on. It trains on all of those: passages and English stay where they are, so there is nothing to guard.
     """
     return Plan(
-        method="late",
+        method=LateDistillation(),
         data=(data / "xquad", data / "tatoeba", data / "hinglish_top"),
         out=out,
         recipe=Recipe(steps=86, batch=32, learning_rate=2e-5, dropout=0.1, seed=7),

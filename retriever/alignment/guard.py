@@ -1,4 +1,4 @@
-"""The guard on English: which weights find most development questions, and whether English suffered."""
+"""The guard on English: which weights rank most development questions right, and whether English dropped."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,12 +8,12 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 from torch import Tensor
 
-from retriever.alignment.methods.late_distillation import late_scores, pad_tokens
+from retriever.alignment.similarity import late_scores, pad_tokens
 from retriever.data.squad import ParallelSquad
 from retriever.models.backends.pytorch import encode_tokens
 
 Embed = Callable[[SentenceTransformer, list[str], str], Sequence[Tensor]]
-"""Texts with a prefix to the unit vectors of each, (vectors, d)."""
+"""From texts and their prefix to the unit vectors of each text, (vectors, d)."""
 QUERY_BATCH = 32
 
 
@@ -25,17 +25,20 @@ def embed_texts(model: SentenceTransformer, texts: list[str], prefix: str) -> li
 
 def embed_tokens(model: SentenceTransformer, texts: list[str], prefix: str) -> list[Tensor]:
     """Each text as the unit vectors of its tokens, (tokens, d)."""
-    return [torch.from_numpy(one.tokens) for one in encode_tokens(model.encode, model.tokenizer, texts, prefix)]
+    return [torch.from_numpy(encoded.tokens) for encoded in encode_tokens(model.encode, model.tokenizer, texts, prefix)]
 
 
 class EnglishGuard(BaseEvaluator):
-    """R@1 of development questions in every language against English passages, and whether English suffered.
+    """R@1 of development questions in every language against English passages, and whether English dropped.
 
-    `english` holds the vectors of the English questions, by the untouched encoder, as Isthmus embeds them: what can
-    hurt them is the passages' moving away. The score that picks the best weights is the mean over languages; it is 1
-    less where English fell by more than `tolerance` below where it began, so such weights are never chosen. With
-    `fixed` passage vectors (query-side alignment) passages are not embedded anew. A text is whatever `embed` makes of
-    it: one vector, or its tokens', which are matched by late interaction.
+    `english` has the vectors of the English questions by the untouched encoder, which embeds them in use too: only
+    passages that move can hurt them. `passages` has the vectors of the passages if the method leaves them where they
+    are; without it the trained model embeds them anew each time. `embed` makes one vector of a text or one of each
+    token; token vectors are matched by late interaction.
+
+    The score that selects weights is the mean R@1 over languages, minus a penalty of 1 if English dropped by more than
+    `tolerance` since the first measurement; so such weights are never selected. `prefixes` are the queries' and the
+    passages'. `length` is the number of tokens a text is truncated to; None keeps the model's.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class EnglishGuard(BaseEvaluator):
         prefixes: tuple[str, str],
         tolerance: float,
         english: Sequence[Tensor],
-        fixed: Sequence[Tensor] | None = None,
+        passages: Sequence[Tensor] | None = None,
         embed: Embed = embed_texts,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -53,7 +56,7 @@ class EnglishGuard(BaseEvaluator):
         self.prefixes = prefixes
         self.tolerance = tolerance
         self.english = english
-        self.fixed = fixed
+        self.passages = passages
         self.embed = embed
         self.english_before: float | None = None
         self.length: int | None = None
@@ -63,35 +66,42 @@ class EnglishGuard(BaseEvaluator):
         trained_length = model.max_seq_length
         model.max_seq_length = self.length or trained_length
         try:
-            return self._measure(model)
+            return self._recall(model)
         finally:
             model.max_seq_length = trained_length
 
-    def _measure(self, model: SentenceTransformer) -> dict[str, float]:
-        pool = self.squad.passages["en"]
-        names = np.array(list(pool))
-        passages = self.fixed or self.embed(model, list(pool.values()), self.prefixes[1])
-        found = {}
+    def _recall(self, model: SentenceTransformer) -> dict[str, float]:
+        texts = self.squad.passages["en"]
+        ids = np.array(list(texts))
+        passages = self.passages or self.embed(model, list(texts.values()), self.prefixes[1])
+        recall = {}
         for language, questions in self.squad.questions.items():
-            if questions:
-                texts = [question.text for question in questions]
-                queries = self.english if language == "en" else self.embed(model, texts, self.prefixes[0])
-                parts = [queries[start : start + QUERY_BATCH] for start in range(0, len(queries), QUERY_BATCH)]
-                first = names[
-                    torch.cat([late_scores(*pad_tokens(part), passages).argmax(dim=1) for part in parts]).numpy()
-                ]
-                right = [name == question.passage_id for name, question in zip(first, questions, strict=True)]
-                found[language] = float(np.mean(right))
-        return found
+            if not questions:
+                continue
+            queries = (
+                self.english
+                if language == "en"
+                else self.embed(model, [question.text for question in questions], self.prefixes[0])
+            )
+            nearest = ids[_nearest(queries, passages).numpy()]
+            hits = [id_ == question.passage_id for id_, question in zip(nearest, questions, strict=True)]
+            recall[language] = float(np.mean(hits))
+        return recall
 
     def __call__(  # type: ignore[override]  # the library's own evaluators narrow it so
         self, model: SentenceTransformer, output_path: str | None = None, epoch: float = -1, steps: int = -1
     ) -> dict[str, float]:
-        """The trainer's call."""
-        found = self.measure(model)
-        mean = float(np.mean(list(found.values())))
-        english = found.get("en", mean)
+        """The trainer's call: the mean over languages, English alone, and the guarded mean."""
+        recall = self.measure(model)
+        mean = float(np.mean(list(recall.values())))
+        english = recall.get("en", mean)
         if self.english_before is None:
             self.english_before = english
-        broken = english < self.english_before - self.tolerance
-        return {"mean": mean, "english": english, "guarded_mean": mean - broken}
+        penalty = english < self.english_before - self.tolerance
+        return {"mean": mean, "english": english, "guarded_mean": mean - penalty}
+
+
+def _nearest(queries: Sequence[Tensor], passages: Sequence[Tensor]) -> Tensor:
+    """The number of the best passage of each query, (queries,)."""
+    batches = [queries[start : start + QUERY_BATCH] for start in range(0, len(queries), QUERY_BATCH)]
+    return torch.cat([late_scores(*pad_tokens(batch), passages).argmax(dim=1) for batch in batches])

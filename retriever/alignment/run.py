@@ -1,129 +1,70 @@
-"""`isthmus align`: read the data, train by a method, keep English, report, and write a model folder."""
+"""`isthmus align`: read the data, train by a method, guard English, report, and write a model folder."""
 
-import json
-import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any, cast
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Module
-from sentence_transformers.sentence_transformer.modules import Router
 
-from retriever.alignment.adapters import add_adapters, merged
-from retriever.alignment.data import ParallelText
+from retriever.alignment.adapters import add_adapters, merge_adapters
+from retriever.alignment.data import Material
+from retriever.alignment.folder import claim_folder, finish_folder, save_aligned, save_model
 from retriever.alignment.guard import EnglishGuard, embed_texts, embed_tokens
-from retriever.alignment.method import rows_and_loss
-from retriever.alignment.plan import Material, Plan, read_material
-from retriever.alignment.train import claim_folder, interpolate, save_model, train
+from retriever.alignment.methods.offset import Offset, language_offsets
+from retriever.alignment.plan import Plan, read_material
+from retriever.alignment.train import interpolate, train
 from retriever.errors import DataError
-from retriever.evaluation.html import format_cell
 from retriever.evaluation.report import Evaluation
 from retriever.evaluation.systems import DenseSearch, HybridSearch, System
+from retriever.evaluation.tables import markdown_table
 from retriever.evaluation.tasks import Task, labelled_tasks, squad_tasks
 from retriever.models.backends import load_model
-from retriever.models.delta import State, apply, difference, save_delta
-from retriever.models.encoder import BASE_FILE, Encoder
-from retriever.models.offsets import mean_offset, save_offsets
-from retriever.types import Vectors
+from retriever.models.delta import State, apply_delta, compute_delta, save_delta
+from retriever.models.encoder import Encoder
+from retriever.models.offsets import save_offsets
 
-LEAST_TEXTS = 50
-"""Fewer texts than these say nothing of a language's offset."""
 FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Between base (0) and tuned weights (1): the factor is chosen on the development articles."""
+"""Between base (0) and tuned weights (1): the factor is selected on the development articles."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuningResult:
+    """The number of rows trained on, a note on them for the card, and the guard's figures at each of FACTORS."""
+
+    rows: int
+    note: str
+    curve: list[dict[str, float]] = field(default_factory=list)
 
 
 def align(plan: Plan, base: Encoder) -> dict[str, Any]:
-    """Train a copy of the base encoder, choose the weights, write `plan.out`, and return the report.
+    """Train a copy of the base encoder, select the weights, write `plan.out`, and return the report.
 
-    The folder holds the model, report.json and the evaluation's plots. Training that was broken off goes on where it
-    was. Raises DataError if the data do not fit the method.
+    The folder holds the model, report.json and the evaluation's plots. Interrupted training resumes. Raises DataError
+    if the data do not fit the method.
     """
     material = read_material(plan)
-    tasks = report_tasks(material, ("L-en",) if plan.keeps_passages else ("L-en", "en-L"))
-    rows, note, curve = (_offset if plan.method == "offset" else tune)(plan, material, base)
+    tasks = report_tasks(material, ("L-en",) if plan.method.keeps_passages else ("L-en", "en-L"))
+    result = tune(plan, material, base)
     tuned = Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
     systems: list[System] = [DenseSearch(base, "before"), DenseSearch(tuned, "after")]
-    if plan.method == "late":
+    if plan.method.matches_tokens:
         systems += [HybridSearch(base, "before, re-ranked"), HybridSearch(tuned, "after, re-ranked")]
     evaluation = Evaluation(systems, tasks)
-    report = {
-        "method": plan.method,
+    about = {
+        "method": plan.method.name,
         "base": base.name,
-        "note": note,
-        "rows": rows,
+        "note": result.note,
+        "rows": result.rows,
         "recipe": asdict(plan.recipe),
         "data": [path.name for path in plan.data],
         "test_articles": material.split.test.articles if material.split else [],
         "dev_articles": material.split.dev.articles if material.split else [],
-        "curve": curve,
+        "curve": result.curve,
     }
-    evaluation.save(plan.out / "evaluation", report)
-    whole = {**report, **evaluation.as_dict()}
-    (plan.out / "report.json").write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    (plan.out / "README.md").write_text(_card(plan, base, report, evaluation), encoding="utf-8")
-    shutil.rmtree(plan.out / "checkpoints", ignore_errors=True)
-    return whole
-
-
-def _offset(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[dict[str, float]]]:
-    """The base as it is, and the offsets of the languages beside it; how many texts tell, and of which languages."""
-    offsets, count = language_offsets(material.texts, base)
-    claim_folder(plan.out, plan)
-    save_model(load_model(base.folder, base.device), base, plan.out)
-    save_offsets(offsets, plan.out)
-    return count, f"Offsets of {', '.join(sorted(offsets))}", []
-
-
-def language_offsets(texts: Sequence[ParallelText], encoder: Encoder) -> tuple[dict[str, Vectors], int]:
-    """The offset of each language with enough questions or pairs; how many texts tell. Raises DataError if none has."""
-    by_language: dict[str, list[ParallelText]] = {}
-    for text in texts:
-        if text.kind in ("question", "pair"):
-            by_language.setdefault(text.language, []).append(text)
-    known = {language: own for language, own in by_language.items() if len(own) >= LEAST_TEXTS}
-    if not known:
-        raise DataError(f"offset needs {LEAST_TEXTS} parallel texts of a language; there are fewer.")
-    offsets = {}
-    for language, own in known.items():
-        queries, english = (encoder.encode_queries([getattr(t, side) for t in own]) for side in ("text", "english"))
-        offsets[language] = mean_offset(queries, english)
-    return offsets, sum(map(len, known.values()))
-
-
-def tune(plan: Plan, material: Material, base: Encoder) -> tuple[int, str, list[dict[str, float]]]:
-    """Train a copy of the base by the method and save it; the number of rows, a note, and the trade-off curve.
-
-    What `align` does but for the report. Raises DataError if the data do not fit the method.
-    """
-    model = load_model(base.folder, base.device)
-    start: State = {name: value.clone() for name, value in model.state_dict().items()}
-    if plan.adapters:
-        if not plan.recipe.freeze_words:
-            raise DataError("Adapters leave the word embeddings as they are; leave out --adapters or --train-words.")
-        add_adapters(model, plan.adapters)
-    rows, loss, note = rows_and_loss(plan, material, base, model)
-    prefixes = (base.query_prefix, base.passage_prefix)
-    guard = None
-    if watched := material.watched:
-        embed = embed_tokens if plan.method == "late" else embed_texts
-        english = embed(base.model, [question.text for question in watched.questions["en"]], prefixes[0])
-        passages = list(watched.passages["en"].values())
-        fixed = embed(base.model, passages, prefixes[1]) if plan.keeps_passages else None
-        guard = EnglishGuard(watched, prefixes, plan.recipe.english_tolerance, english, fixed, embed)
-    claim_folder(plan.out, plan)
-    train(model, rows, loss, plan.recipe, plan.out, guard)
-    if plan.adapters:
-        tuned = merged(start, model)
-        model = load_model(base.folder, base.device)
-        model.load_state_dict(tuned)
-    curve = _choose(model, start, guard) if guard else []
-    if plan.delta_rank:
-        delta = difference(start, model.state_dict(), plan.delta_rank)
-        save_delta(delta, plan.out / "delta.safetensors", {"base": base.name, "method": plan.method})
-        model.load_state_dict(apply(start, delta))
-    _save(model, base, plan)
-    return len(rows), note, curve
+    evaluation.save(plan.out / "evaluation", about)
+    report = {**about, **evaluation.as_dict()}
+    finish_folder(plan.out, report, _card(plan, base, about, evaluation))
+    return report
 
 
 def report_tasks(material: Material, directions: Sequence[str]) -> list[Task]:
@@ -138,9 +79,62 @@ def report_tasks(material: Material, directions: Sequence[str]) -> list[Task]:
     return tasks
 
 
-def _choose(model: SentenceTransformer, start: State, guard: EnglishGuard) -> list[dict[str, float]]:
-    """Load the interpolation with the best guarded mean into the model; returns the trade-off curve."""
-    tuned: State = {name: value.clone() for name, value in model.state_dict().items()}
+def tune(plan: Plan, material: Material, base: Encoder) -> TuningResult:
+    """Train a copy of the base by the method and save it: what `align` does but for the report.
+
+    Raises DataError if the data do not fit the method.
+    """
+    if isinstance(plan.method, Offset):
+        return _save_with_offsets(plan, material, base)
+    model = load_model(base.folder, base.device)
+    start = _copy_weights(model)
+    if plan.adapters:
+        if not plan.recipe.freeze_words:
+            raise DataError("Adapters leave the word embeddings as they are; leave out --adapters or --train-words.")
+        add_adapters(model, plan.adapters)
+    training = plan.method.prepare(material, base, model, plan.recipe)
+    guard = _build_guard(plan, material, base)
+    claim_folder(plan.out, plan)
+    train(model, training.rows, training.loss, plan.recipe, plan.out, guard)
+    if plan.adapters:
+        weights = merge_adapters(start, model)
+        model = load_model(base.folder, base.device)
+        model.load_state_dict(weights)
+    curve = _select_weights(model, start, guard) if guard else []
+    if plan.delta_rank:
+        delta = compute_delta(start, model.state_dict(), plan.delta_rank)
+        save_delta(delta, plan.out / "delta.safetensors", {"base": base.name, "method": plan.method.name})
+        model.load_state_dict(apply_delta(start, delta))
+    save_aligned(model, base, plan.method, plan.out)
+    return TuningResult(len(training.rows), training.note, curve)
+
+
+def _save_with_offsets(plan: Plan, material: Material, base: Encoder) -> TuningResult:
+    """Save the base as it is, and beside it the offsets of the languages."""
+    offsets, count = language_offsets(material.texts, base)
+    claim_folder(plan.out, plan)
+    save_model(load_model(base.folder, base.device), base, plan.out)
+    save_offsets(offsets, plan.out)
+    return TuningResult(count, f"Offsets of {', '.join(sorted(offsets))}")
+
+
+def _build_guard(plan: Plan, material: Material, base: Encoder) -> EnglishGuard | None:
+    """The guard on the plan's development questions; None without any."""
+    squad = material.validation
+    if squad is None:
+        return None
+    embed = embed_tokens if plan.method.matches_tokens else embed_texts
+    english = embed(base.model, [question.text for question in squad.questions["en"]], base.query_prefix)
+    passages = None
+    if plan.method.keeps_passages:
+        passages = embed(base.model, list(squad.passages["en"].values()), base.passage_prefix)
+    prefixes = (base.query_prefix, base.passage_prefix)
+    return EnglishGuard(squad, prefixes, plan.recipe.english_tolerance, english, passages, embed)
+
+
+def _select_weights(model: SentenceTransformer, start: State, guard: EnglishGuard) -> list[dict[str, float]]:
+    """Load the interpolation with the best guarded mean into the model, and return the guard's figures of all."""
+    tuned = _copy_weights(model)
     curve = []
     for factor in FACTORS:
         model.load_state_dict(interpolate(start, tuned, factor))
@@ -150,32 +144,22 @@ def _choose(model: SentenceTransformer, start: State, guard: EnglishGuard) -> li
     return curve
 
 
-def _save(model: SentenceTransformer, base: Encoder, plan: Plan) -> None:
-    """A sentence-transformers folder; if only queries were aligned, one that routes passages to the base weights."""
-    if plan.keeps_passages:
-        untouched = load_model(base.folder, "cpu")
-        queries, passages = ([cast(Module, part) for part in side.children()] for side in (model, untouched))
-        model = SentenceTransformer(modules=[Router.for_query_document(queries, passages)], device=base.device)
-    save_model(model, base, plan.out)
-    if plan.method != "weighted":  # code-switched queries are easily taken for English
-        note = {"english_queries": base.name, "passages": plan.keeps_passages}
-        (plan.out / BASE_FILE).write_text(json.dumps(note) + "\n", encoding="utf-8")
+def _copy_weights(model: SentenceTransformer) -> State:
+    return {name: value.clone() for name, value in model.state_dict().items()}
 
 
-def _card(plan: Plan, base: Encoder, report: dict[str, Any], evaluation: Evaluation) -> str:
+def _card(plan: Plan, base: Encoder, about: dict[str, Any], evaluation: Evaluation) -> str:
     languages = sorted({task.language for task in evaluation.tasks} | set(plan.languages))
     lines = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity", "language:"]
     lines += [f"- {language}" for language in languages if language != "hi-Latn"]
     lines += ["tags:", "- sentence-transformers", "- cross-lingual-retrieval", "---", ""]
-    lines += [f"# {report['base']}, aligned by {plan.method}", ""]
+    lines += [f"# {about['base']}, aligned by {about['method']}", ""]
     lines += ["Made by `isthmus align`; report.json holds the recipe and all figures.", ""]
-    lines += [f"Trained on: {', '.join(report['data'])}; {report['rows']} rows. {report['note']}", ""]
+    lines += [f"Trained on: {', '.join(about['data'])}; {about['rows']} rows. {about['note']}", ""]
     lines += [f"Prefixes, which the model carries: query {base.query_prefix!r}, document {base.passage_prefix!r}.", ""]
     for direction in evaluation.directions:
         columns, rows = evaluation.table(direction)
-        lines += [f"## {direction}, R@1", "", "| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-        lines += ["| " + " | ".join(map(format_cell, row)) + " |" for row in rows]
-        lines += [""]
-    if report["test_articles"]:
-        lines += [f"On the articles {', '.join(report['test_articles'])}, which training did not see.", ""]
+        lines += [f"## {direction}, R@1", "", markdown_table(columns, rows), ""]
+    if about["test_articles"]:
+        lines += [f"On the articles {', '.join(about['test_articles'])}, which training did not see.", ""]
     return "\n".join(lines)

@@ -1,7 +1,8 @@
 """One training loop for every method: sentence-transformers' trainer, with a guard on English."""
 
+import contextlib
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -25,50 +26,29 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
+from retriever.alignment.folder import CHECKPOINTS
 from retriever.alignment.guard import EnglishGuard
-from retriever.errors import DataError
+from retriever.alignment.recipe import Recipe
 from retriever.models.delta import State
-from retriever.models.encoder import Encoder
 
 SHORT_TOKENS = 128
-"""Up to so many tokens plain attention trains a quarter faster on a processor than torch's fused one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How long and how fast to train.
-
-    `mini_batch` bounds memory by cached gradients; None embeds a batch at once. `max_tokens` cuts texts in training
-    only. Without `dropout` a step takes two thirds of the time, and training that was broken off ends as it would have.
-    Every `check_every` steps the guard looks at the development questions, and `patience` checks without a better
-    result end the training.
-    """
-
-    steps: int
-    batch: int = 64
-    learning_rate: float = 5e-5
-    warmup: float = 0.05
-    mini_batch: int | None = None
-    max_tokens: int = 128
-    freeze_words: bool = True
-    dropout: float = 0.0
-    check_every: int = 50
-    patience: int = 4
-    english_tolerance: float = 0.005
-    seed: int = 1
+"""Up to this length plain attention trains a quarter faster on a processor than torch's fused attention."""
 
 
 class Progress(TrainerCallback):
-    """Steps, loss and the time left, on a terminal. The trainer's own lines go to standard output, which is JSON's."""
+    """A bar of steps, loss and time left on a terminal.
+
+    It replaces the trainer's own lines, which go to standard output: that is for JSON.
+    """
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        """Resumed, it goes on where training does."""
+        """Start the bar, where training resumes."""
         self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="Training", unit="step", disable=None)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        """Another step."""
+        """Advance the bar."""
         self.bar.update(state.global_step - self.bar.n)
 
     def on_log(
@@ -79,12 +59,12 @@ class Progress(TrainerCallback):
         logs: dict[str, float] | None = None,
         **_: object,
     ) -> None:
-        """The mean loss since the last time, and the guard's score."""
-        shown = {name: value for name, value in (logs or {}).items() if name in ("loss", "eval_guarded_mean")}
-        self.bar.set_postfix(shown, refresh=False)
+        """Show the mean loss since the last check, and the guard's score."""
+        figures = {name: value for name, value in (logs or {}).items() if name in ("loss", "eval_guarded_mean")}
+        self.bar.set_postfix(figures, refresh=False)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        """The bar stays as it was last."""
+        """Close the bar; it stays on the terminal."""
         self.bar.close()
 
 
@@ -98,28 +78,15 @@ def train(
 ) -> None:
     """Train the model in place; with a guard it ends up with the best weights seen.
 
-    Checkpoints go to `folder`/checkpoints; if there are any, training goes on from the last. bf16 is used where the
+    Checkpoints go to `folder`/checkpoints; if there are any, training resumes from the last. bf16 is used where the
     processor or GPU has it. Several GPUs: start it with `accelerate launch`.
     """
-    prompts, longest = dict(model.prompts), model.max_seq_length
+    checkpoints = folder / CHECKPOINTS
     if guard is not None:
-        guard.length = longest
-    model.prompts = {}  # the rows carry their prefixes
-    model.max_seq_length = recipe.max_tokens
-    network = cast(PreTrainedModel, model[0].auto_model)
-    attention = network.config._attn_implementation
-    if recipe.max_tokens <= SHORT_TOKENS and not torch.cuda.is_available():
-        network.set_attn_implementation("eager")
-    words = cast(nn.Parameter, network.get_input_embeddings().weight)
-    trained = words.requires_grad
-    words.requires_grad_(trained and not recipe.freeze_words)
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = recipe.dropout
-    checkpoints = folder / "checkpoints"
-    if guard is not None and guard.english_before is None:
-        guard(model)  # resumed or not, English is measured against the weights training starts from
-    try:
+        guard.length = model.max_seq_length
+    with _set_up(model, recipe):
+        if guard is not None and guard.english_before is None:
+            guard(model)  # resumed or not, English is compared with the weights that training starts from
         trainer = SentenceTransformerTrainer(
             model=model,
             args=_arguments(recipe, checkpoints, guarded=guard is not None),
@@ -131,27 +98,31 @@ def train(
         trainer.remove_callback(PrinterCallback)
         last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
         trainer.train(resume_from_checkpoint=last)
+
+
+@contextlib.contextmanager
+def _set_up(model: SentenceTransformer, recipe: Recipe) -> Iterator[None]:
+    """Prompts, length, attention, word embeddings and dropout as training needs them; all but dropout come back."""
+    prompts, length = dict(model.prompts), model.max_seq_length
+    network = cast(PreTrainedModel, model[0].auto_model)
+    attention = network.config._attn_implementation
+    words = cast(nn.Parameter, network.get_input_embeddings().weight)
+    words_train = words.requires_grad
+    model.prompts = {}  # the rows carry their prefixes
+    model.max_seq_length = recipe.max_tokens
+    if recipe.max_tokens <= SHORT_TOKENS and not torch.cuda.is_available():
+        network.set_attn_implementation("eager")
+    words.requires_grad_(words_train and not recipe.freeze_words)
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = recipe.dropout
+    try:
+        yield
     finally:
-        model.prompts, model.max_seq_length = prompts, longest
-        words.requires_grad_(trained)
+        model.prompts, model.max_seq_length = prompts, length
+        words.requires_grad_(words_train)
         network.set_attn_implementation(attention)
         model.eval()
-
-
-def claim_folder(folder: Path, plan: object) -> None:
-    """Make the folder and note whose it is. Raises DataError if checkpoints of another plan lie there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    note = folder / "plan.txt"
-    text = repr(plan) + "\n"
-    if (folder / "checkpoints").is_dir() and note.is_file() and note.read_text(encoding="utf-8") != text:
-        raise DataError(f"{folder} holds unfinished training by another plan; name another folder or delete it.")
-    note.write_text(text, encoding="utf-8")
-
-
-def save_model(model: SentenceTransformer, base: Encoder, folder: Path) -> None:
-    """Write a sentence-transformers folder that carries the base's prefixes."""
-    model.prompts = {"query": base.query_prefix, "document": base.passage_prefix}
-    model.save_pretrained(str(folder), create_model_card=False)
 
 
 def _arguments(recipe: Recipe, checkpoints: Path, *, guarded: bool) -> SentenceTransformerTrainingArguments:

@@ -1,1 +1,1 @@
-"""Readers of public data sets, strict: a fault is named with its file and line."""
+"""Strict readers of public data sets: an error names the file and the line."""

@@ -1,4 +1,4 @@
-"""JSON lines, numbered lines and clean text: what the readers share."""
+"""What the readers share: JSON lines, numbered lines and clean text."""
 
 import json
 import unicodedata
@@ -10,7 +10,7 @@ from retriever.errors import DataError
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON-lines file. Raises DataError."""
+    """The objects of a file of JSON lines. Raises DataError for a line that holds no object."""
     for number, line in numbered_lines(path):
         try:
             value = json.loads(line)
@@ -22,7 +22,7 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a UTF-8 file without the empty ones."""
+    """The lines of a UTF-8 file that are not blank, with their numbers from 1. Raises DataError."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
@@ -35,5 +35,9 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def clean_line(raw: str) -> str:
-    """The text in NFC, on one line."""
+    """The text in NFC, on one line.
+
+    >>> clean_line(" The  Danube   is long. ")
+    'The Danube is long.'
+    """
     return " ".join(unicodedata.normalize("NFC", raw).split())

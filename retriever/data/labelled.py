@@ -1,4 +1,4 @@
-"""Labelled queries (Hinglish-TOP, or one's own): queries in a language, with their English original and their label."""
+"""Labelled queries, of Hinglish-TOP or a user: queries in a language, with their English original and their label."""
 
 import csv
 import re
@@ -12,14 +12,15 @@ from retriever.languages.detection import detect_language
 
 _INTENT = re.compile(r"^\[IN:(\w+)")
 DETECTED_QUERIES = 50
-"""Queries of a file that its language is detected from, together."""
+"""Number of queries that the language of a file is detected from."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledQuery:
-    """A query with its label, in English (the knowledge base's) and as users in another language (or mix) put it.
+    """A query with its label.
 
-    `english` is empty where there is no original: a query that somebody put straight into the language.
+    `text` is the query as users put it, in `language` or a mix of languages. `english` is its original in the knowledge
+    base's language, empty if there is none.
     """
 
     english: str
@@ -29,16 +30,16 @@ class LabelledQuery:
 
 
 def labelled_file(folder: Path, name: str) -> Path | None:
-    """NAME.tsv or NAME.jsonl of a folder of labelled queries, if there is one."""
+    """The path of NAME.tsv or NAME.jsonl in a folder of labelled queries; None if it has neither."""
     return next((file for file in (folder / f"{name}.tsv", folder / f"{name}.jsonl") if file.is_file()), None)
 
 
 def read_labelled(path: Path) -> list[LabelledQuery]:
-    """Hinglish-TOP's TSV (en_query, cs_query, en_parse, …), whose label is the outermost intent, or one's own.
+    """Read a TSV file of Hinglish-TOP, or a TSV or JSON-lines file of a user. Raises DataError.
 
-    One's own has columns (TSV) or fields (JSON lines) query and label, and may have english, the query in the knowledge
-    base's language (without it the query is its own original), and language. Where that is missing, the language is
-    detected from all such queries of the file together, since one alone is short. Raises DataError.
+    Hinglish-TOP has the columns en_query, cs_query and en_parse; the label is the outermost intent of the parse. Other
+    files have the columns or fields query and label, and may have english and language. Without english, the query is
+    its own original. Where a language is missing, it is detected from all such queries together, since one is short.
     """
     rows = []
     for number, row in _records(path):
@@ -59,7 +60,7 @@ def read_labelled(path: Path) -> list[LabelledQuery]:
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of a file of labelled queries, with their numbers; each has what its kind needs. Raises DataError."""
+    """The rows of a file of labelled queries, with their numbers. Raises DataError if one lacks a field it needs."""
     if path.suffix == ".jsonl":
         for number, value in enumerate(read_jsonl(path), start=1):
             if missing := {"query", "label"} - {name for name, text in value.items() if isinstance(text, str)}:

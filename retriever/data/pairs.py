@@ -1,4 +1,4 @@
-"""Sentence pairs with English (Tatoeba): `text<TAB>english`, a file a language."""
+"""Sentence pairs with English, as in Tatoeba: lines `text<TAB>english`, one file a language."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,10 @@ class Pair:
 
 
 def read_pairs(path: Path, languages: list[str] | None = None) -> list[Pair]:
-    """Lines `text<TAB>english`, from a file named ron-eng.tsv or a folder of such files. Raises DataError."""
+    """The pairs of a file such as ron-eng.tsv, or of a folder of such files, in all or in these languages.
+
+    Further columns are ignored. Raises DataError.
+    """
     files = sorted(path.glob("*.tsv")) if path.is_dir() else [path]
     pairs = []
     for file in files:
@@ -43,6 +46,10 @@ def read_pairs(path: Path, languages: list[str] | None = None) -> list[Pair]:
 
 
 def short_code(code: str) -> str:
-    """CLDR's code of a language: "ron" is "ro", "cmn" is "zh", "pes" is "fa"."""
+    """CLDR's code of a language that may have a longer one.
+
+    >>> short_code("ron"), short_code("cmn"), short_code("pes")
+    ('ro', 'zh', 'fa')
+    """
     alias = get_global("language_aliases").get(code, code)
     return str(alias).split("_")[0].split(" ")[0]

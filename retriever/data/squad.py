@@ -13,7 +13,7 @@ _SQUAD_FILE = re.compile(r"\.([a-z]{2,3}(?:-[A-Za-z]+)?)\.json$")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question of a parallel data set; the same `id` in every language is the same question."""
+    """A question of a parallel data set. Translations of a question share its `id`."""
 
     id: str
     language: str
@@ -25,23 +25,23 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ParallelSquad:
-    """Questions by language, and by language the passages: the same id is the same passage in every language."""
+    """Questions by language, and passages by language and id. Translations of a passage share its id."""
 
     questions: dict[str, list[Question]]
     passages: dict[str, dict[str, str]]
 
     @property
     def articles(self) -> list[str]:
-        """The titles, in the files' order."""
+        """The titles of the articles, in the order of the files."""
         return list(dict.fromkeys(question.article for rows in self.questions.values() for question in rows))
 
     def only(self, articles: set[str]) -> "ParallelSquad":
-        """The questions on these articles; the passages stay all there, as the pool to search."""
+        """The questions on these articles, with the passages of all articles as the pool to search."""
         questions = {lang: [q for q in rows if q.article in articles] for lang, rows in self.questions.items()}
         return ParallelSquad(questions, self.passages)
 
     def without_passages(self, articles: set[str]) -> "ParallelSquad":
-        """The same without questions on or passages of these articles, so that no training sees them."""
+        """The data set without the questions and passages of these articles, so that training does not see them."""
         held_out = {q.passage_id for rows in self.questions.values() for q in rows if q.article in articles}
         questions = {lang: [q for q in rows if q.article not in articles] for lang, rows in self.questions.items()}
         passages = {
@@ -52,7 +52,7 @@ class ParallelSquad:
 
 
 def read_squad(folder: Path, languages: list[str] | None = None) -> ParallelSquad:
-    """Parallel SQuAD JSON: a folder of files named NAME.LANGUAGE.json. Raises DataError."""
+    """Read a folder of SQuAD files named NAME.LANGUAGE.json, in all or in these languages. Raises DataError."""
     paths = {match[1]: path for path in sorted(folder.glob("*.json")) if (match := _SQUAD_FILE.search(path.name))}
     if not paths:
         raise DataError(f"{folder} holds no file named like xquad.ro.json.")
@@ -85,22 +85,24 @@ def read_squad(folder: Path, languages: list[str] | None = None) -> ParallelSqua
             raise DataError(f"{path}: not UTF-8 at byte {error.start}.") from error
         except (KeyError, TypeError) as error:
             raise DataError(f"{path}: not in SQuAD's form (data, paragraphs, context, qas), near {error}.") from error
-    return ParallelSquad(*_same_titles(questions, passages))
+    return _share_titles(ParallelSquad(questions, passages))
 
 
-def _same_titles(
-    questions: dict[str, list[Question]], passages: dict[str, dict[str, str]]
-) -> tuple[dict[str, list[Question]], dict[str, dict[str, str]]]:
-    """MLQA translates titles: passages are then named after the English (else the first) file's by question id."""
-    pivot = questions.get("en") or next(iter(questions.values()))
+def _share_titles(squad: ParallelSquad) -> ParallelSquad:
+    """The data set with the same titles and passage ids in every language.
+
+    MLQA translates titles. The titles and passage ids of English, or else the first language, replace those of all
+    questions with the same id.
+    """
+    pivot = squad.questions.get("en") or next(iter(squad.questions.values()))
     names = {question.id: (question.article, question.passage_id) for question in pivot}
-    renamed: dict[str, list[Question]] = {}
-    pools: dict[str, dict[str, str]] = {}
-    for language, rows in questions.items():
-        renamed[language], ids = [], {}
-        for q in rows:
-            article, passage_id = names.get(q.id, (q.article, q.passage_id))
-            ids[q.passage_id] = passage_id
-            renamed[language].append(replace(q, article=article, passage_id=passage_id))
-        pools[language] = {ids.get(id_, id_): text for id_, text in passages[language].items()}
-    return renamed, pools
+    questions: dict[str, list[Question]] = {}
+    passages: dict[str, dict[str, str]] = {}
+    for language, language_questions in squad.questions.items():
+        questions[language], shared_ids = [], {}
+        for question in language_questions:
+            article, passage_id = names.get(question.id, (question.article, question.passage_id))
+            shared_ids[question.passage_id] = passage_id
+            questions[language].append(replace(question, article=article, passage_id=passage_id))
+        passages[language] = {shared_ids.get(id_, id_): text for id_, text in squad.passages[language].items()}
+    return ParallelSquad(questions, passages)

@@ -1,8 +1,8 @@
 """Measure retrieval: tasks from public data, systems, metrics, and reports."""
 
-from retriever.evaluation.html import format_cell
 from retriever.evaluation.report import Evaluation
 from retriever.evaluation.systems import BM25Search, DenseSearch, HybridSearch, System, no_reranker
+from retriever.evaluation.tables import format_cell, markdown_table, terminal_table
 from retriever.evaluation.tasks import Task, read_tasks
 
 __all__ = [
@@ -13,6 +13,8 @@ __all__ = [
     "System",
     "Task",
     "format_cell",
+    "markdown_table",
     "no_reranker",
     "read_tasks",
+    "terminal_table",
 ]

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from retriever.evaluation.tables import html_table
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -32,15 +34,6 @@ def html_page(title: str, about: Mapping[str, object], sections: Sequence[Sectio
 
 def html_section(section: Section) -> str:
     """A heading, a table and a picture, escaped."""
-    head = "".join(f"<th>{escape(column)}</th>" for column in section.columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(format_cell(c))}</td>" for c in row) + "</tr>" for row in section.rows
-    )
     image, heading = base64.b64encode(section.plot).decode(), escape(section.heading)
     picture = f"<img alt='{heading}' src='data:image/png;base64,{image}'>" if section.plot else ""
-    return f"<h2>{heading}</h2><table><tr>{head}</tr>{body}</table>\n{picture}"
-
-
-def format_cell(value: object) -> str:
-    """A table's cell as text: three decimals."""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"<h2>{heading}</h2>{html_table(section.columns, section.rows)}\n{picture}"

@@ -1,4 +1,4 @@
-"""From qrels and runs to figures: per query, per language, across languages, and between two systems."""
+"""Retrieval metrics from relevance judgements (qrels) and runs: per query, across languages, between two systems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,17 @@ from retriever.evaluation.tasks import Qrels, Task
 from retriever.types import Vectors
 
 Run = dict[str, dict[str, float]]
+"""Scores by query id and passage id."""
 MEASURES = {
     "R@1": R @ 1, "R@5": R @ 5, "R@10": R @ 10, "MRR@10": RR @ 10, "nDCG@10": nDCG @ 10,
     "success@1": Success @ 1, "success@3": Success @ 3, "success@10": Success @ 10,
 }  # fmt: skip
 RESAMPLES = 10_000
+"""Random sign flips of the paired test; up to 13 queries all flips are counted."""
 
 
 def per_query(qrels: Qrels, run: Run) -> dict[str, dict[str, float]]:
-    """Each measure of each judged query, by ir-measures; a query without hits counts 0."""
+    """Values by measure and judged query, computed by ir-measures; a query without hits scores 0."""
     values = {name: dict.fromkeys(qrels, 0.0) for name in MEASURES}
     names = {measure: name for name, measure in MEASURES.items()}
     for metric in ir_measures.iter_calc(list(MEASURES.values()), qrels, run):
@@ -31,10 +33,12 @@ def per_query(qrels: Qrels, run: Run) -> dict[str, dict[str, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Fairness:
-    """How evenly a system serves languages (survey, arXiv 2510.00908).
+    """How evenly a system serves languages (measures as in the survey, arXiv 2510.00908).
 
-    `spread` is best less worst; `to_english` the mean of the other languages over English, None without English;
-    `kruskal_p` the p-value of equal ranks over languages (PEER, arXiv 2405.00978), None for a single one.
+    `mean` is the mean over languages and `worst` the lowest language's value. `spread` is the best language minus the
+    worst. `to_english` is the mean of the other languages divided by English; None without English.
+    `kruskal_p` is the p-value of a Kruskal-Wallis test over the languages' per-query values. Its null hypothesis: the
+    values of all languages have equal mean ranks. It is None for one language or if all values are equal.
     """
 
     mean: float
@@ -46,21 +50,29 @@ class Fairness:
 
 
 def fairness(by_language: Mapping[str, Sequence[float]]) -> Fairness:
-    """From the per-query values of one measure in each language."""
+    """Fairness over languages, from the per-query values of one measure in each language.
+
+    >>> fair = fairness({"en": [1, 1, 1, 1], "ro": [1, 1, 0, 0], "th": [1, 0, 0, 0]})
+    >>> fair.worst, fair.worst_language, fair.spread, fair.to_english
+    (0.25, 'th', 0.75, 0.375)
+    """
     means = {language: float(np.mean(values)) for language, values in by_language.items()}
     worst = min(means, key=lambda language: means[language])
     others = [mean for language, mean in means.items() if language != "en"]
     english = means.get("en")
-    varied = len({value for values in by_language.values() for value in values}) > 1
-    p = float(stats.kruskal(*by_language.values()).pvalue) if len(means) > 1 and varied else None
-    ratio = float(np.mean(others)) / english if others and english else None
+    is_varied = len({value for values in by_language.values() for value in values}) > 1
     return Fairness(
-        float(np.mean(list(means.values()))), means[worst], worst, max(means.values()) - means[worst], ratio, p
+        mean=float(np.mean(list(means.values()))),
+        worst=means[worst],
+        worst_language=worst,
+        spread=max(means.values()) - means[worst],
+        to_english=float(np.mean(others)) / english if others and english else None,
+        kruskal_p=float(stats.kruskal(*by_language.values()).pvalue) if len(means) > 1 and is_varied else None,
     )
 
 
-def confidence(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """95 % confidence interval of the mean, by bootstrap."""
+def confidence_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
+    """95 % confidence interval (low, high) of the mean, by percentile bootstrap with 2,000 resamples."""
     if len(set(values)) < 2:
         return values[0], values[0]
     interval = stats.bootstrap(
@@ -71,7 +83,7 @@ def confidence(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Mean difference of two systems on the same queries, its 95 % interval, and the p-value of no difference."""
+    """Two systems on the same queries: the mean difference, its 95 % interval, and the p-value of no difference."""
 
     difference: float
     low: float
@@ -79,13 +91,16 @@ class Comparison:
     p: float
 
 
-def compare(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Comparison:
-    """Paired randomisation test (two-sided; signs flipped at random) and bootstrap interval of the difference.
+def compare(values: Sequence[float], baseline: Sequence[float], seed: int = 0) -> Comparison:
+    """Compare per-query values with a baseline's: two-sided paired randomisation test, which flips signs at random.
 
-    Of a single query p is 1: it shows nothing.
+    A single query can show no difference, so its p is 1.
+
+    >>> compare([1, 1, 1, 1, 1], [0, 0, 0, 0, 0])
+    Comparison(difference=1.0, low=1.0, high=1.0, p=0.0625)
     """
-    differences = np.asarray(ours) - np.asarray(theirs)
-    low, high = confidence([float(d) for d in differences], seed)
+    differences = np.asarray(values) - np.asarray(baseline)
+    low, high = confidence_interval([float(d) for d in differences], seed)
     if len(differences) < 2 or not differences.any():
         return Comparison(float(differences.mean()), low, high, 1.0)
     test = stats.permutation_test(
@@ -96,11 +111,12 @@ def compare(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Co
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """Does a system prefer the query's language where the same passage exists in several?
+    """Whether a system prefers the query's language where a passage exists in several.
 
-    After MLAIRE (arXiv 2605.07249), whose formulas were not found, so these are ours. `top_share`: share of first hits
-    in the query's language (1 / number of languages if it has no preference). `lpr`: share of queries whose own
-    version of the right passage outranks all its parallels. `lang_ndcg`: nDCG@10 with gain for that version alone.
+    The idea is MLAIRE's (arXiv 2605.07249); its formulas were not found, so these are our own.
+    `top_share`: share of queries whose first hit is in the query's language; without a preference it is 1 / number of
+    languages. `lpr` (language preference rate): share of queries where the version of the right passage in the query's
+    language ranks above all its other versions. `lang_ndcg`: nDCG@10 with only that version as relevant.
     """
 
     top_share: float
@@ -109,29 +125,31 @@ class Preference:
 
 
 def preference(task: Task, run: Run) -> Preference:
-    """Of a task with a mixed pool. Raises ValueError if its passages have no versions."""
+    """Language preference in a task with a mixed pool. Raises ValueError if its passages have no versions."""
     if task.versions is None:
         raise ValueError(f"The pool {task.pool!r} does not hold passages in several versions.")
-    own = {
+    same_language = {
         query: {id_: 1 for id_ in rows if task.passages[id_].language == task.queries[query].language}
         for query, rows in task.qrels.items()
     }
-    first, ahead = [], []
-    for query, right in own.items():
-        ranked = sorted(run.get(query, {}).items(), key=lambda hit: -hit[1])
-        first.append(bool(ranked) and task.passages[ranked[0][0]].language == task.queries[query].language)
-        versions = [id_ for id_, _ in ranked if id_ in task.qrels[query]]
-        ahead.append(bool(versions) and versions[0] in right)
-    gain = np.mean(list(per_query(own, run)["nDCG@10"].values()))
-    return Preference(float(np.mean(first)), float(np.mean(ahead)), float(gain))
+    top_matches, version_matches = [], []
+    for query, relevant in same_language.items():
+        ranking = sorted(run.get(query, {}).items(), key=lambda hit: -hit[1])
+        top_matches.append(bool(ranking) and task.passages[ranking[0][0]].language == task.queries[query].language)
+        versions = [id_ for id_, _ in ranking if id_ in task.qrels[query]]
+        version_matches.append(bool(versions) and versions[0] in relevant)
+    ndcg = list(per_query(same_language, run)["nDCG@10"].values())
+    return Preference(
+        top_share=float(np.mean(top_matches)), lpr=float(np.mean(version_matches)), lang_ndcg=float(np.mean(ndcg))
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """How well two languages lie on each other in an encoder's space.
+    """How close an encoder puts the texts of a language to their English translations.
 
-    `back_retrieval`: share of texts whose nearest English text has them for its nearest text in turn, and is their
-    translation. `anchoring_error`: mean Euclidean distance of a text to its translation (LiRA's epsilon 1).
+    `back_retrieval`: share of texts that are mutual nearest neighbours with their translation.
+    `anchoring_error`: mean Euclidean distance of a text to its translation (LiRA's epsilon 1).
     """
 
     back_retrieval: float
@@ -139,9 +157,9 @@ class Alignment:
 
 
 def alignment(texts: Vectors, english: Vectors) -> Alignment:
-    """Of parallel unit vectors, both (n, d)."""
+    """Alignment of unit vectors, both (n, dimensions); row i of `english` is the translation of row i of `texts`."""
     scores: np.ndarray[Any, Any] = texts @ english.T
-    there, back = scores.argmax(axis=1), scores.argmax(axis=0)
-    own = np.arange(len(texts))
-    both = (there == own) & (back == own)
-    return Alignment(float(both.mean()), float(np.linalg.norm(texts - english, axis=1).mean()))
+    nearest_english, nearest_text = scores.argmax(axis=1), scores.argmax(axis=0)
+    rows = np.arange(len(texts))
+    is_mutual = (nearest_english == rows) & (nearest_text == rows)
+    return Alignment(float(is_mutual.mean()), float(np.linalg.norm(texts - english, axis=1).mean()))

@@ -16,7 +16,7 @@ from retriever.evaluation.metrics import (
     Run,
     alignment,
     compare,
-    confidence,
+    confidence_interval,
     fairness,
     per_query,
     preference,
@@ -75,9 +75,9 @@ class Evaluation:
 
     def compare(self, system: str, other: str, direction: str, language: str | None = None) -> Comparison:
         """A system against another, paired by query: one language, or all together."""
-        ours, theirs = (self.by_language(name, direction) for name in (system, other))
-        chosen = [language] if language else list(ours)
-        return compare([v for c in chosen for v in ours[c]], [v for c in chosen for v in theirs[c]])
+        values, other_values = (self.by_language(name, direction) for name in (system, other))
+        languages = [language] if language else list(values)
+        return compare([v for c in languages for v in values[c]], [v for c in languages for v in other_values[c]])
 
     def table(self, direction: str) -> tuple[list[str], list[list[object]]]:
         """R@1 of every language, and fairness, one line a system."""
@@ -105,11 +105,11 @@ class Evaluation:
                 row: dict[str, Any] = {"system": system, "direction": task.direction, "language": task.language}
                 row["queries"], row["passages"] = len(task.queries), len(task.passages)
                 row["measures"] = {name: float(np.mean(list(values[name].values()))) for name in MEASURES}
-                row["interval"] = confidence(list(values[MAIN].values()))
+                row["interval"] = confidence_interval(list(values[MAIN].values()))
                 if system != self.systems[0]:
                     row["against_first"] = asdict(self.against(system, task.direction, task.language))
-                if found := self.alignments.get((system, task.direction, task.language)):
-                    row["alignment"] = asdict(found)
+                if measured := self.alignments.get((system, task.direction, task.language)):
+                    row["alignment"] = asdict(measured)
                 if task.versions is not None:
                     run = self.runs[system, task.direction, task.language]
                     row["preference"] = asdict(preference(task, run))
@@ -147,8 +147,11 @@ class Evaluation:
             f"{direction}: {MAIN}, 95 % intervals",
             MAIN,
             languages,
-            {system: [float(np.mean(own[language])) for language in languages] for system, own in values.items()},
-            {system: [confidence(own[language]) for language in languages] for system, own in values.items()},
+            {name: [float(np.mean(by_language[code])) for code in languages] for name, by_language in values.items()},
+            {
+                name: [confidence_interval(by_language[code]) for code in languages]
+                for name, by_language in values.items()
+            },
         )
 
     def _html(self, about: Mapping[str, object], plots: Mapping[str, bytes]) -> str:

@@ -1,4 +1,4 @@
-"""What is measured: ways to rank a pool of passages for queries."""
+"""The retrieval systems that an evaluation measures: dense, BM25, and the search that Isthmus ships."""
 
 import tempfile
 import time
@@ -24,21 +24,21 @@ from retriever.types import Document, Passage, Vectors
 DEPTH = 100
 """Passages kept for each query by dense and BM25 search alone."""
 HYBRID_DEPTH = 10
-"""Passages kept for each query as a library searches."""
+"""Passages kept for each query by hybrid search, as in a library."""
 
 
 class System(Protocol):
-    """A ranking of passages for queries."""
+    """Ranks a pool of passages for queries."""
 
     name: str
 
     def rank(self, task: Task) -> Run:
-        """For each query the scores of its best DEPTH passages."""
+        """The scores of the best passages of each query: HYBRID_DEPTH of them in hybrid search, else DEPTH."""
         ...
 
 
 class DenseSearch:
-    """Cosine of an encoder's vectors, exact."""
+    """Exact search by the cosine of an encoder's vectors."""
 
     def __init__(self, encoder: Encoder, name: str = "dense") -> None:
         self.name = name
@@ -46,7 +46,7 @@ class DenseSearch:
         self._pools: dict[str, tuple[list[str], Vectors]] = {}
 
     def passages(self, task: Task) -> tuple[list[str], Vectors]:
-        """Ids and vectors of the task's pool, embedded once for all tasks that share it."""
+        """Ids and vectors of the task's pool; tasks that share a pool share its vectors."""
         if task.pool not in self._pools:
             texts = [passage.text for passage in task.passages.values()]
             self._pools[task.pool] = (list(task.passages), self.encoder.encode_passages(texts))
@@ -60,7 +60,7 @@ class DenseSearch:
 
 
 class BM25Search:
-    """BM25 of the whole query."""
+    """BM25 search with the whole query."""
 
     def __init__(self, name: str = "bm25") -> None:
         self.name = name
@@ -76,22 +76,22 @@ class BM25Search:
 
 
 RerankerFactory = Callable[[TokenVectorStore | None], Reranker | None]
-"""Makes the re-ranker of a collection out of its stored token vectors."""
+"""Builds the re-ranker of a collection from its stored token vectors."""
 
 
-def late_interaction(tokens: TokenVectorStore | None) -> Reranker | None:
-    """The default re-ranker."""
+def late_interaction_reranker(tokens: TokenVectorStore | None) -> Reranker | None:
+    """The default re-ranker: late interaction, or none without token vectors."""
     return LateInteraction(tokens.read) if tokens else None
 
 
 def no_reranker(_: TokenVectorStore | None) -> None:
-    """Hits in the order of the fusion."""
+    """No re-ranker: hits stay in the order of the fusion."""
 
 
 class HybridSearch:
-    """What a library does: CrossLingualRetriever over a Collection on disk. `seconds` has the time of each search.
+    """The search that Isthmus ships, not a copy of it: a CrossLingualRetriever over a Collection on disk.
 
-    `keep_tokens` stores token vectors, which the default re-ranker needs.
+    `keep_tokens` stores token vectors, which the default re-ranker needs. `seconds` has the time of each search.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class HybridSearch:
         name: str = "isthmus",
         *,
         rewrites: Sequence[Rewrite] = (),
-        reranker: RerankerFactory = late_interaction,
+        reranker: RerankerFactory = late_interaction_reranker,
         keep_tokens: bool = True,
     ) -> None:
         self.name = name
@@ -145,10 +145,14 @@ class HybridSearch:
 
 
 def best_passages(queries: Sequence[str], passages: Sequence[str], scores: Vectors) -> Run:
-    """The DEPTH best passages of each row of a (queries, passages) matrix of scores."""
+    """The DEPTH best passages of each row of a (queries, passages) matrix of scores, best first.
+
+    >>> best_passages(["q"], ["a", "b", "c"], np.float32([[0.25, 1, 0.5]]))
+    {'q': {'b': 1.0, 'c': 0.5, 'a': 0.25}}
+    """
     depth = min(DEPTH, len(passages))
-    top = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+    rankings = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
     return {
-        query: {passages[p]: float(row[p]) for p in ranked}
-        for query, row, ranked in zip(queries, scores, top, strict=True)
+        query: {passages[column]: float(row[column]) for column in ranking}
+        for query, row, ranking in zip(queries, scores, rankings, strict=True)
     }

@@ -23,19 +23,23 @@ class Text:
     language: str
 
 
-ENGLISH = {"L-en", "en-L"}
-"""Directions of parallel data that ask or search in English."""
+DIRECTIONS = ("L-en", "L-L", "en-L", "mixed")
+"""Directions of parallel data: the query's language, then the passages'; L is each language in turn."""
+ENGLISH_DIRECTIONS = {"L-en", "en-L"}
+"""Directions with queries or passages in English."""
 
 Pool = dict[str, Text]
+"""Passages by id."""
 Qrels = dict[str, dict[str, int]]
+"""Relevance judgements: by query id and passage id, 1 or more for a relevant passage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Queries in one language against one pool. `pool` names the pool; tasks with the same name share it.
+    """Queries in one language against one pool of passages.
 
-    `versions` gives, in a pool of several languages, for each passage the name that its versions share;
-    `originals` each query's English translation where the data have it.
+    `pool` names the pool; tasks with the same name share it. In a pool of several languages `versions` maps each
+    passage to the id that its translations share. `originals` has each query's English translation, if the data do.
     """
 
     direction: str
@@ -48,49 +52,52 @@ class Task:
     originals: dict[str, str] | None = None
 
 
-def squad_tasks(squad: ParallelSquad, directions: Sequence[str] = ("L-en", "L-L", "en-L", "mixed")) -> list[Task]:
-    """For each language L: its questions against English passages (L-en), against its own (L-L), the English
-    questions against its passages (en-L), and its questions against the passages of all languages in one pool.
+def squad_tasks(squad: ParallelSquad, directions: Sequence[str] = DIRECTIONS) -> list[Task]:
+    """Tasks from parallel data, in four directions for each language L.
 
-    Raises DataError if a direction needs English, and there is none.
+    L-en: questions in L against English passages. L-L: questions in L against passages in L. en-L: English questions
+    against passages in L. mixed: questions in L against the passages of all languages in one pool.
+
+    Raises DataError if a direction needs English and the data have none.
     """
-    if "en" not in squad.questions and (needing := [way for way in directions if way in ENGLISH]):
+    if "en" not in squad.questions and (unusable := [name for name in directions if name in ENGLISH_DIRECTIONS]):
         raise DataError(
-            f"Without an English file (NAME.en.json) {', '.join(needing)} cannot be measured; name L-L or mixed."
+            f"Without an English file (NAME.en.json) {', '.join(unusable)} cannot be measured; name L-L or mixed."
         )
     pools = {
         language: {f"{id_}@{language}": Text(text, language) for id_, text in rows.items()}
         for language, rows in squad.passages.items()
     }
-    everything = {id_: text for pool in pools.values() for id_, text in pool.items()}
-    versions = {id_: id_.rsplit("@", 1)[0] for id_ in everything}
-    english = {q.id: q.text for q in squad.questions.get("en", [])}
+    mixed_pool = {id_: text for pool in pools.values() for id_, text in pool.items()}
+    versions = {id_: id_.rsplit("@", 1)[0] for id_ in mixed_pool}
+    english = {question.id: question.text for question in squad.questions.get("en", [])}
 
-    def task(direction: str, language: str, asked: str, searched: str | None) -> Task:
-        rows = squad.questions[asked]
-        holders = [searched] if searched else list(pools)
+    def task(direction: str, language: str, query_language: str, passage_language: str | None) -> Task:
+        questions = squad.questions[query_language]
+        passage_languages = [passage_language] if passage_language else list(pools)
+        has_originals = all(question.id in english for question in questions)
         return Task(
             direction,
             language,
-            {q.id: Text(q.text, asked) for q in rows},
-            searched or "mixed",
-            pools[searched] if searched else everything,
-            {q.id: {f"{q.passage_id}@{holder}": 1 for holder in holders} for q in rows},
-            None if searched else versions,
-            {q.id: english[q.id] for q in rows} if all(q.id in english for q in rows) else None,
+            queries={q.id: Text(q.text, query_language) for q in questions},
+            pool=passage_language or "mixed",
+            passages=pools[passage_language] if passage_language else mixed_pool,
+            qrels={q.id: {f"{q.passage_id}@{code}": 1 for code in passage_languages} for q in questions},
+            versions=None if passage_language else versions,
+            originals={q.id: english[q.id] for q in questions} if has_originals else None,
         )
 
-    build = {
+    builders = {
         "L-en": lambda language: task("L-en", language, language, "en"),
         "L-L": lambda language: task("L-L", language, language, language),
         "en-L": lambda language: task("en-L", language, "en", language),
         "mixed": lambda language: task("mixed", language, language, None),
     }
-    return [build[direction](language) for direction in directions for language in squad.questions]
+    return [builders[direction](language) for direction in directions for language in squad.questions]
 
 
 def pair_tasks(pairs: Sequence[Pair]) -> list[Task]:
-    """Bitext retrieval: for each language L its sentences against the English ones of the same file (L-en)."""
+    """Bitext retrieval: the sentences of each language L against the English sentences of the same file (L-en)."""
     tasks = []
     for language in dict.fromkeys(pair.language for pair in pairs):
         rows = [pair for pair in pairs if pair.language == language]
@@ -110,20 +117,21 @@ def pair_tasks(pairs: Sequence[Pair]) -> list[Task]:
 
 
 def labelled_tasks(index: Sequence[LabelledQuery], queries: Sequence[LabelledQuery]) -> list[Task]:
-    """A knowledge base of English queries: a query in another language must find one with the right label (L-label).
+    """Search in a knowledge base of English queries (`index`): a query must find an entry with its label.
 
-    The same for the queries' English originals (en-label). Labels that the knowledge base lacks are left out.
+    L-label has the queries in other languages, en-label their English originals. Queries whose label is not in the
+    knowledge base are left out.
     """
-    base = [row for row in index if row.english]
-    passages = {f"kb-{n}": Text(row.english, "en") for n, row in enumerate(base)}
+    entries = [row for row in index if row.english]
+    passages = {f"kb-{n}": Text(row.english, "en") for n, row in enumerate(entries)}
     by_label: dict[str, dict[str, int]] = {}
-    for n, row in enumerate(base):
+    for n, row in enumerate(entries):
         by_label.setdefault(row.label, {})[f"kb-{n}"] = 1
-    known = [row for row in queries if row.label in by_label]
-    asked = {("en-label", "en"): [(row.english, row) for row in known if row.english and _is_original(row)]}
-    for row in known:
+    answerable = [row for row in queries if row.label in by_label]
+    task_rows = {("en-label", "en"): [(row.english, row) for row in answerable if row.english and _is_original(row)]}
+    for row in answerable:
         if row.language != "en":
-            asked.setdefault(("L-label", row.language), []).append((row.text, row))
+            task_rows.setdefault(("L-label", row.language), []).append((row.text, row))
     return [
         Task(
             direction,
@@ -133,18 +141,21 @@ def labelled_tasks(index: Sequence[LabelledQuery], queries: Sequence[LabelledQue
             passages,
             {str(n): by_label[row.label] for n, (_, row) in enumerate(rows)},
         )
-        for (direction, language), rows in asked.items()
+        for (direction, language), rows in task_rows.items()
         if rows
     ]
 
 
 def _is_original(row: LabelledQuery) -> bool:
-    """Whether the row's English is English: not a query in another language that stands for itself."""
+    """Whether the row's English text is a real original, not the query in another language repeated."""
     return row.language == "en" or row.english != row.text
 
 
 def beir_tasks(folder: Path) -> list[Task]:
-    """A BEIR folder: corpus.jsonl, queries.jsonl and qrels/*.tsv, or TREC qrels (qrels/*.txt). Raises DataError."""
+    """Tasks from a BEIR folder: corpus.jsonl, queries.jsonl, and qrels/*.tsv or TREC qrels (qrels/*.txt).
+
+    Each file of judgements and each detected language of its queries makes a task. Raises DataError.
+    """
     passages: Pool = {}
     queries: dict[str, Text] = {}
     for name, rows in (("corpus.jsonl", passages), ("queries.jsonl", queries)):
@@ -161,9 +172,9 @@ def beir_tasks(folder: Path) -> list[Task]:
         if unknown := set(qrels) - set(queries):
             raise DataError(f"{file}: {len(unknown)} queries are not in queries.jsonl, such as {min(unknown)!r}.")
         for language in dict.fromkeys(queries[id_].language for id_ in qrels):
-            own = {id_: queries[id_] for id_ in qrels if queries[id_].language == language}
-            judged = {id_: qrels[id_] for id_ in own}
-            tasks.append(Task(file.stem, language, own, folder.name, passages, judged))
+            task_queries = {id_: queries[id_] for id_ in qrels if queries[id_].language == language}
+            task_qrels = {id_: qrels[id_] for id_ in task_queries}
+            tasks.append(Task(file.stem, language, task_queries, folder.name, passages, task_qrels))
     if not tasks:
         raise DataError(f"{folder} has no qrels (qrels/test.tsv).")
     return tasks
@@ -173,13 +184,13 @@ def _read_qrels(file: Path) -> Qrels:
     qrels: Qrels = {}
     try:
         if file.suffix == ".txt":
-            for judged in ir_measures.read_trec_qrels(str(file)):
-                qrels.setdefault(judged.query_id, {})[judged.doc_id] = judged.relevance
+            for judgement in ir_measures.read_trec_qrels(str(file)):
+                qrels.setdefault(judgement.query_id, {})[judgement.doc_id] = judgement.relevance
             return qrels
     except ValueError as error:
         raise DataError(f"{file}: no TREC qrels (query 0 passage relevance): {error}.") from error
-    with file.open(encoding="utf-8", newline="") as opened:
-        for number, row in enumerate(csv.reader(opened, delimiter="\t"), start=1):
+    with file.open(encoding="utf-8", newline="") as lines:
+        for number, row in enumerate(csv.reader(lines, delimiter="\t"), start=1):
             if number == 1 and row[-1:] == ["score"]:
                 continue
             if len(row) != 3 or not row[2].lstrip("-").isdigit():
@@ -189,23 +200,24 @@ def _read_qrels(file: Path) -> Qrels:
 
 
 def read_tasks(path: Path, languages: list[str] | None = None, directions: Sequence[str] | None = None) -> list[Task]:
-    """The tasks of whatever lies at `path`: parallel SQuAD, pairs, labelled queries, or a BEIR folder.
+    """The tasks of the data at `path`: parallel SQuAD, pairs, labelled queries, or a BEIR folder.
 
-    Labelled queries are a folder of train.tsv (the knowledge base) and test.tsv or validation.tsv, or JSON lines of
-    these names. With `languages` these alone are measured, against English where the direction says so. Raises
-    DataError.
+    Labelled queries are a folder of train.tsv (the knowledge base) and test.tsv or validation.tsv, or of JSON lines
+    with these names. `languages` limits the tasks of parallel data and pairs to these languages. `directions` are those
+    of parallel data, L-en by default. Raises DataError.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist; name a file or folder of retrieval data.")
     if (path / "corpus.jsonl").is_file():
         return beir_tasks(path)
-    if base := labelled_file(path, "train"):
+    if knowledge_base := labelled_file(path, "train"):
         if not (test := labelled_file(path, "test") or labelled_file(path, "validation")):
-            raise DataError(f"{path} has a {base.name} but neither a test nor a validation file.")
-        return labelled_tasks(read_labelled(base), read_labelled(test))
+            raise DataError(f"{path} has a {knowledge_base.name} but neither a test nor a validation file.")
+        return labelled_tasks(read_labelled(knowledge_base), read_labelled(test))
     if path.is_dir() and any(path.glob("*.json")):
-        ways = directions or ("L-en",)
-        read = [*languages, "en"] if languages and "en" not in languages and ENGLISH & set(ways) else languages
-        tasks = squad_tasks(read_squad(path, read), ways)
+        directions = directions or ("L-en",)
+        needs_english = languages and "en" not in languages and ENGLISH_DIRECTIONS & set(directions)
+        file_languages = [*languages, "en"] if languages and needs_english else languages
+        tasks = squad_tasks(read_squad(path, file_languages), directions)
         return [task for task in tasks if not languages or task.language in languages]
     return pair_tasks(read_pairs(path, languages))

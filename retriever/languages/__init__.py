@@ -1,1 +1,1 @@
-"""What is known of languages: detection, locales, scripts, digits, months, words and sentences. Nothing else knows."""
+"""What the application knows of languages: detection, locales, scripts, digits, months, words and sentences."""

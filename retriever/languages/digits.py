@@ -1,4 +1,4 @@
-"""Digits: every script's read as ASCII ones, and ASCII ones written as a language writes them."""
+"""Digits: of every script as ASCII digits, and ASCII digits as a language writes them."""
 
 import functools
 import unicodedata
@@ -20,7 +20,7 @@ ZEROS = {
     "olck": "᱐",
     "tibt": "༠",
 }
-"""The zero of each of CLDR's numbering systems that is some language's default; babel names the system and no digits.
+"""The zero of each numbering system that is a language's default in CLDR. Babel names the system, but not its digits.
 The other nine digits follow the zero in Unicode."""
 
 

@@ -8,13 +8,17 @@ from retriever.languages.digits import ascii_digits
 
 
 def normalize_text(text: str) -> str:
-    """The form in which dates and words of time are looked for: lower case, NFC, ASCII digits, plain spaces."""
+    """The text in lower case and NFC, with ASCII digits and plain spaces: the form in which dates are read.
+
+    >>> normalize_text("Mai\u00a0१९९८")
+    'mai 1998'
+    """
     return ascii_digits(text.casefold()).replace("\u00a0", " ")
 
 
 @functools.cache
 def month_names(language: str, widths: tuple[str, ...] = ("wide", "abbreviated")) -> dict[str, int]:
-    """Numbers of the months by their names, normalized; empty if CLDR does not know the language.
+    """The months' numbers by their normalized names; empty if CLDR does not know the language.
 
     >>> month_names("ro")["martie"]
     3

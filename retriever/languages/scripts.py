@@ -1,4 +1,4 @@
-"""Scripts: which letters a language is written in, and how writing in them works."""
+"""Scripts: which letters a language is written in, and what holds for their writing."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,11 @@ from retriever.languages.detection import ROMANISED_HINDI
 
 
 def letters_of(scripts: Sequence[str], also: str = "") -> str:
-    """A regex character class of these scripts (Unicode property values), and of the characters in `also`."""
+    r"""A regex character class of these scripts (Unicode property values), and of the characters in `also`.
+
+    >>> letters_of(["Latin", "Greek"])
+    '[\\p{Script=Latin}\\p{Script=Greek}]'
+    """
     return "[" + "".join(rf"\p{{Script={script}}}" for script in scripts) + also + "]"
 
 
@@ -39,7 +43,7 @@ _BY_CODE = {
 
 
 def scripts_of(language: str) -> tuple[str, ...]:
-    """The scripts a language is written in, by CLDR's likely subtags; empty if it is not known.
+    """The scripts a language is written in, by CLDR's likely subtags; empty if it is unknown.
 
     >>> scripts_of("ja")
     ('Han', 'Hiragana', 'Katakana')

@@ -33,11 +33,16 @@ def split_sentences(text: str, language: str) -> list[Span]:
 
 
 def text_weight(text: str) -> int:
-    """Length of a text in Latin letters: a Chinese, Japanese, Korean or Thai character counts twice."""
+    """The length of a text in Latin letters. A Chinese, Japanese, Korean, Thai, Khmer or Lao character counts twice.
+
+    >>> text_weight("Beijing 北京")
+    12
+    """
     return len(text) + len(DENSE.findall(text))
 
 
 def _extra_ends(text: str, start: int, end: int) -> Iterator[int]:
+    """The ends of Khmer sentences and of Thai and Lao clauses within [start, end)."""
     last = start
     for match in _EXTRA_END.finditer(text, start, end):
         if match.group().strip() or match.end() - last >= THAI_CLAUSE:

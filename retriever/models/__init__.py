@@ -1,1 +1,1 @@
-"""Embedding models: where weights come from, and what runs them."""
+"""Embedding models: the encoder, the weights it uses, and the back-ends that run them."""

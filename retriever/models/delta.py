@@ -1,7 +1,7 @@
-"""What training changed, small enough to travel: a low-rank difference to the base weights, in safetensors.
+"""What training changed: a low-rank difference between tuned and base weights, small enough to ship, in safetensors.
 
-The difference of every matrix is cut to its largest singular values and kept as two half-precision factors; that of
-vectors (biases, layer norms) is kept whole. Matrices that did not change are left out.
+The difference of a matrix is cut to its largest singular values and stored as two half-precision factors; that of a
+vector (biases, layer norms) is stored whole in half precision. Weights that did not change are left out.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,22 @@ from torch import Tensor
 from retriever.errors import IsthmusError
 
 State = dict[str, Tensor]
+"""Weights by name: a model's state dict, or the factors of a difference."""
 
 LEFT, RIGHT, WHOLE = ":left", ":right", ":whole"
+"""Suffixes of a weight's name: its two factors, or its whole difference."""
 
 
-def difference(base: State, tuned: State, rank: int) -> State:
-    """The factors of tuned - base. Left (rows, rank) holds the singular values, right is (rank, columns)."""
+def compute_delta(base: State, tuned: State, rank: int) -> State:
+    """The factors of tuned - base: left (rows, rank), which includes the singular values, and right (rank, columns).
+
+    >>> base = {"w": torch.zeros(3, 3)}
+    >>> delta = compute_delta(base, {"w": torch.ones(3, 3)}, rank=1)
+    >>> {name: tuple(factor.shape) for name, factor in delta.items()}
+    {'w:left': (3, 1), 'w:right': (1, 3)}
+    >>> bool(torch.allclose(apply_delta(base, delta)["w"], torch.ones(3, 3), atol=1e-3))
+    True
+    """
     delta: State = {}
     for name, before in base.items():
         change = (tuned[name] - before).float() if before.is_floating_point() else None
@@ -34,8 +44,8 @@ def difference(base: State, tuned: State, rank: int) -> State:
     return delta
 
 
-def apply(base: State, delta: State) -> State:
-    """The base weights with the difference added. Raises IsthmusError if it belongs to another model."""
+def apply_delta(base: State, delta: State) -> State:
+    """The base weights plus the difference. Raises IsthmusError if the difference belongs to another model."""
     tuned = dict(base)
     for name, part in delta.items():
         stem, _, kind = name.rpartition(":")
@@ -49,7 +59,7 @@ def apply(base: State, delta: State) -> State:
 
 
 def save_delta(delta: State, path: Path, about: Mapping[str, str]) -> None:
-    """Write the difference with a few words about it."""
+    """Write the difference, with `about` as the file's metadata."""
     save_file(dict(delta), str(path), metadata=dict(about))
 
 

@@ -29,7 +29,7 @@ PACKAGED = {"aligned": aligned_folder, "base": encoder_folder}
 """The encoders that need no hub, and what makes their folders."""
 DEFAULT = "aligned"
 BASE_FILE = "isthmus.json"
-"""In a model folder: {"english_queries": the encoder it was tuned from, "passages": whether that one embeds them too}."""
+"""In a model folder: {"english_queries": the encoder it was tuned from, "passages": whether it embeds passages too}."""
 E5_PREFIXES = ("query: ", "passage: ")
 CACHE_SIZE = 16384
 """Vectors kept in memory: the sentences of a passage are embedded for every question that it may answer."""
@@ -45,9 +45,10 @@ _NAMED_E5 = re.compile(r"\be5-(?:small|base|large)(?:-v2)?$", re.IGNORECASE)
 class Encoder(Embeddings):
     """An embedding model that knows its query and passage prefixes; a LangChain `Embeddings` and a `TextEncoder`.
 
-    `model` is "aligned" (the packaged multilingual-e5-small, aligned over languages), "base" (the same before alignment),
-    a sentence-transformers folder, or a hub id. Prefixes come from the argument, else from the model's own prompts, else
-    from e5's convention if the name is an e5's. `backend` computes; None is the fastest here (`retriever.models.backends`).
+    `model` is "aligned" (the packaged multilingual-e5-small, aligned over languages), "base" (the same before
+    alignment), a sentence-transformers folder, or a hub id. Prefixes come from the argument, else from the model's own
+    prompts, else from e5's convention if the name is an e5's. `backend` computes; None is the fastest here
+    (`retriever.models.backends`).
 
     A folder made by `isthmus align` names the encoder it was tuned from. That one embeds English queries, so that
     aligning other languages costs English nothing, and passages too if only queries were aligned. Offsets in the folder

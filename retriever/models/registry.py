@@ -1,4 +1,4 @@
-"""The encoders that travel inside Python packages, and their folders in the cache."""
+"""The packaged encoders (their weights come inside Python packages) and their folders in the cache."""
 
 import hashlib
 import tempfile
@@ -26,7 +26,7 @@ ALIGNED_SHA256 = "8f43f55d22752582a15e50c7a63ed248b586da5e01fcd8756d3c27387ca889
 
 
 def encoder_folder(cache: Path) -> Path:
-    """multilingual-e5-small as a sentence-transformers folder, made in the cache on first use."""
+    """The folder of multilingual-e5-small for sentence-transformers; made in the cache on first use."""
     folder = cache / "multilingual-e5-small"
     with create_once(folder) as draft:
         if draft is not None:
@@ -39,9 +39,9 @@ def encoder_folder(cache: Path) -> Path:
 
 
 def aligned_folder(cache: Path) -> Path:
-    """The packaged encoder aligned over languages: the base plus the difference in retriever/models/aligned.
+    """The folder of the aligned encoder: the base weights plus the difference in retriever/models/aligned.
 
-    Raises IsthmusError if the difference is not the one this release was measured with.
+    Raises IsthmusError if the difference is not the one that this release was measured with.
     """
     folder = cache / _aligned_name()
     with create_once(folder) as draft:
@@ -49,7 +49,7 @@ def aligned_folder(cache: Path) -> Path:
             from safetensors.torch import load
             from sentence_transformers import SentenceTransformer
 
-            from retriever.models.delta import apply
+            from retriever.models.delta import apply_delta
 
             source = files("retriever").joinpath("models", "aligned")
             blob = source.joinpath("delta.safetensors").read_bytes()
@@ -60,7 +60,7 @@ def aligned_folder(cache: Path) -> Path:
                     "install Isthmus anew, or set encoder to base."
                 )
             model = SentenceTransformer(str(encoder_folder(cache)), device="cpu", trust_remote_code=False)
-            model.load_state_dict(apply(dict(model.state_dict()), load(blob)))
+            model.load_state_dict(apply_delta(dict(model.state_dict()), load(blob)))
             model.save_pretrained(str(draft), create_model_card=False)
             (draft / "isthmus.json").write_text('{"english_queries": "base", "passages": true}', encoding="utf-8")
             (draft / "README.md").write_text(source.joinpath("README.md").read_text(encoding="utf-8"), encoding="utf-8")
@@ -68,7 +68,7 @@ def aligned_folder(cache: Path) -> Path:
 
 
 def packaged_encoders(cache: Path) -> dict[str, bool]:
-    """The packaged encoders, as settings name them, and whether each is already in the cache."""
+    """Whether each packaged encoder, by its name in the settings, is already in the cache."""
     return {
         "base": (cache / "multilingual-e5-small").is_dir(),
         "aligned": (cache / _aligned_name()).is_dir(),

@@ -1,9 +1,15 @@
 """A library's passages on disk, with everything that search reads.
 
-Order of writing, which keeps a killed process harmless: the store is marked as not cleanly shut down; vectors go to
-Chroma and token vectors to their file; one SQLite transaction adds the document and deletes the one it replaces; surplus
-vectors are deleted; the BM25 index is saved under the new revision. The mark is taken off when the library is closed:
-Chroma, killed at any time after a write, may list passages whose vectors it lost (the test that kills found this).
+Order of writing, which keeps a killed process harmless:
+
+1. The store is marked as not cleanly shut down.
+2. Vectors go to Chroma, and token vectors to their file.
+3. One SQLite transaction adds the document and deletes the one it replaces.
+4. Surplus vectors are deleted.
+5. The BM25 index is saved under the new revision.
+
+Closing the library removes the mark. Chroma, killed at any time after a write, may list passages whose vectors it lost
+(the test that kills found this), so a library that still has the mark when it is opened gets a new copy of its vectors.
 """
 
 import shutil
@@ -16,7 +22,7 @@ from retriever.models.protocols import PassageEncoder
 from retriever.store.baseline import ScoreBaseline
 from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
 from retriever.store.embedding import embed_passages
-from retriever.store.recovery import add_missing_times, recover_token_vectors, recover_vectors
+from retriever.store.recovery import recover_token_vectors, recover_vectors
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
 from retriever.store.words import BM25Index
@@ -50,7 +56,6 @@ class Collection:
         )
         if self.tokens:
             recover_token_vectors(self.documents, self.tokens, encoder)
-        add_missing_times(self.documents)
         self.baseline: ScoreBaseline = self.vectors.sample_baseline(BASELINE_PASSAGES)
         self.words = self._load_words()
 

@@ -24,7 +24,7 @@ def embed_passages(
 
 
 def embed_tokens(encoder: PassageEncoder, passages: Sequence[Passage], tokens: TokenVectorStore) -> Vectors:
-    """Write the vectors of passages' tokens; returns those of the passages, (passages, dimensions), of the same pass."""
+    """Write the vectors of passages' tokens; return those of the passages, (passages, dimensions), of the same pass."""
     vectors, token_vectors = encoder.encode_passage_tokens([passage.embedded_text for passage in passages])
     tokens.add(dict(zip((passage.id for passage in passages), token_vectors, strict=True)))
     return vectors

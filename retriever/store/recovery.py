@@ -1,4 +1,4 @@
-"""Making the indexes fit the documents again: after a kill, where files were deleted, or for older libraries."""
+"""Making the indexes fit the documents again: after a kill, or where files were deleted."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,6 @@ from retriever.store.documents import DocumentStore
 from retriever.store.embedding import EMBED_BATCH, embed_passages, embed_tokens, vector_rows
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
-from retriever.temporal.periods import with_times
 
 OpenVectors = Callable[[int], VectorIndex]
 """Opens the empty vector index of a generation."""
@@ -55,9 +54,3 @@ def recover_token_vectors(documents: DocumentStore, tokens: TokenVectorStore, en
         for start in tqdm(range(0, len(missing), EMBED_BATCH), desc="Embedding tokens", disable=None):
             batch = documents.passages(missing[start : start + EMBED_BATCH])
             embed_tokens(encoder, list(batch.values()), tokens)
-
-
-def add_missing_times(documents: DocumentStore) -> None:
-    """Find the times that passages name, in a library from before they were kept."""
-    if passages := documents.passages_without_times():
-        documents.set_times([with_times(passage) for passage in passages])

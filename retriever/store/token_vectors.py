@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from retriever.models.backends.tokens import normalize
 from retriever.models.encoder import same_encoder
+from retriever.models.normalization import normalize
 from retriever.store.transaction import Transaction
 from retriever.types import Vectors
 

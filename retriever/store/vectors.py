@@ -1,4 +1,4 @@
-"""Passage vectors in Chroma: embedded on disk, or on a server, behind the same few calls."""
+"""Passage vectors in Chroma, which is either embedded, with files on disk, or a server."""
 
 import itertools
 import json
@@ -19,13 +19,14 @@ from retriever.models.protocols import PassageEncoder
 from retriever.store.baseline import ScoreBaseline
 from retriever.types import Vectors
 
-PAGE = 1000
+PAGE_SIZE = 1000
+"""Passages in one call to Chroma."""
 
 
 class VectorIndex:
-    """One Chroma collection of passage vectors, which remembers the encoder that made them.
+    """One Chroma collection of passage vectors. It records the encoder that made them.
 
-    With `fresh`, whatever was in a collection of that name is deleted first.
+    Give `path` for files on disk or `url` for a server. With `fresh` an old collection of that name is deleted first.
     Raises IsthmusError if the collection was made by another encoder, or the server cannot be reached.
     """
 
@@ -47,19 +48,18 @@ class VectorIndex:
         self._collection = client.get_or_create_collection(
             name, metadata=metadata, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
         )
-        known = self._collection.metadata or {}
-        if not same_encoder(np.asarray(json.loads(known.get("probe", "[]")), dtype=np.float32), probe):
-            where = path or url
+        stored = self._collection.metadata or {}
+        if not same_encoder(np.asarray(json.loads(stored.get("probe", "[]")), dtype=np.float32), probe):
             raise IsthmusError(
-                f"The vectors in {where} were made by the encoder {known.get('encoder')!r}, not by {encoder.name!r} as "
-                "it is now. Set the encoder back, or delete that folder or collection: they are made anew at the next "
-                "start."
+                f"The vectors in {path or url} were made by the encoder {stored.get('encoder')!r}, not by "
+                f"{encoder.name!r} as it is now. Set the encoder back, or delete that folder or collection: they are "
+                "made anew at the next start."
             )
-        self._batch = client.get_max_batch_size()
+        self._max_batch = client.get_max_batch_size()
 
     def add(self, passages: Sequence[tuple[str, str, str]], vectors: Vectors) -> None:
         """Store vectors[i] for passages[i] = (passage id, document id, language)."""
-        size = min(self._batch, PAGE)
+        size = min(self._max_batch, PAGE_SIZE)
         for start in range(0, len(passages), size):
             rows = passages[start : start + size]
             self._collection.upsert(
@@ -69,46 +69,46 @@ class VectorIndex:
             )
 
     def delete(self, ids: Iterable[str]) -> None:
-        """Forget passages; unknown ids are ignored."""
-        listed = list(ids)
-        for start in range(0, len(listed), PAGE):
-            self._collection.delete(ids=listed[start : start + PAGE])
+        """Delete the vectors of passages; unknown ids are ignored."""
+        passage_ids = list(ids)
+        for start in range(0, len(passage_ids), PAGE_SIZE):
+            self._collection.delete(ids=passage_ids[start : start + PAGE_SIZE])
 
     def search(self, vector: Vectors, k: int, where: Mapping[str, Any] | None = None) -> list[tuple[str, float]]:
         """The k nearest passages as (id, cosine), best first; `where` is a Chroma metadata filter."""
-        found = self._collection.query(
+        result = self._collection.query(
             query_embeddings=cast(Any, vector[None, :]),
             n_results=k,
             where=cast(Any, where),
             include=["distances"],
         )
-        distances = (found["distances"] or [[]])[0]
-        return [(id_, 1.0 - float(distance)) for id_, distance in zip(found["ids"][0], distances, strict=True)]
+        distances = (result["distances"] or [[]])[0]
+        return [(id_, 1.0 - float(distance)) for id_, distance in zip(result["ids"][0], distances, strict=True)]
 
     def sample_baseline(self, size: int) -> ScoreBaseline:
-        """Up to `size` of the stored vectors."""
-        found = self._collection.get(limit=size, include=["embeddings", "metadatas"])
-        languages = tuple(str(row["language"]) for row in found["metadatas"] or [])
-        vectors = found["embeddings"] if languages else np.zeros((0, 1))
+        """A baseline of up to `size` of the stored vectors."""
+        result = self._collection.get(limit=size, include=["embeddings", "metadatas"])
+        languages = tuple(str(row["language"]) for row in result["metadatas"] or [])
+        vectors = result["embeddings"] if languages else np.zeros((0, 1))
         return ScoreBaseline(np.asarray(vectors, dtype=np.float32), languages)
 
     def read(self, ids: Sequence[str]) -> dict[str, Vectors]:
-        """The stored vectors of passages; those that are not there, or that Chroma cannot give, are left out.
+        """The stored vectors by passage id; passages without a vector are left out.
 
-        Chroma, killed while it writes, can list an id and have no vector for it.
+        If Chroma is killed while it writes, it may list an id and then fail to read its vector.
         """
         if not ids:
             return {}
         try:
-            found = self._collection.get(ids=list(ids), include=["embeddings"])
+            result = self._collection.get(ids=list(ids), include=["embeddings"])
         except ChromaError:
             half = len(ids) // 2
             return self.read(ids[:half]) | self.read(ids[half:]) if half else {}
-        vectors = np.asarray(found["embeddings"] if found["ids"] else [], dtype=np.float32)
-        return dict(zip(found["ids"], vectors, strict=True))
+        vectors = np.asarray(result["embeddings"] if result["ids"] else [], dtype=np.float32)
+        return dict(zip(result["ids"], vectors, strict=True))
 
     def close(self) -> None:
-        """Let go of the store; whoever opens it next in this process sees what others wrote meanwhile."""
+        """Close the store. If this process opens it again, it sees what other processes have written."""
         cast(Any, self._client).close()
 
     def drop(self) -> None:
@@ -117,13 +117,13 @@ class VectorIndex:
 
     def ids(self) -> set[str]:
         """Every stored passage id."""
-        known: set[str] = set()
-        for offset in itertools.count(0, PAGE):
-            page = self._collection.get(limit=PAGE, offset=offset, include=[])["ids"]
-            known.update(page)
-            if len(page) < PAGE:
-                return known
-        return known
+        ids: set[str] = set()
+        for offset in itertools.count(0, PAGE_SIZE):
+            page = self._collection.get(limit=PAGE_SIZE, offset=offset, include=[])["ids"]
+            ids.update(page)
+            if len(page) < PAGE_SIZE:
+                return ids
+        return ids
 
     def __len__(self) -> int:
         return self._collection.count()

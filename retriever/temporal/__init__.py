@@ -1,1 +1,1 @@
-"""Questions about time."""
+"""Time in texts and questions: dates and periods, calendar arithmetic, L1 to L3 questions, demonstrations."""

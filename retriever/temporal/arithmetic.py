@@ -1,7 +1,8 @@
-"""Calendar arithmetic: "What is the time 7 years and 5 months after October 1241?" in any language with a phrase file.
+"""Calendar arithmetic: "What is the time 7 years and 5 months after October 1241?"
 
-TempReason's L1 questions. No small model should guess them, and code need not. phrases/ holds one file a language with
-the question, the words of direction, and the words that may stand around them; months, plurals and digits are CLDR's.
+These are TempReason's L1 questions. A small model guesses them; this module writes, reads and calculates them.
+phrases/ holds one file a language: the question, the answers, and the words that such questions are made of. Names of
+months, plurals and digits come from CLDR.
 """
 
 import datetime
@@ -23,7 +24,11 @@ from retriever.types import Month
 
 @dataclass(frozen=True, slots=True)
 class MonthShift:
-    """A month and a span of whole months, 0 or more, after it or before it."""
+    """A month, and a number of months (0 or more) after or before it.
+
+    >>> MonthShift(Month(1241, 10), months=89, after=True).result
+    Month(year=1249, month=3)
+    """
 
     start: Month
     months: int
@@ -31,28 +36,35 @@ class MonthShift:
 
     @property
     def result(self) -> Month:
-        """The month asked for."""
+        """The month that the shift leads to."""
         return self.start + (self.months if self.after else -self.months)
 
 
 def random_shifts(count: int, years: range, rng: random.Random) -> list[MonthShift]:
-    """Months of these years, and spans of up to ten years and eleven months, as TempReason's are, within the calendar.
+    """Shifts from months of these years by up to ten years and eleven months, as in TempReason.
 
-    Raises ValueError if the years are not.
+    Their results exist too. Raises ValueError if `years` is empty or leaves the years 1 to 9999.
     """
     if not years or not (Month(years[0], 1).exists and Month(years[-1], 1).exists):
         raise ValueError(f"There is no calendar for {years}.")
-    sums: list[MonthShift] = []
-    while len(sums) < count:
-        sum_ = MonthShift(Month(rng.choice(years), rng.randint(1, 12)), rng.randint(1, 131), rng.random() < 0.5)
-        if sum_.result.exists:
-            sums.append(sum_)
-    return sums
+    shifts: list[MonthShift] = []
+    while len(shifts) < count:
+        shift = MonthShift(Month(rng.choice(years), rng.randint(1, 12)), rng.randint(1, 131), rng.random() < 0.5)
+        if shift.result.exists:
+            shifts.append(shift)
+    return shifts
 
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """A language's file."""
+    """A language's file of phrases.
+
+    `question`, `date` and `answer` are templates; `impossible` and `no_date` are whole answers. `join` stands between
+    years and months. The lists are words to recognise: of direction (`after`, `before`; the first is also written), of
+    units (`years`, `months`), and all others that such a question may hold (`filler`). `periods` and `timing` read the
+    last four: words that ask for a time (`when`), mean the present (`now`), open a period (`since`) or join its two
+    ends (`until`).
+    """
 
     question: str
     date: str
@@ -73,7 +85,7 @@ class Phrases:
 
 @functools.cache
 def languages() -> tuple[str, ...]:
-    """Languages with a phrase file."""
+    """Codes of the languages with a file of phrases, sorted."""
     folder = files("retriever").joinpath("temporal", "phrases")
     return tuple(sorted(e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml")))
 
@@ -85,68 +97,82 @@ def phrases(language: str) -> Phrases:
     return Phrases(**tomllib.loads(file.read_text(encoding="utf-8")))
 
 
-def write_question(sum_: MonthShift, language: str) -> str:
-    """The question in a language: in its phrases, or without a phrase file in CLDR's words and signs.
+def write_question(shift: MonthShift, language: str) -> str:
+    """The question in a language: in its phrases, or as a formula if it has no file of phrases.
 
-    "1241年10月 + 7 年 + 5 か月 = ?" needs nothing but names of months, plurals and digits. The month must then exist,
-    and CLDR know the language.
+    A formula needs only CLDR's names of months, plurals and digits. The month must then exist, and CLDR know the
+    language.
+
+    >>> shift = MonthShift(Month(1241, 10), months=89, after=True)
+    >>> write_question(shift, "en")
+    'What is the time 7 years and 5 months after October 1241?'
+    >>> write_question(shift, "ja")
+    '1241年10月 + 7 年 + 5 か月 = ?'
     """
     if language in languages():
-        return _fill(phrases(language).question, sum_, language)
-    sign = "+" if sum_.after else "−"
-    parts = [format_month(sum_.start, language), *_spans(sum_.months, language)]
-    return native_digits(f" {sign} ".join(parts), language) + " = ?"
+        return _fill(phrases(language).question, shift, language)
+    sign = "+" if shift.after else "−"
+    terms = [format_month(shift.start, language), *_spans(shift.months, language)]
+    return native_digits(f" {sign} ".join(terms), language) + " = ?"
 
 
-def write_answer(sum_: MonthShift, language: str) -> str:
-    """The result in a language, shown as calculated; or that there is no such date."""
-    own = phrases(language)
-    if not (sum_.start.exists and sum_.result.exists):
-        return own.impossible
-    return _fill(own.answer, sum_, language, result=format_month(sum_.result, language))
+def write_answer(shift: MonthShift, language: str) -> str:
+    """The answer in a language with phrases: the calculation and its result, or that there is no such date."""
+    language_phrases = phrases(language)
+    if not (shift.start.exists and shift.result.exists):
+        return language_phrases.impossible
+    return _fill(language_phrases.answer, shift, language, result=format_month(shift.result, language))
 
 
 def format_month(month: Month, language: str) -> str:
-    """A month that exists, as a language writes it: "martie 1249", "1249年3月", "مارس ۱۲۴۹" in Persian."""
+    """A month as a language writes it. The month must exist.
+
+    >>> [format_month(Month(1249, 3), language) for language in ("ro", "zh", "fa")]
+    ['martie 1249', '1249年3月', 'مارس ۱۲۴۹']
+    """
     day = datetime.date(month.year, month.month, 1)
     text = str(format_skeleton("yMMMM", day, locale=language))
     return native_digits(regex.sub(r"\s*г\.$", "", text), language)
 
 
 def parse_shift(question: str, language: str) -> MonthShift | None:
-    """The sum that a question asks for, if it asks for nothing else; None otherwise.
+    """The shift that a question asks for; None if it asks for anything else.
 
-    There must be one month with its year, a span of years or months, one word of direction, and beside them only the
-    words that such questions are made of.
+    The question must hold one month with its year, a span of years or months, one word of direction, and otherwise
+    only words from the language's `filler`.
+
+    >>> parse_shift("Was ist 3 Jahre nach Mai 2000?", "de")
+    MonthShift(start=Month(year=2000, month=5), months=36, after=True)
+    >>> parse_shift("Who was king 5 years after May 1990?", "en") is None
+    True
     """
     if language not in languages():
         return None
-    own = phrases(language)
+    language_phrases = phrases(language)
     text = normalize_text(question)
-    dates = _dates(language)
-    found = list(dates.finditer(text))
-    if len(found) != 1:
+    dates = list(_date_pattern(language).finditer(text))
+    if len(dates) != 1:
         return None
-    groups = found[0].groupdict()
-    names = month_names(language)
-    number = int(groups["n"]) if groups.get("n") else names[groups["m"]]
+    date, groups = dates[0], dates[0].groupdict()
+    number = int(groups["n"]) if groups.get("n") else month_names(language)[groups["m"]]
     start = Month(int(groups["y"]), number)
-    rest = text[: found[0].start()] + " ; " + text[found[0].end() :]
+    rest = text[: date.start()] + " ; " + text[date.end() :]
     months, rest = _take_spans(rest, language)
-    direction, rest = _take_direction(rest, own)
-    if months is None or direction is None or not 1 <= number <= 12 or not _only_filler(rest, own.filler):
+    after, rest = _take_direction(rest, language_phrases)
+    if months is None or after is None or not 1 <= number <= 12 or not _is_filler(rest, language_phrases.filler):
         return None
-    return MonthShift(start, months, direction)
+    return MonthShift(start, months, after)
 
 
-def _fill(template: str, sum_: MonthShift, language: str, **more: str) -> str:
-    own = phrases(language)
-    name = str(get_month_names("wide", "format", locale=language)[sum_.start.month])
+def _fill(template: str, shift: MonthShift, language: str, **values: str) -> str:
+    """A template of a language's phrases with its variables filled in."""
+    language_phrases = phrases(language)
+    name = str(get_month_names("wide", "format", locale=language)[shift.start.month])
     text = Template(template).substitute(
-        duration=own.join.join(_spans(sum_.months, language)),
-        direction=(own.after if sum_.after else own.before)[0],
-        date=Template(own.date).substitute(month=name, number=sum_.start.month, year=sum_.start.year),
-        **more,
+        duration=language_phrases.join.join(_spans(shift.months, language)),
+        direction=(language_phrases.after if shift.after else language_phrases.before)[0],
+        date=Template(language_phrases.date).substitute(month=name, number=shift.start.month, year=shift.start.year),
+        **values,
     )
     return native_digits(" ".join(text.split()), language)
 
@@ -166,8 +192,8 @@ def _span(count: int, unit: str, language: str) -> str:
 
 
 @functools.cache
-def _dates(language: str) -> "regex.Pattern[str]":
-    """A month with its year, in the language's order."""
+def _date_pattern(language: str) -> "regex.Pattern[str]":
+    """A month with its year (group y), in the language's order; the month is a number (n) or a name (m)."""
     names = "|".join(regex.escape(name) for name in sorted(month_names(language), key=len, reverse=True))
     if "年" in phrases(language).date:
         return regex.compile(r"(?P<y>\d{1,4})\s*年\s*(?P<n>\d{1,2})\s*月")
@@ -178,54 +204,68 @@ def _dates(language: str) -> "regex.Pattern[str]":
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _SpanPattern:
+    """A pattern of one span of time: its unit in months, and its number of units.
+
+    The number is in the pattern's group c, or is `count` where the words alone say it: Arabic has a dual.
+    """
+
+    pattern: "regex.Pattern[str]"
+    unit: int
+    count: int | None = None
+
+
 @functools.cache
-def _span_patterns(language: str) -> list[tuple["regex.Pattern[str]", int, int | None]]:
-    """(pattern, months in one, count if the words alone say it: Arabic has a dual), those with a number first."""
-    own = phrases(language)
-    found: list[tuple[regex.Pattern[str], int, int | None]] = []
-    for unit, words, months in (("year", own.years, 12), ("month", own.months, 1)):
-        alone = {normalize_text(_span(n, unit, language)): n for n in (1, 2)}
-        for text, count in alone.items():
+def _span_patterns(language: str) -> list[_SpanPattern]:
+    """The patterns of spans in a language, those with a number in digits first."""
+    language_phrases = phrases(language)
+    patterns: list[_SpanPattern] = []
+    for unit, words, months in (("year", language_phrases.years, 12), ("month", language_phrases.months, 1)):
+        count_by_text = {normalize_text(_span(count, unit, language)): count for count in (1, 2)}
+        for text, count in count_by_text.items():
             if not any(c.isdigit() for c in text):
-                found.append((regex.compile(rf"(?<!\p{{L}}){regex.escape(text)}(?!\p{{L}})"), months, count))
-        either = "|".join(regex.escape(normalize_text(word)) for word in sorted(words, key=len, reverse=True))
+                pattern = regex.compile(rf"(?<!\p{{L}}){regex.escape(text)}(?!\p{{L}})")
+                patterns.append(_SpanPattern(pattern, months, count))
+        any_word = "|".join(regex.escape(normalize_text(word)) for word in sorted(words, key=len, reverse=True))
         edge = "" if UNSPACED.search(words[0]) else r"(?!\p{L})"
-        found.append((regex.compile(rf"(?P<c>\d+)\s*(?:de\s+)?(?:{either}){edge}"), months, None))
-        found.append((regex.compile(rf"(?<!\p{{L}})(?:{either})\s+(?P<c>\d+)"), months, None))
-    return sorted(found, key=lambda row: row[2] is not None)
+        number_first = regex.compile(rf"(?P<c>\d+)\s*(?:de\s+)?(?:{any_word}){edge}")
+        word_first = regex.compile(rf"(?<!\p{{L}})(?:{any_word})\s+(?P<c>\d+)")
+        patterns += [_SpanPattern(number_first, months), _SpanPattern(word_first, months)]
+    return sorted(patterns, key=lambda row: row.count is not None)
 
 
 def _take_spans(text: str, language: str) -> tuple[int | None, str]:
-    """Months of all spans, None if there is none, and the text without them."""
+    """The months of all spans together, None if there is no span; and the text without the spans."""
     total: int | None = None
-    for pattern, months, count in _span_patterns(language):
-        for match in pattern.finditer(text):
-            total = (total or 0) + months * (count if count is not None else int(match["c"]))
-        text = pattern.sub(" ; ", text)
+    for row in _span_patterns(language):
+        for match in row.pattern.finditer(text):
+            total = (total or 0) + row.unit * (row.count if row.count is not None else int(match["c"]))
+        text = row.pattern.sub(" ; ", text)
     return total, text
 
 
-def _take_direction(text: str, own: Phrases) -> tuple[bool | None, str]:
-    for after, words in ((True, own.after), (False, own.before)):
-        for word in sorted(words, key=len, reverse=True):
-            known = normalize_text(word)
-            spaced = not UNSPACED.search(known)
-            pattern = rf"(?<!\p{{L}}){regex.escape(known)}(?!\p{{L}})" if spaced else regex.escape(known)
+def _take_direction(text: str, language_phrases: Phrases) -> tuple[bool | None, str]:
+    """Whether the text says "after" (True) or "before" (False), None if neither; and the text without that word."""
+    for is_after, words in ((True, language_phrases.after), (False, language_phrases.before)):
+        for word in map(normalize_text, sorted(words, key=len, reverse=True)):
+            is_unspaced = UNSPACED.search(word)
+            pattern = regex.escape(word) if is_unspaced else rf"(?<!\p{{L}}){regex.escape(word)}(?!\p{{L}})"
             if regex.search(pattern, text):
-                return after, regex.sub(pattern, " ; ", text, count=1)
+                return is_after, regex.sub(pattern, " ; ", text, count=1)
     return None, text
 
 
-def _only_filler(text: str, filler: list[str]) -> bool:
-    words = regex.findall(r"[\p{L}\p{M}\p{N}-]+", text)
-    known = {normalize_text(word) for word in filler}
-    for word in words:
-        if word in known:
+def _is_filler(text: str, filler: list[str]) -> bool:
+    """Whether the text has no word but filler words; a word of an unspaced script may be several of them."""
+    filler_words = {normalize_text(word) for word in filler}
+    for word in regex.findall(r"[\p{L}\p{M}\p{N}-]+", text):
+        if word in filler_words:
             continue
-        left = word
+        rest = word
         if UNSPACED.search(word):
-            for part in sorted(known, key=len, reverse=True):
-                left = left.replace(part, "")
-        if left.strip():
+            for part in sorted(filler_words, key=len, reverse=True):
+                rest = rest.replace(part, "")
+        if rest.strip():
             return False
     return True

@@ -1,4 +1,4 @@
-"""Solved English questions to show before a question about time, and their division from those that are asked."""
+"""Solved English questions that stand in a prompt before a question about time (demonstrations)."""
 
 import random
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from retriever.temporal.questions import FactQuery, TaskName, TemporalQuestion, 
 from retriever.temporal.selectors import SHOTS, top_k
 from retriever.types import Query
 
-LEAST_ASKED = 0.1
-"""Share of the subjects that are asked about, however large a pool is wanted beside them."""
+MIN_QUESTION_SHARE = 0.1
+"""Least share of the subjects that go to the questions, however large the pool is."""
 
 
 class DemonstrationPool:
-    """Solved English questions, and an encoder that finds those that go with a question in any language.
+    """Solved English questions, and an encoder that finds the nearest to a question in any language.
 
-    With `reuse_query_vectors` the encoder is the one that made a query's vector, so the question is not embedded again.
+    Set `reuse_query_vectors` if the same encoder made the query's vector: the question is then not embedded again.
     """
 
     def __init__(
@@ -29,37 +29,47 @@ class DemonstrationPool:
         self._vectors = encoder.encode_queries([write_question(question.content, "en") for question in questions])
 
     def nearest(self, query: Query, k: int = SHOTS) -> list[TemporalQuestion]:
-        """The k nearest by cosine, the best first: X-InSTA's choice, CLiTSSA's if it tuned the encoder."""
+        """The k nearest questions by cosine, best first.
+
+        This is the choice of X-InSTA (Tanwar et al., ACL 2023), or of CLiTSSA if it tuned the encoder.
+        """
         vector = query.vector if self._reuse_query_vectors else self._encoder.encode_queries([query.text])[0]
         return [self._questions[n] for n in top_k(vector[None] @ self._vectors.T, k)[0]]
 
 
 @dataclass(frozen=True, slots=True)
 class TemporalSplit:
-    """Questions to choose demonstrations from, which CLiTSSA trains on, and to be asked."""
+    """A division of questions about time.
+
+    `pool` is what demonstrations are chosen from, and what CLiTSSA trains on. `questions` are put to the generator.
+    """
 
     pool: list[TemporalQuestion]
-    asked: list[TemporalQuestion]
+    questions: list[TemporalQuestion]
 
 
-def split_questions(questions: Sequence[TemporalQuestion], *, pool: int, asked: int, seed: int = 1) -> TemporalSplit:
-    """Up to so many of each task. No subject is on both sides; L1 has none, so its questions are divided one by one.
+def split_questions(
+    all_questions: Sequence[TemporalQuestion], *, pool: int, questions: int, seed: int = 1
+) -> TemporalSplit:
+    """Divide questions into a pool of up to `pool` and up to `questions` others, of each task.
 
-    Raises DataError if there are too few.
+    No subject is on both sides. L1 questions have no subject and are divided one by one. Raises DataError if there are
+    too few.
     """
-    sides: dict[str, bool] = {}
+    subject_sides: dict[str, bool] = {}
     rng = random.Random(seed)
-    groups: dict[TaskName, tuple[list[TemporalQuestion], list[TemporalQuestion]]] = {}
-    for question in rng.sample(list(questions), len(questions)):
+    task_sides: dict[TaskName, tuple[list[TemporalQuestion], list[TemporalQuestion]]] = {}
+    for question in rng.sample(list(all_questions), len(all_questions)):
         content = question.content
-        key = content.subject if isinstance(content, FactQuery) else repr(content)
-        to_ask = sides.setdefault(key, rng.random() < max(LEAST_ASKED, asked / (asked + pool)))
-        groups.setdefault(question.task, ([], []))[to_ask].append(question)
-    shown = [question for left, _ in groups.values() for question in left[:pool]]
-    held = [question for _, right in groups.values() for question in right[:asked]]
-    if len(shown) < SHOTS or not held:
+        subject = content.subject if isinstance(content, FactQuery) else repr(content)
+        question_share = max(MIN_QUESTION_SHARE, questions / (questions + pool))
+        is_question = subject_sides.setdefault(subject, rng.random() < question_share)
+        task_sides.setdefault(question.task, ([], []))[is_question].append(question)
+    pool_side = [question for side, _ in task_sides.values() for question in side[:pool]]
+    question_side = [question for _, side in task_sides.values() for question in side[:questions]]
+    if len(pool_side) < SHOTS or not question_side:
         raise DataError(
-            f"{len(questions)} questions are too few to choose demonstrations from and to ask; "
+            f"{len(all_questions)} questions are too few to choose demonstrations from and to ask; "
             "give more, or a smaller pool."
         )
-    return TemporalSplit(shown, held)
+    return TemporalSplit(pool_side, question_side)

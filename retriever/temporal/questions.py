@@ -1,8 +1,8 @@
-"""TempReason's three kinds of questions in many languages: written from what they ask, and read back.
+"""TempReason's three kinds of questions in many languages: writing them, reading them back, and making them from facts.
 
-L1 is calendar arithmetic (`retriever.temporal.calendar`). L2 asks for a fact at a time, L3 for the fact before or after
-another. templates/ holds one file a language, for a translator to edit: the ten relations, and the words of time; the
-languages are those of the calendar.
+L1 is calendar arithmetic (`retriever.temporal.arithmetic`). L2 asks for a fact at a time. L3 asks for the fact before
+or after another. templates/ holds one file a language for L2 and L3, which a translator can edit: the ten relations and
+the words of time. The languages are those of phrases/, `arithmetic.languages()`.
 """
 
 import functools
@@ -40,7 +40,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class FactQuery:
-    """Which object a subject had in a relation, in a month (L2) or next to another (L3)."""
+    """Asks which object stands in a relation to a subject, in a month (L2) or before or after another object (L3)."""
 
     relation: str
     subject: str
@@ -57,7 +57,7 @@ class TemporalQuestion:
 
     @property
     def task(self) -> TaskName:
-        """L1, L2 or L3."""
+        """The kind of question: "l1", "l2" or "l3"."""
         if isinstance(self.content, MonthShift):
             return "l1"
         return "l2" if isinstance(self.content.when, Month) else "l3"
@@ -76,7 +76,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """A language's file. `months`: the form of their names, by CLDR's word for it."""
+    """A language's file of templates.
+
+    `at`, `before` and `after` word the time, `relations` the questions, which hold it as $when. `months` is the form of
+    months' names, in CLDR's terms.
+    """
 
     at: str
     before: str
@@ -93,61 +97,75 @@ def templates(language: str) -> Templates:
 
 
 def write_question(content: MonthShift | FactQuery, language: str) -> str:
-    """The question in a language; in English as TempReason words L2 and L3."""
+    """The question in a language; L2 and L3 in English are worded as in TempReason.
+
+    >>> write_question(FactQuery("played_for", "Glynn Snodin", Month(1978, 11)), "de")
+    'Für welches Team spielte Glynn Snodin im November 1978?'
+    """
     if isinstance(content, MonthShift):
         return arithmetic.write_question(content, language)
-    own = templates(language)
-    return Template(own.relations[content.relation]).substitute(
-        subject=content.subject, when=_when(content.when, own, language)
+    language_templates = templates(language)
+    return Template(language_templates.relations[content.relation]).substitute(
+        subject=content.subject, when=_write_when(content.when, language_templates, language)
     )
 
 
 def parse_question(question: str, language: str) -> MonthShift | FactQuery | None:
-    """What a question asks, if it is worded like the language's templates; None otherwise."""
-    if sum_ := arithmetic.parse_shift(question, language):
-        return sum_
-    readings = []
-    for relation, pattern, after in _patterns(language) if language in arithmetic.languages() else ():
-        if match := pattern.fullmatch(question.strip()):
-            readings.append((relation, after, match.groupdict()))
+    """What a question asks, if it is worded as in the language's templates; None otherwise.
+
+    >>> parse_question("Who was the owner of Leeds before John?", "en")
+    FactQuery(relation='owner', subject='Leeds', when=Neighbour(reference='John', after=False))
+    """
+    if shift := arithmetic.parse_shift(question, language):
+        return shift
+    readings = [
+        (template, match.groupdict())
+        for template in (_question_patterns(language) if language in arithmetic.languages() else ())
+        if (match := template.pattern.fullmatch(question.strip()))
+    ]
     if not readings:
         return None
-    # "the head of state of X" is no head of "state of X": the reading that leaves least to names.
-    relation, after, found = min(readings, key=lambda reading: sum(len(text or "") for text in reading[2].values()))
-    if after is not None:
-        return FactQuery(relation, found["subject"], Neighbour(found["reference"], after))
-    named = found.get("month") or found.get("short")
-    number = int(found["number"]) if named is None else month_names(language)[named.casefold()]
-    return FactQuery(relation, found["subject"], Month(int(found["year"]), number))
+    # "The head of state of X" could be the head of "state of X": take the reading with the shortest names.
+    template, groups = min(readings, key=lambda reading: sum(len(text or "") for text in reading[1].values()))
+    if template.after is not None:
+        return FactQuery(template.relation, groups["subject"], Neighbour(groups["reference"], template.after))
+    name = groups.get("month") or groups.get("short")
+    number = int(groups["number"]) if name is None else month_names(language)[name.casefold()]
+    return FactQuery(template.relation, groups["subject"], Month(int(groups["year"]), number))
 
 
-def questions_from_shifts(sums: Iterable[MonthShift]) -> list[TemporalQuestion]:
-    """L1 questions with their answers as TempReason writes them: "Mar, 1249"."""
+def questions_from_shifts(shifts: Iterable[MonthShift]) -> list[TemporalQuestion]:
+    """L1 questions with their answers as TempReason writes them.
+
+    >>> questions_from_shifts([MonthShift(Month(1241, 10), 89, after=True)])[0].answers
+    ('Mar, 1249',)
+    """
     months = get_month_names("abbreviated", locale="en")
     return [
-        TemporalQuestion(f"sum-{n}", sum_, (f"{months[sum_.result.month]}, {sum_.result.year}",))
-        for n, sum_ in enumerate(sums)
+        TemporalQuestion(f"sum-{n}", shift, (f"{months[shift.result.month]}, {shift.result.year}",))
+        for n, shift in enumerate(shifts)
     ]
 
 
 def questions_from_facts(facts: Iterable[Fact], rng: random.Random) -> list[TemporalQuestion]:
-    """For every fact a question for a month within it, and for every two that follow each other one each way.
+    """L2 and L3 questions about facts.
 
-    The answers of a month are all objects of that month. Facts that begin in the same month have no order, so they are
-    nobody's neighbours.
+    Each fact gives a question for a random month within it; the answers are all objects of that month. Each two facts
+    that follow each other give two: what came before the second, and what came after the first. Facts that start in the
+    same month have no order, so no question asks what came before or after them.
     """
-    lines: dict[tuple[str, str], list[Fact]] = {}
+    histories: dict[tuple[str, str], list[Fact]] = {}
     for fact in facts:
-        lines.setdefault((fact.subject, fact.relation), []).append(fact)
+        histories.setdefault((fact.subject, fact.relation), []).append(fact)
     contents: list[tuple[FactQuery, tuple[str, ...]]] = []
-    for (subject, relation), line in lines.items():
-        line.sort(key=lambda fact: fact.start)
-        for fact in line:
+    for (subject, relation), history in histories.items():
+        history.sort(key=lambda fact: fact.start)
+        for fact in history:
             month = fact.start + rng.randint(0, fact.end - fact.start)
-            then = tuple(dict.fromkeys(other.object for other in line if other.start <= month <= other.end))
-            contents.append((FactQuery(relation, subject, month), then))
-        starts = [fact.start for fact in line]
-        for earlier, later in pairwise(line):
+            objects = tuple(dict.fromkeys(other.object for other in history if other.start <= month <= other.end))
+            contents.append((FactQuery(relation, subject, month), objects))
+        starts = [fact.start for fact in history]
+        for earlier, later in pairwise(history):
             if starts.count(earlier.start) == starts.count(later.start) == 1 and earlier.object != later.object:
                 contents.append((FactQuery(relation, subject, Neighbour(later.object, after=False)), (earlier.object,)))
                 contents.append((FactQuery(relation, subject, Neighbour(earlier.object, after=True)), (later.object,)))
@@ -155,10 +173,11 @@ def questions_from_facts(facts: Iterable[Fact], rng: random.Random) -> list[Temp
 
 
 def read_tempreason(path: Path) -> list[TemporalQuestion]:
-    """TempReason's JSON lines: L1 by its question, L2 and L3 by relation, subject, and time or reference.
+    """The questions of a file of JSON lines: TempReason's rows, or facts.
 
-    Or facts (subject, relation, object, from, to), of which questions are made. Raises DataError with the row that is
-    neither.
+    An L1 row is read from its question, an L2 or L3 row from its relation, subject, and time or reference. Facts have
+    the fields subject, relation, object, from and to; questions are made from them. Raises DataError with the number of
+    a row that is neither.
     """
     questions = []
     facts = []
@@ -176,21 +195,24 @@ def read_tempreason(path: Path) -> list[TemporalQuestion]:
 
 
 def jsonl_files(path: Path) -> list[Path]:
-    """The file, or the JSON lines files of a folder, in order. Raises DataError if there is none."""
-    files_ = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-    if not files_:
+    """The file itself, or the *.jsonl files of a folder, sorted. Raises DataError if there is none."""
+    paths = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not paths:
         raise DataError(f"{path} holds no *.jsonl file.")
-    return files_
+    return paths
 
 
 def read_questions(path: Path) -> list[TemporalQuestion]:
-    """All questions of a TempReason file or folder, each once. Raises DataError."""
+    """All questions of a file or folder (see `read_tempreason`), each id once. Raises DataError."""
     questions = [question for file in jsonl_files(path) for question in read_tempreason(file)]
     return list({question.id: question for question in questions}.values())
 
 
 def write_multilingual(questions: Sequence[TemporalQuestion], language: str, path: Path) -> None:
-    """Write mTEMPREASON's form: JSON lines with question and text_answers. Names stay as they are, months do not."""
+    """Write questions in a language as mTEMPREASON does: JSON lines with id, question and text_answers.
+
+    Names stay as they are; months are written in the language.
+    """
     lines = []
     for question in questions:
         content = question.content
@@ -205,18 +227,19 @@ def write_multilingual(questions: Sequence[TemporalQuestion], language: str, pat
 
 
 def read_multilingual(path: Path) -> list[tuple[str, tuple[str, ...]]]:
-    """Questions and answers of a file in mTEMPREASON's form. Raises DataError."""
-    found = []
+    """The questions of a file in mTEMPREASON's form, with their answers. Raises DataError."""
+    questions = []
     for number, row in enumerate(read_jsonl(path), start=1):
         answers = row.get("text_answers")
         texts = answers.get("text") if isinstance(answers, dict) else answers
         if not isinstance(row.get("question"), str) or not isinstance(texts, list):
             raise DataError(f"{path}, row {number}: expected question and text_answers.")
-        found.append((str(row["question"]), tuple(map(str, texts))))
-    return found
+        questions.append((str(row["question"]), tuple(map(str, texts))))
+    return questions
 
 
 def _fact(row: dict[str, Any]) -> Fact:
+    """The fact of a row. Raises KeyError or ValueError."""
     relation = _relation(row)
     period = Period.parse(f"{row['from']}/{row['to']}")
     if period.end < period.start:
@@ -225,17 +248,19 @@ def _fact(row: dict[str, Any]) -> Fact:
 
 
 def _relation(row: dict[str, Any]) -> str:
-    relation = str(row["relation"])
-    if relation not in (there_are := templates("en").relations):
-        raise ValueError(f"unknown relation {relation!r}; there are {', '.join(there_are)}")
+    """The relation of a row. Raises KeyError or ValueError."""
+    relation, relations = str(row["relation"]), templates("en").relations
+    if relation not in relations:
+        raise ValueError(f"unknown relation {relation!r}; there are {', '.join(relations)}")
     return relation
 
 
 def _content(row: dict[str, Any]) -> MonthShift | FactQuery:
+    """What TempReason's row asks. Raises KeyError or ValueError."""
     if "relation" not in row:
-        if (sum_ := arithmetic.parse_shift(str(row["question"]), "en")) is None:
+        if (shift := arithmetic.parse_shift(str(row["question"]), "en")) is None:
             raise ValueError(f"{row['question']!r} asks for no month before or after another")
-        return sum_
+        return shift
     relation, subject = _relation(row), str(row["subject"])
     if "time" not in row:
         if row["direction"] not in ("before", "after"):
@@ -245,38 +270,54 @@ def _content(row: dict[str, Any]) -> MonthShift | FactQuery:
     return FactQuery(relation, subject, Month(int(year), month_names("en")[name.casefold()]))
 
 
-def _when(when: Month | Neighbour, own: Templates, language: str) -> str:
+def _write_when(when: Month | Neighbour, language_templates: Templates, language: str) -> str:
+    """The words of time in a language: a month, or "before" or "after" with its reference."""
     if isinstance(when, Neighbour):
-        return Template(own.after if when.after else own.before).substitute(reference=when.reference)
-    return Template(own.at).substitute(
-        month=get_month_names("wide", own.months, locale=language)[when.month],
-        short=get_month_names("abbreviated", own.months, locale=language)[when.month],
+        template = language_templates.after if when.after else language_templates.before
+        return Template(template).substitute(reference=when.reference)
+    return Template(language_templates.at).substitute(
+        month=get_month_names("wide", language_templates.months, locale=language)[when.month],
+        short=get_month_names("abbreviated", language_templates.months, locale=language)[when.month],
         number=when.month,
         year=when.year,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _QuestionPattern:
+    """A pattern of a whole L2 or L3 question.
+
+    `after` says whether it asks for what came after its reference, or before; it is None if it asks for a month (L2).
+    """
+
+    relation: str
+    pattern: "regex.Pattern[str]"
+    after: bool | None
+
+
 @functools.cache
-def _patterns(language: str) -> list[tuple[str, "regex.Pattern[str]", bool | None]]:
-    """(relation, pattern of the whole question, whether it asks for what came after; None if for a month)."""
-    own = templates(language)
+def _question_patterns(language: str) -> list[_QuestionPattern]:
+    """The patterns of all templates of a language."""
+    language_templates = templates(language)
     names = "|".join(regex.escape(name) for name in sorted(month_names(language), key=len, reverse=True))
-    groups = {
+    when_groups = {
         "month": rf"(?P<month>(?i:{names}))",
         "short": rf"(?P<short>(?i:{names}))\.?",
         "number": r"(?P<number>\d{1,2})",
         "year": r"(?P<year>\d{1,4})",
         "reference": r"(?P<reference>.+)",
     }
-    found = []
-    for relation, question in own.relations.items():
-        for words, after in ((own.at, None), (own.before, False), (own.after, True)):
-            asked = {"subject": r"(?P<subject>.+?)", "when": _pattern(words, groups)}
-            found.append((relation, regex.compile(_pattern(question, asked)), after))
-    return found
+    at, before, after = language_templates.at, language_templates.before, language_templates.after
+    patterns = []
+    for relation, question in language_templates.relations.items():
+        for when_template, is_after in ((at, None), (before, False), (after, True)):
+            groups = {"subject": r"(?P<subject>.+?)", "when": _template_pattern(when_template, when_groups)}
+            pattern = regex.compile(_template_pattern(question, groups))
+            patterns.append(_QuestionPattern(relation, pattern, is_after))
+    return patterns
 
 
-def _pattern(template: str, groups: dict[str, str]) -> str:
-    """A template as a regular expression."""
+def _template_pattern(template: str, groups: dict[str, str]) -> str:
+    """A template as a regular expression, with `groups` in place of its variables."""
     parts = regex.split(r"(\$[a-z]+)", template)
     return "".join(groups[part[1:]] if part.startswith("$") else regex.escape(part) for part in parts)

@@ -1,6 +1,6 @@
-"""Who picks the solved English questions that a language model is shown before a question about time (X-ICL).
+"""Selectors choose the solved English questions that stand in a prompt before a question about time (X-ICL).
 
-A selector scores a pool of questions for questions in some language; the k best are shown, the best first.
+A selector scores a pool of solved questions for questions in some language; the k best go into the prompt, best first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from retriever.models.backends.tokens import normalize
+from retriever.models.normalization import normalize
 from retriever.models.protocols import QueryEncoder
 from retriever.store.words import BM25Index
 from retriever.temporal.arithmetic import MonthShift
@@ -24,49 +24,50 @@ class Selector(Protocol):
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Its name in tables."""
         ...
 
-    def scores(self, asked: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
-        """How well each question of the pool goes with each one asked in the language, shape (asked, pool)."""
+    def scores(self, questions: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
+        """How well each question of the pool demonstrates each question in the language: shape (questions, pool)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RandomSelector:
-    """Any of the pool."""
+    """Chance: random scores, the same for the same seed and language."""
 
     seed: int = 1
     name: str = "random"
 
-    def scores(self, asked: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
+    def scores(self, questions: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
         """See Selector."""
         rng = np.random.default_rng([self.seed, *language.encode()])
-        return rng.random((len(asked), len(pool)), dtype=np.float32)
+        return rng.random((len(questions), len(pool)), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class BM25Selector:
-    """Words that the question shares with English ones: names and years."""
+    """BM25 of the question over the English pool: they share names and years."""
 
     name: str = "bm25"
 
-    def scores(self, asked: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
+    def scores(self, questions: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
         """See Selector."""
         index = BM25Index.build([str(n) for n in range(len(pool))], [write_question(q.content, "en") for q in pool])
-        found = np.zeros((len(asked), len(pool)), dtype=np.float32)
-        for row, question in enumerate(asked):
+        scores = np.zeros((len(questions), len(pool)), dtype=np.float32)
+        for row, question in enumerate(questions):
             for id_, score in index.search(write_question(question.content, language), len(pool)):
-                found[row, int(id_)] = score
-        return found
+                scores[row, int(id_)] = score
+        return scores
 
 
 @dataclass(frozen=True, slots=True)
 class SimilaritySelector:
-    """Cosine of the question to the pool's questions.
+    """Cosine of the question with the pool's questions.
 
-    As they are, in English: X-InSTA with an untuned encoder (Tanwar et al., ACL 2023), CLiTSSA with a tuned one. With
-    `translated_pool`, to their translations: the in-language oracle. With `translated_question`, English on both sides.
+    By default the pool is English: X-InSTA with an untuned encoder (Tanwar et al., ACL 2023), CLiTSSA with a tuned one
+    (arXiv 2412.08090). With `translated_pool` the pool is translated into the question's language: the in-language
+    oracle. With `translated_question` the question is translated into English.
     """
 
     encoder: QueryEncoder
@@ -74,25 +75,22 @@ class SimilaritySelector:
     translated_pool: bool = False
     translated_question: bool = False
 
-    def scores(self, asked: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
+    def scores(self, questions: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
         """See Selector."""
-        theirs = language if self.translated_pool else "en"
-        own = "en" if self.translated_question else language
-        left, right = (
-            self.encoder.encode_queries([write_question(question.content, code) for question in questions])
-            for questions, code in ((asked, own), (pool, theirs))
-        )
-        similar: Vectors = left @ right.T
-        return similar
+        question_language = "en" if self.translated_question else language
+        pool_language = language if self.translated_pool else "en"
+        question_vectors = _encode(self.encoder, questions, question_language)
+        similarities: Vectors = question_vectors @ _encode(self.encoder, pool, pool_language).T
+        return similarities
 
 
 @dataclass(frozen=True, slots=True)
 class MappedSelector:
-    """Ours: a linear map, fitted in a second, moves the pool's English vectors to where the language's would be.
+    """Our selector with a linear map: it moves the pool's English vectors to where their translations would lie.
 
-    Ridge regression of what a translated question's vector is apart from its English one, on the pool and its
-    translations, which CLiTSSA trains on too. With `unseen` each half of the pool is moved by the map of the other, as
-    if there were no translations of it.
+    The map is a ridge regression, fitted in a second: from the pool's English vectors to the differences between its
+    translations' vectors and these. CLiTSSA trains on the same pool and translations. With `unseen`, each half of the
+    pool is moved by the map of the other half, as if it had no translations.
     """
 
     encoder: QueryEncoder
@@ -101,38 +99,39 @@ class MappedSelector:
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Its name in tables."""
         return "mapped (unseen pool)" if self.unseen else "mapped"
 
-    def scores(self, asked: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
+    def scores(self, questions: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
         """See Selector."""
-        english, theirs = (
-            self.encoder.encode_queries([write_question(q.content, code) for q in pool]) for code in ("en", language)
-        )
-        moved = np.empty_like(english)
-        halves = np.arange(len(pool)) % 2 == 0
-        for part in (halves, ~halves) if self.unseen else (np.ones_like(halves),):
-            seen = ~part if self.unseen else part
-            moved[part] = english[part] + english[part] @ self._map(english[seen], theirs[seen] - english[seen])
-        own = self.encoder.encode_queries([write_question(question.content, language) for question in asked])
-        similar: Vectors = own @ normalize(moved).T
-        return similar
+        english, translated = _encode(self.encoder, pool, "en"), _encode(self.encoder, pool, language)
+        mapped = np.empty_like(english)
+        is_even = np.arange(len(pool)) % 2 == 0
+        for part in (is_even, ~is_even) if self.unseen else (np.ones_like(is_even),):
+            fitted = ~part if self.unseen else part
+            matrix = self._fit(english[fitted], translated[fitted] - english[fitted])
+            mapped[part] = english[part] + english[part] @ matrix
+        similarities: Vectors = _encode(self.encoder, questions, language) @ normalize(mapped).T
+        return similarities
 
-    def _map(self, inputs: Vectors, outputs: Vectors) -> Vectors:
+    def _fit(self, inputs: Vectors, outputs: Vectors) -> Vectors:
+        """The ridge regression's matrix, shape (dimensions, dimensions)."""
         square = inputs.T @ inputs + self.ridge * np.eye(inputs.shape[1], dtype=np.float32)
-        solved: Vectors = np.linalg.solve(square, inputs.T @ outputs).astype(np.float32)
-        return solved
+        matrix: Vectors = np.linalg.solve(square, inputs.T @ outputs).astype(np.float32)
+        return matrix
 
 
 @dataclass(frozen=True, slots=True)
 class StructuredSelector:
-    """Ours: another selector's similarity of the words, that of the names, and that of what is asked about time.
+    """Our selector by structure: what a question asks about time comes first, its names and words second.
 
-    The question is read back from its own words (`recognise`), in whatever language. Demonstrations that ask for the
-    same relation show what an answer looks like; of these, those whose subjects and references are alike by themselves,
-    without the words of the question around them, have answers alike. A sum that goes from the same month by as many
-    months, in whatever years, shows how to. The three similarities are put on one scale; `weight`, in standard
-    deviations of theirs, puts what is asked first.
+    It reads the question back from its text (`parse_question`), in any language with templates. A demonstration of the
+    same relation shows what an answer looks like. Among these, alike subjects and references, compared without the
+    words around them, have alike answers. For calendar arithmetic, a shift from the same month by as many months shows
+    the steps, in whatever years.
+
+    Three similarities are added, each scaled to standard deviation 1: of the words (from the selector `words`), of the
+    subjects, and of the references. `weight` times the structural similarity is added to them.
     """
 
     words: Selector
@@ -140,25 +139,33 @@ class StructuredSelector:
     weight: float = 25.0
     name: str = "structured"
 
-    def scores(self, asked: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
+    def scores(self, questions: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
         """See Selector."""
-        read = [parse_question(write_question(question.content, language), language) for question in asked]
-        shown = [question.content for question in pool]
-        mixed = _standard(self.words.scores(asked, pool, language))
+        contents = [parse_question(write_question(question.content, language), language) for question in questions]
+        pool_contents = [question.content for question in pool]
+        scores = _standardize(self.words.scores(questions, pool, language))
         for name_of in (_subject, _reference):
-            mixed += self._alike([name_of(content) for content in read], [name_of(content) for content in shown])
-        structure = np.array([[structural_similarity(content, other) for other in shown] for content in read])
-        return mixed + (self.weight * structure).astype(np.float32)
+            names, pool_names = list(map(name_of, contents)), list(map(name_of, pool_contents))
+            scores += self._name_similarity(names, pool_names)
+        structure = np.array([[structural_similarity(one, other) for other in pool_contents] for one in contents])
+        return scores + (self.weight * structure).astype(np.float32)
 
-    def _alike(self, asked: Sequence[str | None], shown: Sequence[str | None]) -> Vectors:
-        """Cosines of names' vectors less the mean of those shown, on one scale; 0 where a question has no name."""
-        there = np.array([[a is not None and b is not None for b in shown] for a in asked])
-        if not there.any():
-            return np.zeros(there.shape, dtype=np.float32)
-        left, right = (self.encoder.encode_queries([name or "" for name in names]) for names in (asked, shown))
-        mean = right[[name is not None for name in shown]].mean(axis=0)
-        alike: Vectors = _standard(normalize(left - mean) @ normalize(right - mean).T) * there
-        return alike
+    def _name_similarity(self, names: Sequence[str | None], pool_names: Sequence[str | None]) -> Vectors:
+        """Cosines of the names' vectors, centred on the pool's mean and scaled; 0 where a question has no name."""
+        have_names = np.array([[a is not None and b is not None for b in pool_names] for a in names])
+        if not have_names.any():
+            return np.zeros(have_names.shape, dtype=np.float32)
+        vectors = self.encoder.encode_queries([name or "" for name in names])
+        pool_vectors = self.encoder.encode_queries([name or "" for name in pool_names])
+        mean = pool_vectors[[name is not None for name in pool_names]].mean(axis=0)
+        cosines = normalize(vectors - mean) @ normalize(pool_vectors - mean).T
+        similarities: Vectors = _standardize(cosines) * have_names
+        return similarities
+
+
+def _encode(encoder: QueryEncoder, questions: Sequence[TemporalQuestion], language: str) -> Vectors:
+    """Vectors of the questions as written in the language."""
+    return encoder.encode_queries([write_question(question.content, language) for question in questions])
 
 
 def _subject(content: MonthShift | FactQuery | None) -> str | None:
@@ -169,40 +176,49 @@ def _reference(content: MonthShift | FactQuery | None) -> str | None:
     return content.when.reference if isinstance(content, FactQuery) and isinstance(content.when, Neighbour) else None
 
 
-def _standard(scores: Vectors) -> Vectors:
-    """The scores with mean 0 and standard deviation 1; as they are if all are the same."""
+def _standardize(scores: Vectors) -> Vectors:
+    """The scores with mean 0 and standard deviation 1; all 0 if they are equal."""
     scaled: Vectors = (scores - scores.mean()) / (scores.std() or 1)
     return scaled
 
 
-def structural_similarity(asked: MonthShift | FactQuery | None, shown: MonthShift | FactQuery) -> float:
-    """From 0, nothing in common, to 1.
+def structural_similarity(content: MonthShift | FactQuery | None, other: MonthShift | FactQuery) -> float:
+    """How alike two questions are in what they ask, from 0 (nothing in common, or `content` is None) to 1.
 
-    Sums: the same direction, the same step from month to month, as many years, years close by. Others: the same
-    relation, and whether both ask for a time or both for a neighbour.
+    Two shifts: the same direction, the same step from month to month, as many years, and years close by. Two fact
+    queries: the same relation, and whether both ask for a month or both for a neighbour.
+
+    >>> structural_similarity(FactQuery("coach", "Ajax", Month(1950, 3)), FactQuery("coach", "Porto", Month(1990, 1)))
+    1.0
+    >>> structural_similarity(FactQuery("coach", "Ajax", Month(1950, 3)), FactQuery("owner", "Ajax", Month(1950, 3)))
+    0.2
     """
-    if isinstance(asked, MonthShift) and isinstance(shown, MonthShift):
-        way = asked.after == shown.after
-        step = way and (asked.start.month, asked.months % 12) == (shown.start.month, shown.months % 12)
-        years = asked.months // 12 == shown.months // 12
-        return 0.3 + 0.2 * way + 0.3 * step + 0.1 * years + 0.1 * _close(asked.start, shown.start)
-    if not isinstance(asked, FactQuery) or not isinstance(shown, FactQuery):
+    if isinstance(content, MonthShift) and isinstance(other, MonthShift):
+        direction = content.after == other.after
+        step = direction and (content.start.month, content.months % 12) == (other.start.month, other.months % 12)
+        years = content.months // 12 == other.months // 12
+        return 0.3 + 0.2 * direction + 0.3 * step + 0.1 * years + 0.1 * _closeness(content.start, other.start)
+    if not isinstance(content, FactQuery) or not isinstance(other, FactQuery):
         return 0.0
-    return 0.8 * (asked.relation == shown.relation) + 0.2 * (type(asked.when) is type(shown.when))
+    return 0.8 * (content.relation == other.relation) + 0.2 * (type(content.when) is type(other.when))
 
 
-def _close(one: Month, other: Month) -> float:
-    """1 in the same month, 1/2 ten years apart."""
-    return 1 / (1 + abs(one - other) / 120)
+def _closeness(month: Month, other: Month) -> float:
+    """1 for the same month, 1/2 for ten years apart."""
+    return 1 / (1 + abs(month - other) / 120)
 
 
 def top_k(scores: Vectors, k: int = SHOTS) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """The k best columns of each row, the best first."""
+    """The columns of the k highest scores of each row, best first; of equal scores the first column.
+
+    >>> top_k(np.array([[0.1, 0.9, 0.5]]), 2).tolist()
+    [[1, 2]]
+    """
     return np.argsort(-scores, axis=1, kind="stable")[:, :k]
 
 
 def all_selectors(untuned: QueryEncoder, tuned: Mapping[str, QueryEncoder], seed: int = 1) -> list[Selector]:
-    """Those that are compared: chance, words, untuned encoder, question translated, tuned encoders, and ours."""
+    """The selectors to compare: chance, BM25, cosine (untuned, question translated, tuned), and our own three."""
     return [
         RandomSelector(seed),
         BM25Selector(),

@@ -4,7 +4,6 @@ import pytest
 
 from prompts import FIELDS, PromptError, languages, load_prompt
 from rag.generation.language_check import is_in_language
-from retriever.languages.locales import english_name, native_name
 
 REQUIRED = "en de fr es it pt nl ro pl cs ru uk el tr ar fa he hi bn ur ta te mr th vi id tl sw zh ja ko".split()
 
@@ -59,9 +58,3 @@ def test_bad_files_are_refused(monkeypatch):
     with pytest.raises(PromptError, match="has the fields"):
         load_prompt("rewrite", "en")
     load_prompt.cache_clear()
-
-
-def test_names():
-    assert (english_name("ro"), native_name("ro")) == ("Romanian", "română")
-    assert english_name("hi-Latn").startswith("Hinglish")
-    assert english_name("xx-nonsense") == "xx-nonsense"

@@ -269,13 +269,12 @@ def test_now_tells_the_generator_the_date(make_rag):
 
 
 def test_demonstrations_go_before_a_question_about_time_and_no_other(make_rag, tmp_path):
-    rows = [
-        {"question": "What is the time 5 month after May, 1990?", "answers": ["Oct, 1990"]},
-        *(
-            {"relation": "chair", "subject": name, "time": "May, 1998", "answers": [f"Chair of {name}"]}
-            for name in ("Unesco", "the Club", "the Party", "the Board")
-        ),
+    chairs: list[dict[str, object]] = [
+        {"relation": "chair", "subject": name, "time": "May, 1998", "answers": [f"Chair of {name}"]}
+        for name in ("Unesco", "the Club", "the Party", "the Board")
     ]
+    shift: dict[str, object] = {"question": "What is the time 5 month after May, 1990?", "answers": ["Oct, 1990"]}
+    rows = [shift, *chairs]
     pool = tmp_path / "pool.jsonl"
     lines = [json.dumps({"id": str(n), "question": "?", **row}) for n, row in enumerate(rows)]
     pool.write_text("\n".join(lines) + "\n", encoding="utf-8")

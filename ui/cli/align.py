@@ -1,7 +1,8 @@
-"""The commands `isthmus align` and `questions`, which makes data for it."""
+"""The commands `isthmus align` and `isthmus questions`, which makes training data for it."""
 
 import contextlib
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
@@ -13,7 +14,8 @@ from ui.cli.choices import check_choice, parse_choices
 from ui.cli.terminal import Json, err, out, print_json
 
 if TYPE_CHECKING:
-    from retriever.alignment.train import Recipe
+    from retriever.alignment.methods.clitssa import Clitssa
+    from retriever.alignment.recipe import Recipe
     from retriever.models.encoder import Encoder
 
 app = typer.Typer()
@@ -21,17 +23,24 @@ app = typer.Typer()
 
 @app.command()
 def questions(
-    paths: Annotated[list[Path], typer.Argument(help="English documents: files and folders; or a knowledge base.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="English documents (files or folders), or the files of a knowledge base.")
+    ],
     languages: Annotated[str, typer.Option(help="Languages to translate the questions into, e.g. ro,hi.")],
-    save: Annotated[Path, typer.Option("--out", help="Folder of the data; broken off, it goes on where it was.")],
-    count: Annotated[int, typer.Option(min=1, help="Passages to ask about, or queries to translate.")] = 200,
+    save: Annotated[Path, typer.Option("--out", help="Folder for the data; an interrupted run continues from it.")],
+    count: Annotated[
+        int, typer.Option(min=1, help="Number of passages to write questions about, or of queries to translate.")
+    ] = 200,
     knowledge_base: Annotated[
-        bool, typer.Option("--knowledge-base", help="The files are labelled queries (TSV or JSON lines: query, label).")
+        bool,
+        typer.Option(
+            "--knowledge-base", help="The files are labelled queries: TSV or JSON lines with query and label."
+        ),
     ] = False,
     seed: int = 1,
     as_json: Json = False,
 ) -> None:
-    """Parallel questions on your documents, or on a labelled knowledge base, by the generator: data for `align`."""
+    """Let the generator write questions about your documents in several languages, as training data for `align`."""
     from prompts import languages as prompt_languages
     from rag.build import build_encoder, build_engine
     from rag.documents.ingest import read_passages
@@ -39,17 +48,19 @@ def questions(
     from retriever.data.labelled import read_labelled
 
     settings = load_settings()
-    spoken = parse_choices(languages, tuple(prompt_languages()), "languages")
+    language_codes = parse_choices(languages, tuple(prompt_languages()), "languages")
     if knowledge_base:
         write = functools.partial(write_queries, [row for path in paths for row in read_labelled(path)])
     else:
-        write = functools.partial(write_questions, [one for path in paths for one in read_passages(path, settings)])
+        write = functools.partial(
+            write_questions, [passage for path in paths for passage in read_passages(path, settings)]
+        )
     with contextlib.closing(build_engine(settings)) as engine:
-        written = write(spoken, engine, build_encoder(settings), save, count=count, seed=seed)
+        counts = write(language_codes, engine, build_encoder(settings), save, count=count, seed=seed)
     if as_json:
-        print_json(written)
+        print_json(counts)
         return
-    for language, number in written.items():
+    for language, number in counts.items():
         out.print(f"{number} in {language}: {save}", markup=False)
 
 
@@ -92,12 +103,14 @@ def align(
     """Train an encoder that finds English passages from your languages, and report what it gained and lost."""
     from rag.build import build_encoder
     from retriever.alignment.default import default_plan
+    from retriever.alignment.methods.clitssa import Clitssa
+    from retriever.alignment.methods.registry import METHODS, build_method
     from retriever.alignment.methods.weighted import Sampling
-    from retriever.alignment.plan import Method, Plan
+    from retriever.alignment.plan import Plan
+    from retriever.alignment.recipe import Recipe
     from retriever.alignment.run import align
-    from retriever.alignment.train import Recipe
 
-    check_choice(method, (*get_args(Method), "clitssa"), "methods")
+    check_choice(method, tuple(METHODS), "methods")
     check_choice(sampling, get_args(Sampling), "ways to sample negatives")
     recipe = Recipe(
         steps=steps,
@@ -108,23 +121,26 @@ def align(
         freeze_words=not train_words,
         seed=seed,
     )
+    options = {
+        "negatives": negatives,
+        "alpha": alpha,
+        "beta": beta,
+        "sampling": sampling,
+        "query_side": query_side,
+        "names": names,
+    }
+    aligner = build_method(method, options)
     encoder = build_encoder(load_settings(encoder=base))
-    if method == "clitssa":
-        report = _align_clitssa(data, save, recipe, languages or "ro,de,fr", tasks, encoder)
+    if isinstance(aligner, Clitssa):
+        report = _align_clitssa(aligner, data, save, recipe, languages or "ro,de,fr", tasks, encoder)
         _show_aligned(report, save, as_json)
         return
     plan = Plan(
-        method=cast(Method, method),
+        method=aligner,
         data=tuple(data),
         out=save,
         recipe=recipe,
         languages=tuple(languages.split(",")) if languages else (),
-        negatives=negatives,
-        alpha=alpha,
-        beta=beta,
-        sampling=cast(Sampling, sampling),
-        query_side=query_side,
-        names=names,
         adapters=adapters,
         test_articles=test_articles,
         dev_articles=dev_articles,
@@ -137,22 +153,24 @@ def align(
 
 
 def _align_clitssa(
-    data: list[Path], save: Path, recipe: "Recipe", languages: str, tasks: str, base: "Encoder"
+    method: "Clitssa", data: list[Path], save: Path, recipe: "Recipe", languages: str, tasks: str, base: "Encoder"
 ) -> dict[str, Any]:
-    from retriever.alignment.methods.clitssa import TimePlan, align_clitssa
+    from retriever.alignment.run_clitssa import ClitssaPlan, align_clitssa
     from retriever.temporal import arithmetic
     from retriever.temporal.demonstrations import split_questions
     from retriever.temporal.questions import TaskName, read_questions
 
-    plan = TimePlan(
+    codes = parse_choices(languages, arithmetic.languages(), "languages")
+    task_names = cast(tuple[TaskName, ...], tuple(parse_choices(tasks, get_args(TaskName), "tasks")))
+    plan = ClitssaPlan(
+        method=replace(method, tasks=task_names),
         data=tuple(path.name for path in data),
         out=save,
         recipe=recipe,
-        languages=tuple(parse_choices(languages, arithmetic.languages(), "languages")),
-        tasks=cast(tuple[TaskName, ...], tuple(parse_choices(tasks, get_args(TaskName), "tasks"))),
+        languages=tuple(codes),
     )
     questions = [question for path in data for question in read_questions(path)]
-    return align_clitssa(plan, split_questions(questions, pool=1200, asked=300, seed=recipe.seed), base)
+    return align_clitssa(plan, split_questions(questions, pool=1200, questions=300, seed=recipe.seed), base)
 
 
 def _show_aligned(report: dict[str, Any], save: Path, as_json: bool) -> None:

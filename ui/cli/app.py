@@ -1,4 +1,7 @@
-"""The command `isthmus`: every module of this folder has a group of commands, which imports what it needs when it runs."""
+"""The command `isthmus`. Each module of this folder has a group of commands.
+
+A command imports what it needs when it runs, so that `isthmus list` is fast.
+"""
 
 import logging
 import os
@@ -11,21 +14,21 @@ from ui.cli import align, ask, documents, models, page, retrieval, temporal
 from ui.cli.terminal import err
 
 app = typer.Typer(
-    help="Ask in your language, get a cited answer from documents in English or any other.",
+    help="Ask in your language, get a cited answer from documents in English or any other language.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 for module in (ask, documents, models, page, align):
     app.add_typer(module.app)
-evaluation = typer.Typer(help="Measure on public data.", no_args_is_help=True)
+evaluation = typer.Typer(help="Evaluate search, and answers to questions about time.", no_args_is_help=True)
 for module in (retrieval, temporal):
     evaluation.add_typer(module.app)
 app.add_typer(evaluation, name="eval")
 
 
 def main() -> None:
-    """Entry point: an error that the user can mend is one sentence and its exit code, never a traceback."""
-    _quiet()
+    """Run the command. An IsthmusError is printed as one sentence, without a traceback, and sets the exit code."""
+    _silence_libraries()
     try:
         app()
     except IsthmusError as error:
@@ -33,8 +36,8 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _quiet() -> None:
-    """No messages of the libraries between the user's lines."""
+def _silence_libraries() -> None:
+    """Keep progress bars and log lines of libraries out of the command's output."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -46,12 +46,12 @@ def ask(
     as_of: AsOfOption = None,
     as_json: Json = False,
 ) -> None:
-    """Answer one question, with its sources."""
+    """Answer a question and show the sources."""
     with _open_rag(load_settings(library=library, generator=generator, endpoint=endpoint)) as rag:
         if as_json:
             print_json(asdict(rag.ask(question, language=language, as_of=as_of)))
             return
-        _print_answer(_stream(rag.stream(question, language=language, as_of=as_of)))
+        _print_answer(_show_stream(rag.stream(question, language=language, as_of=as_of)))
 
 
 @app.command()
@@ -61,13 +61,13 @@ def chat(
     endpoint: EndpointOption = None,
     as_json: Json = False,
 ) -> None:
-    """Ask one question after the other in the terminal; follow-ups may refer to what was said. Empty line ends."""
+    """Ask questions one after the other; follow-ups may refer to earlier ones. An empty line ends the chat."""
     history: list[Turn] = []
     with _open_rag(load_settings(library=library, generator=generator, endpoint=endpoint)) as rag:
         while question := _read_question():
             try:
                 answers = rag.stream(question, history=history)
-                answer = _last(answers) if as_json else _stream(answers)
+                answer = _last(answers) if as_json else _show_stream(answers)
             except IsthmusError as error:
                 err.print(f"isthmus: {error}", style="red", markup=False)
                 continue
@@ -86,7 +86,7 @@ def search(
     as_of: AsOfOption = None,
     as_json: Json = False,
 ) -> None:
-    """Show the passages nearest to a query."""
+    """Show the passages that fit a query best."""
     with _open_rag(load_settings(library=library)) as rag:
         hits = rag.search(query, k, as_of=as_of)
     if as_json:
@@ -102,6 +102,7 @@ def search(
 
 
 def _read_question() -> str:
+    """The next question; empty at the end of the input."""
     try:
         return input("? ").strip()
     except (EOFError, KeyboardInterrupt):
@@ -109,12 +110,13 @@ def _read_question() -> str:
 
 
 def _last(answers: Iterator[Answer]) -> Answer:
+    """The finished answer of a stream."""
     *_, answer = answers
     return answer
 
 
-def _stream(answers: Iterator[Answer]) -> Answer:
-    """Write an answer as it comes, if somebody watches; the checked one is printed afterwards."""
+def _show_stream(answers: Iterator[Answer]) -> Answer:
+    """Show the growing answer if the output is a terminal, and return the finished one."""
     with out.status("…") as status:
         for answer in answers:
             status.update(answer.text.replace("[", "\\[") or "…")

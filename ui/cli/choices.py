@@ -1,19 +1,23 @@
-"""Names given on the command line, and which there are."""
+"""Check names on the command line against the names that exist."""
 
 from retriever.errors import IsthmusError
 
 
-def check_choice(name: str, names: tuple[str, ...], what: str) -> None:
-    """Raises IsthmusError if the name is not among the names."""
+def check_choice(name: str, names: tuple[str, ...], kind: str) -> None:
+    """Raise IsthmusError if the name is not one of the names; `kind` says what they name, such as "languages"."""
     if name not in names:
-        raise IsthmusError(f"{name!r} is none of the {what}: {', '.join(names)}.")
+        raise IsthmusError(f"{name!r} is none of the {kind}: {', '.join(names)}.")
 
 
-def parse_choices(text: str, names: tuple[str, ...], what: str) -> list[str]:
-    """The names of a comma-separated list. Raises IsthmusError for an unknown one, or none."""
-    chosen = [part.strip() for part in text.split(",") if part.strip()]
-    for part in chosen:
-        check_choice(part, names, what)
-    if not chosen:
-        raise IsthmusError(f"Name at least one of the {what}: {', '.join(names)}.")
-    return chosen
+def parse_choices(text: str, names: tuple[str, ...], kind: str) -> list[str]:
+    """Split a comma-separated list of names. Raises IsthmusError for an unknown name or an empty list.
+
+    >>> parse_choices("ro, th", ("de", "ro", "th"), "languages")
+    ['ro', 'th']
+    """
+    choices = [part.strip() for part in text.split(",") if part.strip()]
+    for choice in choices:
+        check_choice(choice, names, kind)
+    if not choices:
+        raise IsthmusError(f"Name at least one of the {kind}: {', '.join(names)}.")
+    return choices

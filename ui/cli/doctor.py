@@ -1,4 +1,4 @@
-"""What is installed, which models and generator are in use, and what to do about what is missing."""
+"""Examine the installation: packages, disk, GPU, encoder, generator and library, with a remedy for each fault."""
 
 import shutil
 import sys
@@ -27,11 +27,12 @@ PACKAGES = [
     "bm25s",
 ]
 NEEDED_GB = 4
+"""Disk space for the packaged models."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `remedy` is empty where nothing is wrong."""
+    """The state of one part of the installation. `remedy` is empty if nothing is wrong."""
 
     subject: str
     state: str
@@ -39,7 +40,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything; changes nothing and starts nothing."""
+    """Examine every part. This changes nothing and starts nothing."""
     return [
         _python(),
         *_packages(),
@@ -52,8 +53,8 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _python() -> Finding:
-    found = ".".join(map(str, sys.version_info[:3]))
-    return Finding("Python", found, "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer.")
+    python_version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", python_version, "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer.")
 
 
 def _packages() -> list[Finding]:
@@ -67,10 +68,10 @@ def _packages() -> list[Finding]:
 
 
 def _disk(cache: Path) -> Finding:
-    place = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    free = shutil.disk_usage(place).free / 1e9
-    remedy = "" if free >= NEEDED_GB else f"Free some space, or set cache to a disk with {NEEDED_GB} GB."
-    return Finding("free disk", f"{free:.0f} GB at {place}", remedy)
+    folder = next(path for path in (cache, *cache.parents) if path.exists())
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    remedy = "" if free_gb >= NEEDED_GB else f"Free some space, or set cache to a disk with {NEEDED_GB} GB."
+    return Finding("free disk", f"{free_gb:.0f} GB at {folder}", remedy)
 
 
 def _gpu() -> Finding:
@@ -88,23 +89,23 @@ def _encoder(settings: Settings) -> Finding:
 def _generator(settings: Settings) -> Finding:
     if settings.endpoint and settings.generator in ("auto", "endpoint"):
         return Finding("generator", f"endpoint {settings.endpoint}")
-    local = vllm_model_at(f"http://127.0.0.1:{settings.serve_port}/v1")
-    if local and settings.generator in ("auto", "vllm"):
-        return Finding("generator", f"{local}, vLLM on this machine")
+    vllm_model = vllm_model_at(f"http://127.0.0.1:{settings.serve_port}/v1")
+    if vllm_model and settings.generator in ("auto", "vllm"):
+        return Finding("generator", f"{vllm_model}, vLLM on this machine")
     if settings.generator == "vllm":
         return Finding("generator", "no vLLM server is up", "Run `isthmus serve`.")
     if settings.generator == "endpoint":
         return Finding("generator", "no endpoint is named", "Set endpoint (ISTHMUS_ENDPOINT).")
     size = packaged_size(settings.embedded_model)
-    is_there = generator_folder(size, settings.cache).is_dir() if size else Path(settings.embedded_model).is_file()
-    state = f"embedded {settings.embedded_model}, " + ("ready" if is_there else "not fetched yet")
-    return Finding("generator", state, "" if is_there else "It is fetched at the first question (0.5 or 1.1 GB).")
+    is_fetched = generator_folder(size, settings.cache).is_dir() if size else Path(settings.embedded_model).is_file()
+    state = f"embedded {settings.embedded_model}, " + ("ready" if is_fetched else "not fetched yet")
+    return Finding("generator", state, "" if is_fetched else "It is fetched at the first question (0.5 or 1.1 GB).")
 
 
 def _library(settings: Settings) -> Finding:
     documents = list_documents(settings.library)
     holder = read_holder(settings.library) if settings.library.exists() else {}
-    used = f", in use by {holder['what']} (process {holder['pid']})" if holder else ""
+    usage = f", in use by {holder['what']} (process {holder['pid']})" if holder else ""
     passages = sum(document.passages for document in documents)
     remedy = "" if documents else "Add documents with `isthmus add PATH…`."
-    return Finding("library", f"{len(documents)} documents, {passages} passages in {settings.library}{used}", remedy)
+    return Finding("library", f"{len(documents)} documents, {passages} passages in {settings.library}{usage}", remedy)

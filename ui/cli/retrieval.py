@@ -29,39 +29,50 @@ def eval_retrieval(
     systems: Annotated[
         str,
         typer.Option(
-            help="dense, bm25, hybrid (both), isthmus (hybrid, re-ranked as set), and isthmus with the generator: "
-            "translated, expanded, generator (re-ranks)."
+            help="dense, bm25, hybrid (both), isthmus (hybrid and the re-ranker that is set); and with the generator: "
+            "translated or expanded (rewritten queries), generator (re-ranks)."
         ),
     ] = "dense,isthmus",
-    encoder: Annotated[list[str] | None, typer.Option(help="Encoders to measure; default: the one set.")] = None,
-    languages: Annotated[str | None, typer.Option(help="Only these, e.g. ro,hi,th.")] = None,
-    directions: Annotated[str, typer.Option(help="Of parallel data: L-en, L-L, en-L, mixed.")] = "L-en",
+    encoder: Annotated[
+        list[str] | None, typer.Option(help="Encoder to measure, may be repeated; default: the one that is set.")
+    ] = None,
+    languages: Annotated[str | None, typer.Option(help="Measure only these, e.g. ro,hi,th.")] = None,
+    directions: Annotated[
+        str, typer.Option(help="Languages of query and passage: L-en, L-L, en-L, mixed (parallel data only).")
+    ] = "L-en",
     save: Annotated[Path | None, typer.Option("--out", help="Folder for runs, JSON, plots and HTML.")] = None,
     as_json: Json = False,
 ) -> None:
-    """How well does each language find the right passages? Others are compared with the first system, paired."""
+    """Measure how often queries in each language find the right passage. Systems are compared with the first one."""
     from rich.table import Table
 
     from rag.build import build_encoder
     from retriever.evaluation import Evaluation, format_cell, read_tasks
+    from retriever.evaluation.tasks import DIRECTIONS
 
-    chosen = parse_choices(systems, SYSTEMS, "systems")
+    system_names = parse_choices(systems, SYSTEMS, "systems")
     tasks = read_tasks(
         data,
         [language.strip() for language in languages.split(",")] if languages else None,
-        parse_choices(directions, ("L-en", "L-L", "en-L", "mixed"), "directions"),
+        parse_choices(directions, DIRECTIONS, "directions"),
     )
     settings = load_settings()
-    names = encoder or [settings.encoder]
-    models = {name: build_encoder(settings.model_copy(update={"encoder": name})) for name in names}
-    build = _systems(settings)
-    measured = [
-        build[system](model, f"{system} ({Path(name).name})" if len(models) > 1 else system)
-        for system in chosen
-        for name, model in models.items()
-    ]
-    evaluation = Evaluation(measured, tasks)
-    about = {"data": data.name, "encoder": ", ".join(names), "queries": sum(len(task.queries) for task in tasks)}
+    encoder_names = encoder or [settings.encoder]
+    encoders = {name: build_encoder(settings.model_copy(update={"encoder": name})) for name in encoder_names}
+    builders = _system_builders(settings)
+    evaluation = Evaluation(
+        [
+            builders[system](model, f"{system} ({Path(name).name})" if len(encoders) > 1 else system)
+            for system in system_names
+            for name, model in encoders.items()
+        ],
+        tasks,
+    )
+    about = {
+        "data": data.name,
+        "encoder": ", ".join(encoder_names),
+        "queries": sum(len(task.queries) for task in tasks),
+    }
     if save:
         evaluation.save(save, about)
     if as_json:
@@ -69,17 +80,17 @@ def eval_retrieval(
         return
     for direction in evaluation.directions:
         columns, rows = evaluation.table(direction)
-        # Languages downwards: a terminal has room for a few systems, not for forty languages.
+        # One row a language: a terminal is wide enough for a few systems, but not for forty languages.
         table = Table(f"{direction}, R@1", *(str(row[0]) for row in rows))
         for name, *values in list(zip(columns, *rows, strict=True))[1:]:
-            table.add_row(name, *(format_cell(value) for value in values))
+            table.add_row(name, *(format_cell(value, name) for value in values))
         out.print(table)
     if save:
         err.print(f"Runs, results.json, plots and report.html are in {save}", markup=False)
 
 
-def _systems(settings: Settings) -> "dict[str, Callable[[Encoder, str], System]]":
-    """How to build each of SYSTEMS of an encoder and a name."""
+def _system_builders(settings: Settings) -> "dict[str, Callable[[Encoder, str], System]]":
+    """For each of SYSTEMS a function that builds it from an encoder and a name."""
     from rag.build import build_engine, build_reranker
     from rag.generation.reranking import GeneratorReranker
     from rag.generation.rewriting import QueryRewriter
@@ -87,20 +98,20 @@ def _systems(settings: Settings) -> "dict[str, Callable[[Encoder, str], System]]
 
     engine = functools.cache(lambda: build_engine(settings))
 
-    def as_set(tokens: "TokenVectorStore | None") -> "Reranker | None":
+    def configured_reranker(tokens: "TokenVectorStore | None") -> "Reranker | None":
         return build_reranker(settings, tokens, engine)
 
-    def rewritten(mode: "RewriteMode") -> "Callable[[Encoder, str], System]":
+    def with_rewriter(mode: "RewriteMode") -> "Callable[[Encoder, str], System]":
         rewriter = QueryRewriter(engine, settings.cache, mode)
-        return lambda encoder, name: HybridSearch(encoder, name, rewrites=[rewriter], reranker=as_set)
+        return lambda encoder, name: HybridSearch(encoder, name, rewrites=[rewriter], reranker=configured_reranker)
 
     return {
         "dense": DenseSearch,
         "bm25": lambda _, name: BM25Search(name),
         "hybrid": lambda encoder, name: HybridSearch(encoder, name, reranker=no_reranker, keep_tokens=False),
-        "isthmus": lambda encoder, name: HybridSearch(encoder, name, reranker=as_set),
-        "translated": rewritten("translate"),
-        "expanded": rewritten("expand"),
+        "isthmus": lambda encoder, name: HybridSearch(encoder, name, reranker=configured_reranker),
+        "translated": with_rewriter("translate"),
+        "expanded": with_rewriter("expand"),
         "generator": lambda encoder, name: HybridSearch(
             encoder, name, reranker=lambda _: GeneratorReranker(engine), keep_tokens=False
         ),

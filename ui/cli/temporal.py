@@ -44,30 +44,31 @@ def eval_questions(
     )
 
     if data is not None and years is None:
-        chosen = parse_choices(languages, arithmetic.languages(), "languages")
-        sets = {file.stem: read_tempreason(file) for file in jsonl_files(data)}
+        language_codes = parse_choices(languages, arithmetic.languages(), "languages")
+        question_sets = {file.stem: read_tempreason(file) for file in jsonl_files(data)}
     elif years is not None and data is None:
-        chosen = [language for part in languages.split(",") if (language := part.strip())]
-        if not chosen or not all(map(month_names, chosen)):
+        language_codes = [language for part in languages.split(",") if (language := part.strip())]
+        if not language_codes or not all(map(month_names, language_codes)):
             raise IsthmusError(f"CLDR does not know all of {languages!r}; name languages by codes, such as ro,ja,fa.")
-        sets = {"l1": questions_from_shifts(arithmetic.random_shifts(count, _years(years), random.Random(seed)))}
+        shifts = arithmetic.random_shifts(count, _parse_years(years), random.Random(seed))
+        question_sets = {"l1": questions_from_shifts(shifts)}
     else:
         raise IsthmusError("Name either --data, a TempReason file or folder, or --years, such as 1900-2030.")
     save.mkdir(parents=True, exist_ok=True)
-    written = {}
-    for name, questions in sets.items():
-        for language in chosen:
-            target = save / f"{name}.{language}.jsonl"
-            write_multilingual(questions, language, target)
-            written[str(target)] = len(questions)
+    counts = {}
+    for name, questions in question_sets.items():
+        for language in language_codes:
+            path = save / f"{name}.{language}.jsonl"
+            write_multilingual(questions, language, path)
+            counts[str(path)] = len(questions)
     if as_json:
-        print_json(written)
+        print_json(counts)
         return
-    for path, count in written.items():
-        out.print(f"{count} questions in {path}", markup=False)
+    for file_name, count in counts.items():
+        out.print(f"{count} questions in {file_name}", markup=False)
 
 
-def _years(text: str) -> range:
+def _parse_years(text: str) -> range:
     """Years such as "1900-2030", both included, or one. Raises IsthmusError."""
     match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text.strip(), flags=re.ASCII)
     years = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
@@ -88,32 +89,34 @@ def eval_demonstrations(
     as_json: Json = False,
 ) -> None:
     """Which demonstrations go with questions about time? Selectors beside the in-language choice; no generator."""
-    from rich.table import Table
-
     from rag.build import build_encoder, build_tuned_encoders
+    from retriever.evaluation import terminal_table
     from retriever.temporal import arithmetic
     from retriever.temporal.agreement import compare_selectors
     from retriever.temporal.demonstrations import split_questions
     from retriever.temporal.questions import read_questions
-    from retriever.temporal.selectors import all_selectors
+    from retriever.temporal.selectors import SHOTS, all_selectors
 
-    chosen = parse_choices(languages, arithmetic.languages(), "languages")
-    split = split_questions(read_questions(data), pool=pool, asked=asked, seed=seed)
+    language_codes = parse_choices(languages, arithmetic.languages(), "languages")
+    split = split_questions(read_questions(data), pool=pool, questions=asked, seed=seed)
     base = build_encoder(load_settings(encoder=encoder))
-    others = build_tuned_encoders(tuned or ())
+    selectors = all_selectors(base, build_tuned_encoders(tuned or ()), seed)
     rows = [
-        {"task": task, "language": language, "selector": name, **asdict(found)}
-        for task, language, name, found in compare_selectors(split, chosen, base, all_selectors(base, others, seed))
+        {"task": task, "language": language, "selector": name, **asdict(agreement)}
+        for task, language, name, agreement in compare_selectors(split, language_codes, base, selectors)
     ]
     if as_json:
         print_json(rows)
         return
-    table = Table("task", "language", "selector", "overlap@3", "correlation", "same relation")
-    for row in rows:
-        found = [row[name] for name in ("overlap", "correlation", "same_relation")]
-        figures = ("" if value is None else f"{value:.3f}" for value in found)
-        table.add_row(str(row["task"]), str(row["language"]), str(row["selector"]), *figures)
-    out.print(table)
+    columns = {
+        "task": "task",
+        "language": "language",
+        "selector": "selector",
+        "overlap": f"overlap@{SHOTS}",
+        "correlation": "correlation",
+        "same_relation": "same relation",
+    }
+    out.print(terminal_table("", list(columns.values()), [[row[name] for name in columns] for row in rows]))
 
 
 @app.command("temporal")
@@ -134,55 +137,48 @@ def eval_temporal(
     as_json: Json = False,
 ) -> None:
     """Questions about time to the generator, with demonstrations chosen by each selector: F1, exact match, report."""
-    from rich.table import Table
-
     from rag.build import build_encoder, build_engine, build_tuned_encoders
-    from rag.evaluation.facts import open_fact_source
-    from rag.evaluation.report import save_report, score_table
-    from rag.evaluation.temporal import EvidenceSetting, TemporalPlan, evaluable, evaluate_items
+    from rag.evaluation.plan import EvidenceSetting, TemporalPlan
+    from rag.evaluation.run import candidate_selectors, run_temporal
     from rag.generation.few_shot import PromptStyle
-    from retriever.evaluation import format_cell
+    from retriever.evaluation import terminal_table
     from retriever.temporal import arithmetic
-    from retriever.temporal.demonstrations import split_questions
     from retriever.temporal.questions import TaskName, read_questions
-    from retriever.temporal.selectors import SimilaritySelector, all_selectors
 
     check_choice(setting, get_args(EvidenceSetting), "settings")
     check_choice(style, get_args(PromptStyle), "styles")
-    about = parse_choices(tasks, get_args(TaskName), "tasks")
-    spoken = parse_choices(languages, arithmetic.languages(), "languages")
+    task_names = parse_choices(tasks, get_args(TaskName), "tasks")
+    language_codes = parse_choices(languages, arithmetic.languages(), "languages")
     settings = load_settings()
-    everything = read_questions(data)
-    split = split_questions(everything, pool=pool, asked=questions, seed=seed)
+    all_questions = read_questions(data)
     base = build_encoder(load_settings(encoder=encoder))
-    others = build_tuned_encoders(tuned or ())
-    there_are = [*all_selectors(base, others, seed), SimilaritySelector(base, "oracle", translated_pool=True)]
-    names = tuple(selector.name for selector in there_are)
-    wanted = tuple(parse_choices(selectors, names, "selectors")) if selectors else names
-    engine = evaluable(build_engine(settings))
+    tuned_encoders = build_tuned_encoders(tuned or ())
+    names = tuple(selector.name for selector in candidate_selectors(base, tuned_encoders, seed))
     plan = TemporalPlan(
-        tasks=cast(tuple[TaskName, ...], tuple(about)),
-        languages=tuple(spoken),
-        selectors=wanted,
+        tasks=cast(tuple[TaskName, ...], tuple(task_names)),
+        languages=tuple(language_codes),
+        selectors=tuple(parse_choices(selectors, names, "selectors")) if selectors else names,
         questions=questions,
         pool=pool,
         setting=cast(EvidenceSetting, setting),
         style=cast(PromptStyle, style),
         shots=shots,
         seed=seed,
-        generator=engine.label,
     )
-    picked = [selector for selector in there_are if selector.name in wanted]
-    with contextlib.closing(engine), open_fact_source(plan.setting, everything, settings, save) as facts:
-        lines = evaluate_items(plan, split, picked, engine, save, facts=facts)
-    save_report(lines, plan, save)
-    tables = {task: score_table(lines, plan, task) for task in plan.tasks}
+    with contextlib.ExitStack() as stack:
+        report = run_temporal(
+            plan,
+            all_questions,
+            encoder=base,
+            tuned=tuned_encoders,
+            engine=lambda: stack.enter_context(contextlib.closing(build_engine(settings))),
+            settings=settings,
+            folder=save,
+        )
+    tables = {task: report.table(task) for task in plan.tasks}
     if as_json:
         print_json({task: {"columns": columns, "rows": rows} for task, (columns, rows) in tables.items()})
         return
     for columns, rows in tables.values():
-        shown = Table(*columns, title="F1 (sets)")
-        for row in rows:
-            shown.add_row(*map(format_cell, row))
-        out.print(shown)
+        out.print(terminal_table("F1 (sets)", columns, rows))
     err.print(f"items.jsonl, results.json, plots and report.html are in {save}", markup=False)

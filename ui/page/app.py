@@ -1,4 +1,4 @@
-"""The page as a whole."""
+"""The page: its tabs, and the server that shows it."""
 
 import logging
 import threading
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def build(rag: RAG) -> tuple[gr.Blocks, gr.I18n]:
-    """The page over a RAG, and its translations, which `launch` wants."""
+    """Lay out the page. Returns it with its translations, which Gradio's `launch` needs."""
     t: Any = gr.I18n(**translations())
     with gr.Blocks(title="Isthmus", analytics_enabled=False, fill_width=True) as page:
         gr.Markdown("# Isthmus")
@@ -34,19 +34,19 @@ def build(rag: RAG) -> tuple[gr.Blocks, gr.I18n]:
 
 
 def launch(settings: Settings, *, open_browser: bool = False) -> None:
-    """Open the library, start the generator beside, and serve the page until Ctrl-C."""
+    """Open the library and serve the page until Ctrl-C; the generator starts meanwhile."""
     with RAG(settings, holder=f"the Isthmus page at http://{settings.host}:{settings.port}") as rag:
         if settings.sample and not rag.documents():
             add_sample(rag.library)
         threading.Thread(target=_warm_up, args=(rag,), daemon=True).start()
-        page, translation = build(rag)
+        page, page_translations = build(rag)
         page.queue(default_concurrency_limit=4).launch(
             server_name=settings.host,
             server_port=settings.port,
             inbrowser=open_browser,
             share=False,
             max_file_size=settings.max_file_mb * 1_000_000,
-            i18n=translation,
+            i18n=page_translations,
             theme=THEME,
             css=CSS,
             head=HEAD,
@@ -57,7 +57,7 @@ def launch(settings: Settings, *, open_browser: bool = False) -> None:
 
 
 def _warm_up(rag: RAG) -> None:
-    """Load what the first question needs; a generator that cannot start is reported on the page."""
+    """Load the language detector and the generator. If the generator cannot start, the page shows the error."""
     detect_language("Bonjour")
     try:
         _ = rag.engine

@@ -1,4 +1,7 @@
-"""Passages as cards. Everything from a document or a model is escaped: it is text, never markup."""
+"""HTML of the page: cards of passages, the table of documents, notes.
+
+All text from documents and models is escaped, so it never becomes markup.
+"""
 
 from collections.abc import Sequence
 from html import escape
@@ -9,49 +12,60 @@ from retriever.types import Document, Hit, Passage
 
 
 def sources(answer: Answer, words: dict[str, str]) -> str:
-    """The sources panel of an answer."""
+    """The sources panel of an answer. `words` are the page's strings (`ui.page.strings`), here and below."""
     parts = []
     if answer.abstained and answer.citations:
-        parts.append(f'<p class="note">{escape(words["nearest"])}</p>')
+        parts.append(note(words["nearest"]))
     if answer.doubts:
         parts.append(f'<p class="failed">{escape(words["doubts"])}: {escape(", ".join(answer.doubts))}</p>')
-    parts += [_citation(citation, words, opened=index == 0) for index, citation in enumerate(answer.citations)]
-    return "".join(parts) or f'<p class="note">{escape(words["sources_hint"])}</p>'
+    parts += [_citation(citation, words, is_open=index == 0) for index, citation in enumerate(answer.citations)]
+    return "".join(parts) or note(words["sources_hint"])
 
 
-def found(hits: Sequence[Hit], words: dict[str, str]) -> str:
-    """Search results."""
+def search_results(hits: Sequence[Hit], words: dict[str, str]) -> str:
+    """The passages that a search in the library finds."""
     if not hits:
-        return f'<p class="note">{escape(words["none_found"])}</p>'
+        return note(words["none_found"])
     return "".join(
-        _card(str(number), hit.passage, hit.score, escape(hit.passage.text), words, opened=True)
+        _card(str(number), hit.passage, hit.score, escape(hit.passage.text), words, is_open=True)
         for number, hit in enumerate(hits, start=1)
     )
 
 
-def documents(listed: Sequence[Document], words: dict[str, str]) -> str:
+def documents(library_documents: Sequence[Document], words: dict[str, str]) -> str:
     """The table of the library's documents."""
     columns = ("col_title", "col_language", "col_passages", "col_source")
     head = "".join(f"<th>{escape(words[column])}</th>" for column in columns)
     rows = (
-        f'<tr><td dir="auto">{escape(d.title)}</td><td>{escape(d.language)}</td><td>{d.passages}</td>'
-        f'<td dir="auto">{escape(Path(d.source).name)}</td></tr>'
-        for d in listed
+        f'<tr><td dir="auto">{escape(document.title)}</td><td>{escape(document.language)}</td>'
+        f'<td>{document.passages}</td><td dir="auto">{escape(Path(document.source).name)}</td></tr>'
+        for document in library_documents
     )
     return f'<div class="documents"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
 
 
-def _citation(citation: Citation, words: dict[str, str], *, opened: bool) -> str:
+def note(text: str) -> str:
+    """A line of small print.
+
+    >>> note("1 < 2")
+    '<p class="note">1 &lt; 2</p>'
+    """
+    return f'<p class="note">{escape(text)}</p>'
+
+
+def _citation(citation: Citation, words: dict[str, str], *, is_open: bool) -> str:
+    """The card of a cited passage, with the quoted words marked."""
     text, start, end = citation.passage.text, citation.start, citation.end
     body = f"{escape(text[:start])}<mark>{escape(text[start:end])}</mark>{escape(text[end:])}"
-    return _card(str(citation.number), citation.passage, citation.score, body, words, opened=opened)
+    return _card(str(citation.number), citation.passage, citation.score, body, words, is_open=is_open)
 
 
-def _card(number: str, passage: Passage, score: float, body: str, words: dict[str, str], *, opened: bool) -> str:
+def _card(number: str, passage: Passage, score: float, body: str, words: dict[str, str], *, is_open: bool) -> str:
+    """The card of a passage. `body` is HTML: its text is escaped already."""
     page = f"{escape(words['page'])} {passage.page} · " if passage.page else ""
     meta = f"{page}{escape(passage.language)} · {escape(words['score'])} {score:.3f}"
     return (
-        f'<details class="card" dir="auto"{" open" if opened else ""}>'
+        f'<details class="card" dir="auto"{" open" if is_open else ""}>'
         f"<summary>[{number}] {escape(passage.title)}</summary>"
         f'<div class="meta">{meta}</div><p dir="auto" lang="{escape(passage.language)}">{body}</p></details>'
     )

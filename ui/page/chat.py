@@ -33,9 +33,8 @@ EXAMPLES = [
 
 
 def build(rag: RAG, t: Any) -> None:
-    """Lay out the tab; `t` gives the browser's language of a string by key."""
-    automatic = (t("automatic"), "")
-    choices = [automatic, *((native_name(code), code) for code in languages())]
+    """Lay out the tab; `t` translates a string's key into the browser's language."""
+    language_choices = [(t("automatic"), ""), *((native_name(code), code) for code in languages())]
     with gr.Row():
         with gr.Column(scale=3):
             conversation = gr.Chatbot(
@@ -54,72 +53,86 @@ def build(rag: RAG, t: Any) -> None:
                 send = gr.Button(t("send"), variant="primary", scale=1, min_width=80, elem_id="send")
                 stop = gr.Button(t("stop"), scale=1, min_width=80, elem_id="stop")
             with gr.Row():
-                language = gr.Dropdown(choices, value="", label=t("answer_language"), scale=2, elem_id="language")
-                modes = [(t("automatic"), "auto"), (t("on"), "on"), (t("off"), "off")]
-                time = gr.Dropdown(modes, value=rag.settings.time, label=t("time_mode"), scale=2, elem_id="time")
+                language = gr.Dropdown(
+                    language_choices, value="", label=t("answer_language"), scale=2, elem_id="language"
+                )
+                time_modes = [(t("automatic"), "auto"), (t("on"), "on"), (t("off"), "off")]
+                time = gr.Dropdown(time_modes, value=rag.settings.time, label=t("time_mode"), scale=2, elem_id="time")
                 clear = gr.Button(t("clear"), scale=1, min_width=80)
             examples = gr.Dataset(
                 components=[gr.Textbox(visible=False)],
-                samples=[[e] for e in EXAMPLES],
+                samples=[[example] for example in EXAMPLES],
                 label=t("examples"),
                 type="values",
             )
-            state = gr.HTML(f'<p class="note">{rag.settings.generator}</p>', elem_id="generator")
+            generator = gr.HTML(cards.note(rag.settings.generator), elem_id="generator")
         with gr.Column(scale=2, min_width=280):
             gr.Markdown(t("sources"))
-            panel = gr.HTML(elem_id="sources")
+            sources = gr.HTML(elem_id="sources")
 
-    def put(text: str, messages: Messages) -> tuple[str, Messages]:
+    def add_question(text: str, messages: Messages) -> tuple[str, Messages]:
         if not text.strip():
             return "", messages
         return "", [*messages, {"role": "user", "content": escape(text)}]
 
-    def answer(messages: Messages, wanted: str, time: TimeMode, request: gr.Request) -> Iterator[tuple[Messages, str]]:
-        yield from _answer(rag, messages, {"language": wanted or None, "time": time}, request)
+    def answer(
+        messages: Messages, language: str, time: TimeMode, request: gr.Request
+    ) -> Iterator[tuple[Messages, str]]:
+        yield from _answer(rag, messages, {"language": language or None, "time": time}, request)
 
-    def again(messages: Messages, data: gr.RetryData) -> Messages:
+    def drop_answer(messages: Messages, data: gr.RetryData) -> Messages:
         return messages[: data.index + 1] if isinstance(data.index, int) else messages
 
-    asked = [question, conversation]
-    replied = {
+    question_fields = [question, conversation]
+    answer_step: dict[str, Any] = {
         "fn": answer,
         "inputs": [conversation, language, time],
-        "outputs": [conversation, panel],
+        "outputs": [conversation, sources],
         "api_visibility": "private",
     }
-    running = []
-    for trigger in (question.submit, send.click):
-        event = trigger(put, asked, asked, queue=False, api_visibility="private")
-        running.append(event.then(**replied))
-    chosen = examples.click(lambda row: row[0], examples, question, queue=False, api_visibility="private")
-    running.append(chosen.then(put, asked, asked, queue=False, api_visibility="private").then(**replied))
-    running.append(
-        conversation.retry(again, conversation, conversation, queue=False, api_visibility="private").then(**replied)
+    question_step: dict[str, Any] = {
+        "fn": add_question,
+        "inputs": question_fields,
+        "outputs": question_fields,
+        "queue": False,
+        "api_visibility": "private",
+    }
+    example = examples.click(lambda row: row[0], examples, question, queue=False, api_visibility="private")
+    retry = conversation.retry(drop_answer, conversation, conversation, queue=False, api_visibility="private")
+    answer_events = [
+        question.submit(**question_step).then(**answer_step),
+        send.click(**question_step).then(**answer_step),
+        example.then(**question_step).then(**answer_step),
+        retry.then(**answer_step),
+    ]
+    stop.click(None, cancels=answer_events)
+    clear.click(
+        lambda: ([], ""), None, [conversation, sources], cancels=answer_events, queue=False, api_visibility="private"
     )
-    stop.click(None, cancels=running)
-    clear.click(lambda: ([], ""), None, [conversation, panel], cancels=running, queue=False, api_visibility="private")
 
-    def engine_state(request: gr.Request) -> Iterator[str]:
+    def generator_state(request: gr.Request) -> Iterator[str]:
         words = strings_for(request)
-        yield _note(f"{words['generator']}: {words['starting']}")
+        yield cards.note(f"{words['generator']}: {words['starting']}")
         try:
-            yield _note(f"{words['generator']}: {rag.engine.label}")
+            yield cards.note(f"{words['generator']}: {rag.engine.label}")
         except IsthmusError as error:
-            yield _note(str(error))
+            yield cards.note(str(error))
 
-    gr.on(None, engine_state, None, state, api_visibility="private")
+    gr.on(None, generator_state, None, generator, api_visibility="private")
 
 
-def _answer(rag: RAG, messages: Messages, wishes: AskOptions, request: gr.Request) -> Iterator[tuple[Messages, str]]:
-    """Stream the answer to the last message; the text is replaced by the checked one at the end."""
+def _answer(rag: RAG, messages: Messages, options: AskOptions, request: gr.Request) -> Iterator[tuple[Messages, str]]:
+    """Stream the answer to the last message, and the HTML of its sources with the finished answer.
+
+    Each answer replaces the one before; the last has been checked against the sources.
+    """
     words = strings_for(request)
-    turns = [Turn(message["role"], text_of(message)) for message in messages]
+    turns = [Turn(message["role"], message_text(message)) for message in messages]
     if not turns or turns[-1].role != "user":
         return
     try:
-        wishes["history"] = turns[:-1]
-        stream = rag.stream(turns[-1].text, **wishes)
-        with contextlib.closing(stream) as answers:
+        options["history"] = turns[:-1]
+        with contextlib.closing(rag.stream(turns[-1].text, **options)) as answers:
             for answer in answers:
                 reply = {"role": "assistant", "content": escape(answer.text) or "…"}
                 yield [*messages, reply], cards.sources(answer, words) if answer.final else ""
@@ -127,17 +140,13 @@ def _answer(rag: RAG, messages: Messages, wishes: AskOptions, request: gr.Reques
         yield [*messages, {"role": "assistant", "content": f"⚠ {escape(str(error))}"}], ""
 
 
-def text_of(message: dict[str, Any]) -> str:
+def message_text(message: dict[str, Any]) -> str:
     """The text of a Gradio message, whose content is a string or a list of blocks.
 
-    Gradio shows a message as HTML even without Markdown, so messages are kept escaped, and unescaped here.
+    Gradio shows a message as HTML even without Markdown, so the chat holds escaped messages; this unescapes them.
     """
     content = message["content"]
     if isinstance(content, str):
         return unescape(content)
     blocks = (str(block.get("text", "")) if isinstance(block, dict) else str(block) for block in content)
     return unescape("\n".join(blocks))
-
-
-def _note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'

@@ -8,21 +8,21 @@ from typing import Any
 
 import gradio as gr
 
-from rag.evaluation.report import f1_section, score_table
-from rag.evaluation.temporal import TemporalPlan, evaluable, evaluate_items
+from rag.evaluation.plan import TemporalPlan
+from rag.evaluation.run import run_temporal
 from rag.pipeline import RAG
 from retriever.errors import IsthmusError
 from retriever.evaluation.html import html_section
 from retriever.languages.locales import native_name
 from retriever.temporal import arithmetic
 from retriever.temporal.arithmetic import random_shifts
-from retriever.temporal.demonstrations import split_questions
 from retriever.temporal.questions import TemporalQuestion, questions_from_shifts, read_questions
-from retriever.temporal.selectors import MappedSelector, RandomSelector, Selector, SimilaritySelector
 
 POOL = 200
-MOST = 20
+"""English questions of each task to choose demonstrations from."""
+MAX_QUESTIONS = 20
 YEARS = range(1900, 2100)
+SELECTORS = ("random", "X-InSTA", "mapped")
 
 
 def build(rag: RAG, t: Any) -> None:
@@ -35,7 +35,9 @@ def build(rag: RAG, t: Any) -> None:
             )
             choices = [(native_name(code), code) for code in arithmetic.languages()]
             language = gr.Dropdown(choices, value="ro", label=t("evaluation_language"), elem_id="evaluation-language")
-            count = gr.Slider(1, MOST, 5, step=1, label=t("evaluation_questions"), elem_id="evaluation-questions")
+            count = gr.Slider(
+                1, MAX_QUESTIONS, 5, step=1, label=t("evaluation_questions"), elem_id="evaluation-questions"
+            )
             start = gr.Button(t("evaluate"), variant="primary", elem_id="evaluate")
             stop = gr.Button(t("stop"))
         with gr.Column(scale=2):
@@ -53,23 +55,27 @@ def build(rag: RAG, t: Any) -> None:
 
 
 def small_evaluation(rag: RAG, questions: list[TemporalQuestion] | None, language: str, count: int) -> str:
-    """Table and plot of a few questions to the page's generator; calendar arithmetic if there are none.
+    """Table and plot of a few questions to the page's generator, as HTML; calendar arithmetic if there are none.
 
-    Raises IsthmusError if there are too few questions, or the generator cannot be evaluated.
+    Raises IsthmusError if there are too few questions, or the generator cannot be had.
     """
-    engine = evaluable(rag.engine)
-    questions = questions or questions_from_shifts(random_shifts(POOL + MOST, YEARS, random.Random(1)))
-    split = split_questions(questions, pool=POOL, asked=count)
-    encoder = rag.library.encoder
-    selectors: list[Selector] = [RandomSelector(), SimilaritySelector(encoder, "X-InSTA"), MappedSelector(encoder)]
+    questions = questions or questions_from_shifts(random_shifts(POOL + MAX_QUESTIONS, YEARS, random.Random(1)))
     plan = TemporalPlan(
-        tasks=tuple(dict.fromkeys(question.task for question in split.asked)),
+        tasks=tuple(dict.fromkeys(question.task for question in questions)),
         languages=(language,),
-        selectors=tuple(selector.name for selector in selectors),
+        selectors=SELECTORS,
         questions=count,
         pool=POOL,
-        generator=engine.label,
     )
     with tempfile.TemporaryDirectory() as folder:
-        lines = evaluate_items(plan, split, selectors, engine, Path(folder), in_flight=2)
-    return "\n".join(html_section(f1_section(plan, task, *score_table(lines, plan, task))) for task in plan.tasks)
+        report = run_temporal(
+            plan,
+            questions,
+            encoder=rag.library.encoder,
+            tuned={},
+            engine=lambda: rag.engine,
+            settings=rag.settings,
+            folder=Path(folder),
+            in_flight=2,
+        )
+    return "\n".join(html_section(report.section(task)) for task in report.tasks)

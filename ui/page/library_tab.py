@@ -14,7 +14,7 @@ from ui.page.strings import strings_for
 
 
 def build(rag: RAG, t: Any) -> None:
-    """Lay out the tab; `t` gives the browser's language of a string by key."""
+    """Lay out the tab; `t` translates a string's key into the browser's language."""
     with gr.Row():
         with gr.Column():
             files = gr.File(
@@ -26,14 +26,13 @@ def build(rag: RAG, t: Any) -> None:
         with gr.Column():
             gr.Markdown(t("documents"))
             documents = gr.HTML(elem_id="documents")
-            doomed = gr.Dropdown([], multiselect=True, label=t("delete_which"), elem_id="doomed")
+            to_delete = gr.Dropdown([], multiselect=True, label=t("delete_which"), elem_id="to-delete")
             delete = gr.Button(t("delete"), variant="stop", elem_id="delete")
 
     def refresh(request: gr.Request) -> tuple[str, Any]:
-        listed = rag.documents()
-        return cards.documents(listed, strings_for(request)), gr.Dropdown(
-            [(f"{d.title} ({Path(d.source).name})", d.id) for d in listed], value=[]
-        )
+        library_documents = rag.documents()
+        choices = [(f"{document.title} ({Path(document.source).name})", document.id) for document in library_documents]
+        return cards.documents(library_documents, strings_for(request)), gr.Dropdown(choices, value=[])
 
     def upload(paths: list[str] | None, request: gr.Request, progress: gr.Progress = gr.Progress()) -> tuple[Any, str]:  # noqa: B008
         words = strings_for(request)
@@ -41,32 +40,35 @@ def build(rag: RAG, t: Any) -> None:
             return None, ""
         results = rag.library.add_upload(
             [(Path(path).name, Path(path)) for path in paths],
-            lambda done, all_, name: progress((done, all_), desc=name),
+            lambda done, total, name: progress((done, total), desc=name),
         )
         counts = {
-            status: sum(r.status == status for r in results) for status in ("added", "replaced", "unchanged", "failed")
+            status: sum(result.status == status for result in results)
+            for status in ("added", "replaced", "unchanged", "failed")
         }
-        lines = [", ".join(f"{count} {words[status]}" for status, count in counts.items() if count)]
-        html = "".join(f'<p class="note">{escape(line)}</p>' for line in lines)
-        html += "".join(f'<p class="failed" dir="auto">{escape(r.reason)}</p>' for r in results if r.reason)
+        html = cards.note(", ".join(f"{count} {words[status]}" for status, count in counts.items() if count))
+        html += "".join(
+            f'<p class="failed" dir="auto">{escape(result.reason)}</p>' for result in results if result.reason
+        )
         return None, html
 
-    def look(text: str, request: gr.Request) -> str:
-        return cards.found(rag.search(text), strings_for(request)) if text.strip() else ""
+    def search(text: str, request: gr.Request) -> str:
+        return cards.search_results(rag.search(text), strings_for(request)) if text.strip() else ""
 
     def remove(ids: list[str], request: gr.Request) -> str:
         try:
-            removed = rag.remove(*ids)
+            removed_documents = rag.remove(*ids)
         except IsthmusError as error:
             return f'<p class="failed">{escape(str(error))}</p>'
-        return f'<p class="note">− {escape(", ".join(d.title for d in removed))}</p>' if removed else ""
+        titles = ", ".join(document.title for document in removed_documents)
+        return cards.note(f"− {titles}") if removed_documents else ""
 
-    listing = [documents, doomed]
-    gr.on(None, refresh, None, listing, api_visibility="private")
+    document_fields = [documents, to_delete]
+    gr.on(None, refresh, None, document_fields, api_visibility="private")
     files.upload(upload, files, [files, report], api_visibility="private").then(
-        refresh, None, listing, api_visibility="private"
+        refresh, None, document_fields, api_visibility="private"
     )
-    query.submit(look, query, results, api_visibility="private")
-    delete.click(remove, doomed, report, api_visibility="private").then(
-        refresh, None, listing, api_visibility="private"
+    query.submit(search, query, results, api_visibility="private")
+    delete.click(remove, to_delete, report, api_visibility="private").then(
+        refresh, None, document_fields, api_visibility="private"
     )

@@ -1,4 +1,4 @@
-"""The page's words, one file a language in `i18n`, chosen by what the browser asks for."""
+"""The page's strings: one file a language in `i18n`, chosen by the browser's languages."""
 
 import functools
 import json
@@ -11,7 +11,7 @@ FALLBACK = "en"
 
 @functools.cache
 def translations() -> dict[str, dict[str, str]]:
-    """Every language's strings by key."""
+    """Strings by language and key."""
     entries = sorted(files("ui").joinpath("page", "i18n").iterdir(), key=lambda entry: entry.name)
     return {
         entry.name.removesuffix(".json"): json.loads(entry.read_text(encoding="utf-8"))
@@ -21,14 +21,14 @@ def translations() -> dict[str, dict[str, str]]:
 
 
 def strings_for(request: gr.Request | None) -> dict[str, str]:
-    """The strings in the first language of the browser's list that there is a file for."""
+    """The strings in the language that the browser prefers among those with a file, else in English."""
     accepted = request.headers.get("accept-language", "") if request else ""
-    weighted = []
+    weighted_tags = []
     for position, part in enumerate(accepted.split(",")):
         tag, _, quality = part.strip().partition(";q=")
         try:
-            weighted.append((-float(quality or 1), position, tag.split("-")[0].lower()))
+            weighted_tags.append((-float(quality or 1), position, tag.split("-")[0].lower()))
         except ValueError:
-            continue  # a malformed preference is none
-    known = translations()
-    return next((known[tag] for _, _, tag in sorted(weighted) if tag in known), known[FALLBACK])
+            continue  # ignore a malformed preference
+    strings = translations()
+    return next((strings[tag] for _, _, tag in sorted(weighted_tags) if tag in strings), strings[FALLBACK])

@@ -1,4 +1,4 @@
-"""Looks, and the little JavaScript that right-to-left text, input methods and the browser's language need."""
+"""The page's look, and the JavaScript for input methods, right-to-left text and the browser's language."""
 
 import gradio as gr
 
@@ -33,36 +33,43 @@ input:placeholder-shown, textarea:placeholder-shown { direction: inherit; unicod
 footer { display: none !important; }
 """
 
-# Direction: dir="auto" on whatever holds a user's or a document's words; Gradio's blocks, all set left to right, as
-# the page's language. Enter that ends a composition (Japanese, Chinese, Korean input) must reach the input method only.
-# Gradio shows a page in a language that it speaks itself; ours speaks more, so it is told which the browser asks for,
-# by the rule of `ui.strings.strings_for`.
+# The script does three things that Gradio does not:
+# - The Enter key that ends a composition (Japanese, Chinese or Korean input) reaches only the input method.
+# - Elements with users' or documents' text get dir="auto". On a right-to-left page, Gradio's blocks, which are all set
+#   to left-to-right, follow the page.
+# - Gradio itself has fewer languages than the page. The script selects the browser's first language with a translation,
+#   as `ui.page.strings.strings_for` does.
 HEAD = """
 <script>
+// Input methods
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) event.stopImmediatePropagation();
 }, true);
-const WORDS =
+// Text direction
+const TEXT_ELEMENTS =
   "#conversation .message, #conversation .message [dir], textarea, input[type=text]:not([role=combobox]), td, " +
   "button.gallery-item";
 const setDirections = () => {
-  document.querySelectorAll(WORDS).forEach((element) => {
+  document.querySelectorAll(TEXT_ELEMENTS).forEach((element) => {
     if (element.dir !== "auto") element.dir = "auto";
   });
-  const page = document.documentElement.dir;
-  if (page === "rtl") document.querySelectorAll("[dir=ltr]").forEach((element) => { element.dir = page; });
+  const pageDirection = document.documentElement.dir;
+  if (pageDirection === "rtl") {
+    document.querySelectorAll("[dir=ltr]").forEach((element) => { element.dir = pageDirection; });
+  }
 };
 new MutationObserver(setDirections).observe(document.documentElement, {
   childList: true, subtree: true, attributes: true, attributeFilter: ["dir"],
 });
-const speak = async () => {
-  const known = window.gradio_config.i18n_translations;
-  const words = (tag) => known[tag.split("-")[0].toLowerCase()];
-  const wanted = navigator.languages.find(words) ?? "en";
-  document.documentElement.dir = words(wanted).direction;
+// The browser's language
+const setLanguage = async () => {
+  const translations = window.gradio_config.i18n_translations;
+  const stringsOf = (tag) => translations[tag.split("-")[0].toLowerCase()];
+  const language = navigator.languages.find(stringsOf) ?? "en";
+  document.documentElement.dir = stringsOf(language).direction;
   const core = performance.getEntriesByType("resource").find((entry) => /\\/core-[^/]*\\.js$/.test(entry.name));
-  if (core) (await import(core.name)).changeLocale?.(wanted);
+  if (core) (await import(core.name)).changeLocale?.(language);
 };
-speak();
+setLanguage();
 </script>
 """

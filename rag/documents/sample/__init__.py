@@ -24,11 +24,11 @@ def articles() -> dict[str, str]:
 
 
 def questions() -> list[SampleQuestion]:
-    """The example questions."""
+    """The example questions, in many languages."""
     lines = files("rag.documents.sample").joinpath("questions.jsonl").read_text(encoding="utf-8").splitlines()
     return [SampleQuestion(**json.loads(line)) for line in lines]
 
 
 def add_sample(library: Library) -> None:
-    """Take the articles into a library."""
+    """Add the articles to a library."""
     library.add_texts([(f"{name}.md", text) for name, text in articles().items()])

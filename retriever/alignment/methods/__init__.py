@@ -1,0 +1,1 @@
+"""The methods of `isthmus align`: each file has a frozen dataclass, its rows and its loss."""

@@ -3,16 +3,20 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from datasets import Dataset
+from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from torch.nn import functional
 
-from retriever.alignment.methods.clear import cosines
-from retriever.alignment.objective import Columns
+from retriever.alignment.data import Material
+from retriever.alignment.methods.protocol import Training
+from retriever.alignment.objective import Columns, ObjectiveLoss
+from retriever.alignment.recipe import Recipe
+from retriever.alignment.similarity import cosines
 from retriever.data.labelled import LabelledQuery
 from retriever.errors import DataError
 from retriever.models.encoder import Encoder
@@ -20,11 +24,56 @@ from retriever.models.encoder import Encoder
 Similarity = Callable[[str, str], float]
 Sampling = Literal["mixed", "random", "hard", "hardest"]
 """Which negatives: one random and k weighted (Algorithm 1); all random; all weighted; always the nearest labels."""
+HARD = 2
+"""Weighted negatives a row, beside the random one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """The method "weighted", for labelled queries in one language (or mix) and a knowledge base in English.
+
+    `index_share` of the queries make the knowledge base. `in_batch` adds the positives of the batch's other rows to a
+    row's negatives. `query_side` leaves passages to the untouched encoder. English queries are the tuned encoder's:
+    code-switched queries are easily detected as English. All languages share the knowledge base, so none is left out.
+    """
+
+    name: ClassVar[str] = "weighted"
+    keeps_english_queries: ClassVar[bool] = False
+    matches_tokens: ClassVar[bool] = False
+    uses_all_labelled: ClassVar[bool] = True
+
+    sampling: Sampling = "mixed"
+    in_batch: bool = True
+    index_share: float = 0.3
+    query_side: bool = False
+
+    @property
+    def keeps_passages(self) -> bool:
+        """See Method."""
+        return self.query_side
+
+    def prepare(self, material: Material, base: Encoder, model: SentenceTransformer, recipe: Recipe) -> Training:
+        """See TrainedMethod."""
+        if not material.labelled:
+            raise DataError("weighted needs labelled queries: a folder with train.tsv and validation.tsv, or .jsonl.")
+        index, training = split_knowledge_base(material.labelled, self.index_share, random.Random(recipe.seed))
+        rounds = -(-recipe.row_count // len(training))
+        rows, loss = weighted_rows(
+            index,
+            training,
+            base,
+            sampling=self.sampling,
+            rounds=rounds,
+            seed=recipe.seed,
+            in_batch=self.in_batch,
+        )
+        rows = rows.select_columns([*loss.columns, "label"])
+        return Training(rows, ObjectiveLoss(model, loss, recipe.mini_batch), self.sampling)
 
 
 @dataclass(frozen=True, slots=True)
 class ContrastLoss:
-    """InfoNCE over the row's positive and negatives and, `in_batch`, those of the other rows.
+    """InfoNCE over the row's positive and negatives and, with `in_batch`, the positives of the other rows.
 
     Labels, if the rows have them, keep a passage with the anchor's own label out of its negatives: in a knowledge
     base two rows of a batch often mean the same thing.
@@ -42,16 +91,15 @@ class ContrastLoss:
     def __call__(self, columns: Columns, labels: Tensor | None = None) -> Tensor:
         """The loss, a scalar; labels (B,) number the anchors' labels."""
         anchor, positive = columns["anchor"], columns["positive"]
-        own = torch.arange(len(anchor), device=anchor.device)
-        other = own[:, None] != own[None, :]
-        among = self.scale * cosines(anchor, positive)
-        blocked = other if not self.in_batch else torch.zeros_like(other)
+        places = torch.arange(len(anchor), device=anchor.device)
+        other_row = places[:, None] != places[None, :]
+        excluded = other_row if not self.in_batch else torch.zeros_like(other_row)
         if labels is not None:
-            blocked = blocked | (other & (labels[:, None] == labels[None, :]))
-        scores = [among.masked_fill(blocked, -torch.inf)]
+            excluded = excluded | (other_row & (labels[:, None] == labels[None, :]))
+        scores = [(self.scale * cosines(anchor, positive)).masked_fill(excluded, -torch.inf)]
         for n in range(1, self.negatives + 1):
             scores.append(self.scale * cosines(anchor, columns[f"negative_{n}"]).diagonal()[:, None])
-        return functional.cross_entropy(torch.cat(scores, dim=1), own)
+        return functional.cross_entropy(torch.cat(scores, dim=1), places)
 
 
 def label_similarity(encoder: Encoder, labels: Sequence[str]) -> Similarity:
@@ -64,29 +112,29 @@ def label_similarity(encoder: Encoder, labels: Sequence[str]) -> Similarity:
     vectors = encoder.encode_queries([name.replace("_", " ").lower() for name in names])
     vectors = vectors - vectors.mean(axis=0)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    place = {name: n for n, name in enumerate(names)}
-    return lambda left, right: float(1 + vectors[place[left]] @ vectors[place[right]]) / 2
+    places = {name: n for n, name in enumerate(names)}
+    return lambda left, right: float(1 + vectors[places[left]] @ vectors[places[right]]) / 2
 
 
 def split_knowledge_base(
     rows: Sequence[LabelledQuery], index_share: float, rng: random.Random
 ) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
-    """N1 to find things in and N2 to train on; every label of N2 is in N1. Raises DataError if that cannot be.
+    """The index N1, to find things in, and the training queries N2; every label of N2 is in N1.
 
-    Queries without an English original can only be trained on.
+    Queries without an English original can only be trained on. Raises DataError if there are too few rows or labels.
     """
     originals = [row for row in rows if row.english]
     shuffled = rng.sample(originals, len(originals))
-    first: dict[str, LabelledQuery] = {}
+    first_of_label: dict[str, LabelledQuery] = {}
     for row in shuffled:
-        first.setdefault(row.label, row)
-    kept = list(first.values())
-    rest = [row for row in shuffled if first[row.label] is not row]
-    size = max(0, round(index_share * len(shuffled)) - len(kept))
-    index = kept + rest[:size]
-    training = rest[size:] + [row for row in rows if not row.english and row.label in first]
-    if not training or len(first) < 2:
-        raise DataError(f"{len(rows)} rows with {len(first)} labels are too few to split and contrast.")
+        first_of_label.setdefault(row.label, row)
+    index = list(first_of_label.values())
+    rest = [row for row in shuffled if first_of_label[row.label] is not row]
+    extra = max(0, round(index_share * len(shuffled)) - len(index))
+    index += rest[:extra]
+    training = rest[extra:] + [row for row in rows if not row.english and row.label in first_of_label]
+    if not training or len(first_of_label) < 2:
+        raise DataError(f"{len(rows)} rows with {len(first_of_label)} labels are too few to split and contrast.")
     return index, training
 
 
@@ -108,17 +156,17 @@ def draw_negatives(
     weights = np.array([max(similarity(label, other), 1e-6) for other in others])
     count = 1 + hard
     if sampling == "hardest":
-        chosen = [others[n] for n in np.argsort(-weights, kind="stable")[:count]]
+        labels = [others[n] for n in np.argsort(-weights, kind="stable")[:count]]
     elif sampling == "random":
         sizes = np.array([len(by_label[other]) for other in others], dtype=float)
-        chosen = [others[n] for n in rng.choice(len(others), count, replace=len(others) < count, p=sizes / sizes.sum())]
+        labels = [others[n] for n in rng.choice(len(others), count, replace=len(others) < count, p=sizes / sizes.sum())]
     else:
-        drawn = count if sampling == "hard" else hard
-        picked = rng.choice(len(others), min(drawn, len(others)), replace=False, p=weights / weights.sum())
-        chosen = [others[n] for n in picked]
-        while len(chosen) < count:
-            chosen.append(others[int(rng.integers(len(others)))])
-    return [by_label[other][int(rng.integers(len(by_label[other])))] for other in chosen]
+        weighted = count if sampling == "hard" else hard
+        places = rng.choice(len(others), min(weighted, len(others)), replace=False, p=weights / weights.sum())
+        labels = [others[n] for n in places]
+        while len(labels) < count:
+            labels.append(others[int(rng.integers(len(others)))])
+    return [by_label[other][int(rng.integers(len(by_label[other])))] for other in labels]
 
 
 def weighted_rows(
@@ -127,7 +175,7 @@ def weighted_rows(
     encoder: Encoder,
     *,
     sampling: Sampling = "mixed",
-    hard: int = 2,
+    hard: int = HARD,
     rounds: int = 1,
     seed: int = 1,
     similarity: Similarity | None = None,
@@ -135,24 +183,25 @@ def weighted_rows(
 ) -> tuple[Dataset, ContrastLoss]:
     """Algorithm 1: for each training query in its own language a positive and 1 + `hard` negatives from N1.
 
-    `rounds` passes over the training queries, with fresh draws each; `in_batch` as in Contrast.
+    `rounds` passes over the training queries, with fresh draws each; `in_batch` as in ContrastLoss.
     """
     rng = np.random.default_rng(seed)
     by_label: dict[str, list[LabelledQuery]] = {}
     for row in index:
         by_label.setdefault(row.label, []).append(row)
     numbers = {label: n for n, label in enumerate(sorted(by_label))}
-    alike = similarity or label_similarity(encoder, list(numbers))
-    columns: dict[str, list[str]] = {name: [] for name in ContrastLoss(1 + hard).columns}
+    similarity = similarity or label_similarity(encoder, list(numbers))
+    loss = ContrastLoss(1 + hard, in_batch)
+    columns: dict[str, list[str]] = {name: [] for name in loss.columns}
     labels: list[int] = []
     for _ in range(rounds):
         for n in rng.permutation(len(training)):
             row = training[int(n)]
-            same = by_label[row.label]
+            positives = by_label[row.label]
             columns["anchor"].append(encoder.query_prefix + row.text)
-            columns["positive"].append(encoder.passage_prefix + same[int(rng.integers(len(same)))].english)
-            negatives = draw_negatives(row.label, by_label, alike, hard=hard, sampling=sampling, rng=rng)
+            columns["positive"].append(encoder.passage_prefix + positives[int(rng.integers(len(positives)))].english)
+            negatives = draw_negatives(row.label, by_label, similarity, hard=hard, sampling=sampling, rng=rng)
             for k, negative in enumerate(negatives, start=1):
                 columns[f"negative_{k}"].append(encoder.passage_prefix + negative.english)
             labels.append(numbers[row.label])
-    return Dataset.from_dict({**columns, "label": labels}), ContrastLoss(1 + hard, in_batch)
+    return Dataset.from_dict({**columns, "label": labels}), loss

@@ -1,4 +1,4 @@
-"""What an encoder needs of a back-end."""
+"""The protocol of back-ends: what an encoder needs of the network that computes its vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ Role = Literal["query", "document"]
 Runtime = Literal["openvino", "onnx"]
 BackendName = Literal["torch"] | Runtime
 OUTPUTS = ("vectors", "tokens")
-"""What an exported graph computes, in this order; the second only if the model has vectors of tokens."""
+"""The outputs of an exported graph, in this order; the second exists only if the model makes token vectors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What a network makes of one text: its vector, shape (dimensions,), and those of its tokens, (tokens, width).
+    """One encoded text: its vector, shape (dimensions,), and the vectors of its tokens, shape (tokens, width).
 
-    All float32 of unit length. Tokens of the prompt and special ones are left out, unless there are no others.
+    All are float32 of unit length. Special tokens and those of the prompt are left out, unless there are no others.
     """
 
     vector: Vectors
@@ -25,19 +25,22 @@ class Encoded:
 
 
 class Backend(Protocol):
-    """A network that makes unit vectors of texts."""
+    """A network that embeds texts as unit vectors."""
 
     device: str
     dimensions: int
     prompts: dict[str, str]
-    """The model's own text to put before each role."""
+    """The text that the model wants before a text of each role."""
     has_tokens: bool
-    """Whether there are vectors of tokens too."""
+    """Whether the model makes token vectors."""
 
     def encode(self, texts: Sequence[str], role: Role, prompt: str) -> Vectors:
-        """float32 vectors of unit length, shape (len(texts), dimensions); texts longer than the model reads are cut."""
+        """float32 unit vectors, shape (len(texts), dimensions); texts longer than the model reads are cut."""
         ...
 
     def encode_tokens(self, texts: Sequence[str], role: Role, prompt: str) -> list[Encoded]:
-        """The vectors of texts and of their tokens, in one pass. Raises IsthmusError if the model makes no token's."""
+        """The vectors of texts and of their tokens, in one pass.
+
+        Raises IsthmusError if the model makes no token vectors.
+        """
         ...

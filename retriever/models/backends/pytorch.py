@@ -7,7 +7,8 @@ import numpy as np
 
 from retriever.errors import IsthmusError
 from retriever.models.backends.protocol import Encoded, Role
-from retriever.models.backends.tokens import content_tokens, missing_token_vectors, normalize
+from retriever.models.backends.tokens import content_tokens, missing_token_vectors
+from retriever.models.normalization import normalize
 from retriever.types import Vectors
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TorchBackend:
-    """A Backend that is the model itself. Raises IsthmusError if it cannot be loaded."""
+    """A Backend that runs the sentence-transformers model itself. Raises IsthmusError if it cannot be loaded."""
 
     def __init__(self, model: str, device: str | None = None) -> None:
         from sentence_transformers.sentence_transformer.modules import Transformer
@@ -28,7 +29,7 @@ class TorchBackend:
 
     def encode(self, texts: Sequence[str], role: Role, prompt: str) -> Vectors:
         """See Backend."""
-        vectors = self._side(role)(
+        vectors = self._encode_function(role)(
             list(texts),
             prompt=prompt,
             batch_size=32,
@@ -42,29 +43,29 @@ class TorchBackend:
         """See Backend."""
         if not self.has_tokens:
             raise missing_token_vectors()
-        return encode_tokens(self._side(role), self.model.tokenizer, texts, prompt)
+        return encode_tokens(self._encode_function(role), self.model.tokenizer, texts, prompt)
 
-    def _side(self, role: Role) -> Callable[..., Any]:
-        """A model whose query side alone was aligned routes the two roles to different weights."""
+    def _encode_function(self, role: Role) -> Callable[..., Any]:
+        """The model's method for a role; a model with an aligned query side has different weights for the two."""
         return self.model.encode_query if role == "query" else self.model.encode_document
 
 
 def encode_tokens(encode: Callable[..., Any], tokenizer: Any, texts: Sequence[str], prompt: str) -> list[Encoded]:
-    """Vectors of texts and of their own tokens, by a sentence-transformers model's `encode` or a side of it."""
+    """Vectors of texts and of their content tokens; `encode` is that method of a sentence-transformers model."""
     prompt_tokens = prompt_length(tokenizer, prompt)
     encoded = []
-    for one in encode(list(texts), prompt=prompt, batch_size=32, output_value=None, show_progress_bar=False):
-        read = one["attention_mask"].bool()
-        ids = one["input_ids"][read].tolist()
+    for output in encode(list(texts), prompt=prompt, batch_size=32, output_value=None, show_progress_bar=False):
+        mask = output["attention_mask"].bool()
+        ids = output["input_ids"][mask].tolist()
         special = tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)
-        rows = one["token_embeddings"][read].float().cpu().numpy()
-        vector = one["sentence_embedding"].float().cpu().numpy()
+        rows = output["token_embeddings"][mask].float().cpu().numpy()
+        vector = output["sentence_embedding"].float().cpu().numpy()
         encoded.append(Encoded(normalize(vector), normalize(content_tokens(rows, special, prompt_tokens))))
     return encoded
 
 
 def prompt_length(tokenizer: Any, prompt: str) -> int:
-    """Tokens of a prompt before a text."""
+    """Number of tokens that a prompt adds before a text."""
     return len(tokenizer(prompt.rstrip(), add_special_tokens=False)["input_ids"])
 
 

@@ -6,10 +6,10 @@ from types import ModuleType
 
 
 def load_openvino() -> ModuleType:
-    """The package `openvino`, to be imported in this way only: its own import reports itself to its makers.
+    """Import the package `openvino`. Always import it this way: a plain import sends telemetry to its makers.
 
-    Where the package `openvino_telemetry` cannot be imported, OpenVINO uses a stub of its own that sends nothing.
+    If the package `openvino_telemetry` cannot be imported, OpenVINO uses its own stub, which sends nothing.
     """
     if "openvino" not in sys.modules:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # how Python marks what is not to be had
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # None makes Python refuse the import
     return importlib.import_module("openvino")

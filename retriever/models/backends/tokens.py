@@ -1,4 +1,4 @@
-"""Which of a network's token vectors are the text's own."""
+"""Token vectors: which of them belong to the text itself."""
 
 from collections.abc import Sequence
 
@@ -9,20 +9,18 @@ from retriever.types import Vectors
 
 
 def content_tokens(rows: Vectors, special: Sequence[int], prompt_tokens: int) -> Vectors:
-    """The rows of a (tokens, width) array that are neither special (1 in `special`) nor of the prompt, which is first.
+    """The rows of a (tokens, width) array that belong to the text: no special tokens, no prompt.
 
-    All of them if none is left, as of an empty text.
+    `special` has a 1 for each special token. The prompt is the first `prompt_tokens` of the others. If no row is left,
+    as for an empty text, all rows are returned.
+
+    >>> content_tokens(np.float32([[0], [1], [2], [3]]), [1, 0, 0, 1], prompt_tokens=1).tolist()
+    [[2.0]]
     """
-    own = np.flatnonzero(np.asarray(special) == 0)[prompt_tokens:]
-    return rows[own] if len(own) else rows
-
-
-def normalize(rows: Vectors) -> Vectors:
-    """Vectors scaled to length 1, along the last axis."""
-    scaled: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), np.float32(1e-9))
-    return scaled
+    content = np.flatnonzero(np.asarray(special) == 0)[prompt_tokens:]
+    return rows[content] if len(content) else rows
 
 
 def missing_token_vectors() -> IsthmusError:
-    """For a model without token vectors."""
+    """The error for a model that makes no token vectors."""
     return IsthmusError("The encoder gives no vectors of tokens, which re-ranking by them wants; set rerank to off.")

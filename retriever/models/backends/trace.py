@@ -1,4 +1,4 @@
-"""From a sentence-transformers model to one graph for a runtime: token ids in, unit vectors out."""
+"""Export a sentence-transformers model to a graph for a runtime: token ids in, unit vectors out."""
 
 import logging
 import warnings
@@ -18,7 +18,7 @@ INPUTS = ("input_ids", "attention_mask")
 
 
 class _Graph(nn.Module):
-    """Every module of the model, whichever it is made of, for one role."""
+    """The whole model for one role, with all its modules."""
 
     def __init__(self, model: SentenceTransformer, role: Role) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ def trace(model: SentenceTransformer, role: Role, runtime: Runtime, target: Path
 
 
 def _example() -> tuple[Tensor, ...]:
-    # A tensor each: one given twice would be traced as one input.
+    # A separate tensor for each input: the same tensor twice would be traced as a single input.
     return tuple(torch.ones(2, 8, dtype=torch.int64) for _ in INPUTS)
 
 
@@ -50,7 +50,7 @@ def _to_openvino(graph: nn.Module, target: Path) -> None:
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    # `openvino.convert_model` does the same, and reports it to OpenVINO's makers.
+    # `openvino.convert_model` does the same, but sends telemetry to OpenVINO's makers.
     frontend = FrontEndManager().load_by_framework("pytorch")
     decoder = TorchScriptPythonDecoder(graph, example_input=_example())  # the frontend does not keep it alive
     network = frontend.convert(frontend.load(decoder))
@@ -58,19 +58,19 @@ def _to_openvino(graph: nn.Module, target: Path) -> None:
 
 
 def _to_onnx(graph: nn.Module, target: Path) -> None:
-    """In 8-bit integers: weights now, activations as they come."""
+    """Quantise to 8-bit integers: the weights now, the activations at run time."""
     try:
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        whole = target.with_name("whole.onnx")
-        free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+        float_graph = target.with_name("whole.onnx")
+        any_size = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
         torch.onnx.export(
             graph,
             _example(),
-            whole,
+            float_graph,
             input_names=list(INPUTS),
             output_names=list(OUTPUTS[: len(graph(*_example()))]),
-            dynamic_shapes=dict.fromkeys(INPUTS, free),
+            dynamic_shapes=dict.fromkeys(INPUTS, any_size),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -78,18 +78,18 @@ def _to_onnx(graph: nn.Module, target: Path) -> None:
     except ImportError as error:
         raise IsthmusError(f"The back-end onnx wants {error.name}: pip install 'isthmus[onnx]'.") from error
     quantize_dynamic(
-        whole,
+        float_graph,
         target.with_suffix(".onnx"),
         weight_type=QuantType.QInt8,
         op_types_to_quantize=["MatMul"],
         per_channel=True,
     )
-    whole.unlink()
+    float_graph.unlink()
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what tracers say of code that is not ours, and of packages that are not installed."""
+    """Silence the tracers' warnings about other packages' code and about packages that are not installed."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():

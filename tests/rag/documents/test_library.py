@@ -1,6 +1,7 @@
 import errno
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,8 +17,6 @@ from retriever.errors import IsthmusError, LibraryBusyError
 from retriever.store.documents import list_documents
 from retriever.store.lock import read_holder
 
-pytestmark = pytest.mark.slow
-
 
 def write(folder: Path, **texts: str) -> Path:
     folder.mkdir(exist_ok=True)
@@ -30,36 +29,36 @@ def statuses(results):
     return [result.status for result in results]
 
 
-def test_adding_is_idempotent_and_changes_replace(library, tmp_path):
+def test_adding_is_idempotent_and_changes_replace(fake_library, tmp_path):
     folder = write(tmp_path / "docs", a="The tower is 330 metres tall.", b="The river is long.")
-    assert statuses(library.add([folder])) == ["added", "added"]
-    assert statuses(library.add([folder])) == ["unchanged", "unchanged"]
+    assert statuses(fake_library.add([folder])) == ["added", "added"]
+    assert statuses(fake_library.add([folder])) == ["unchanged", "unchanged"]
     write(folder, a="The tower is 336 metres tall.")
-    assert statuses(library.add([folder])) == ["replaced", "unchanged"]
-    found = [hit.passage.text for hit in library.search("tower", 10)]
-    assert "The tower is 336 metres tall." in found
-    assert not any("330" in text for text in found)
-    assert library.check() == []
+    assert statuses(fake_library.add([folder])) == ["replaced", "unchanged"]
+    texts = [hit.passage.text for hit in fake_library.search("tower", 10)]
+    assert "The tower is 336 metres tall." in texts
+    assert not any("330" in text for text in texts)
+    assert fake_library.check() == []
 
 
-def test_passages_keep_their_place(library, tmp_path):
+def test_passages_keep_their_place(fake_library, tmp_path):
     text = "\n\n".join(f"Paragraph {n} tells of the year {1900 + n}. It has more words to fill it." for n in range(60))
-    library.add([write(tmp_path / "docs", a=text)])
-    passages = library.collection.documents.all_passages()
+    fake_library.add([write(tmp_path / "docs", a=text)])
+    passages = fake_library.collection.documents.all_passages()
     assert len(passages) > 2
     for passage in passages:
         assert text[passage.start : passage.end] == passage.text
         assert (passage.title, passage.language) == ("a", "en")
 
 
-def test_passages_keep_their_times_and_a_library_from_before_gets_them(settings, encoder, tmp_path):
-    with Library(settings, encoder) as library:
+def test_passages_keep_their_times_and_a_library_from_before_gets_them(settings, fake_encoder, tmp_path):
+    with Library(settings, fake_encoder) as library:
         library.add([write(tmp_path / "docs", a="Anna Berg was mayor from March 1988 to June 1991.", b="Beta.")])
         times = {p.title: [str(period) for period in p.times] for p in library.collection.documents.all_passages()}
     assert times == {"a": ["1988-03/1991-06"], "b": []}
     with sqlite3.connect(library.folder / "catalogue.sqlite") as catalogue:
         catalogue.execute("DROP TABLE times")
-    with Library(settings, encoder) as opened:
+    with Library(settings, fake_encoder) as opened:
         assert opened.collection.documents.passages_without_times() == []
         assert {p.title: [str(t) for t in p.times] for p in opened.collection.documents.all_passages()} == times
         opened.remove(["a"])
@@ -67,81 +66,81 @@ def test_passages_keep_their_times_and_a_library_from_before_gets_them(settings,
         assert opened.search("mayor")[0].passage.title == "b"
 
 
-def test_deletion_is_complete(library, tmp_path):
-    library.add([write(tmp_path / "docs", a="Alpha is first.", b="Beta is second.")])
-    (gone,) = library.remove(["a.txt"])
-    assert gone.title == "a"
-    assert [document.title for document in library.documents()] == ["b"]
-    assert all(hit.passage.title == "b" for hit in library.search("Alpha first", 10))
-    assert library.check() == []
+def test_deletion_is_complete(fake_library, tmp_path):
+    fake_library.add([write(tmp_path / "docs", a="Alpha is first.", b="Beta is second.")])
+    (removed,) = fake_library.remove(["a.txt"])
+    assert removed.title == "a"
+    assert [document.title for document in fake_library.documents()] == ["b"]
+    assert all(hit.passage.title == "b" for hit in fake_library.search("Alpha first", 10))
+    assert fake_library.check() == []
     with pytest.raises(IsthmusError, match="No document is called"):
-        library.remove(["b.txt", "nothing"])
-    assert len(library.documents()) == 1
+        fake_library.remove(["b.txt", "nothing"])
+    assert len(fake_library.documents()) == 1
 
 
-def test_several_languages_live_together(library):
-    library.add_texts(
+def test_several_languages_live_together(fake_library):
+    fake_library.add_texts(
         [
             ("a.txt", "The capital of Romania is Bucharest, a large city."),
             ("b.txt", "दिल्ली भारत की राजधानी है और बड़ा शहर है।"),
         ]
     )
-    assert library.collection.documents.languages() == {"en": 1, "hi": 1}
+    assert fake_library.collection.documents.languages() == {"en": 1, "hi": 1}
 
 
-def test_bad_files_fail_alone(library, tmp_path):
+def test_bad_files_fail_alone(fake_library, tmp_path):
     folder = write(tmp_path / "docs", good="Good words.")
     (folder / "empty.txt").write_bytes(b"")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
-    library.settings = library.settings.model_copy(update={"max_file_mb": 1})
+    fake_library.settings = fake_library.settings.model_copy(update={"max_file_mb": 1})
     (folder / "huge.txt").write_bytes(b"x" * 1_000_001)
-    results = {Path(r.name).name: r for r in library.add([folder, tmp_path / "missing.txt", tmp_path / "nul\0.txt"])}
+    results = {
+        Path(r.name).name: r for r in fake_library.add([folder, tmp_path / "missing.txt", tmp_path / "nul\0.txt"])
+    }
     assert results["good.txt"].status == "added"
     reasons = {name: result.reason for name, result in results.items() if result.status == "failed"}
     assert reasons.keys() == {"empty.txt", "broken.pdf", "huge.txt", "missing.txt", "nul\0.txt"}
     assert "limit is 1 MB" in reasons["huge.txt"]
     assert all("\n" not in reason for reason in reasons.values())
-    assert library.check() == []
+    assert fake_library.check() == []
 
 
 @pytest.mark.parametrize(
     "name", ["../../evil.txt", "a" * 300 + ".txt", "\u202egnp.txt", "<img src=x onerror=alert(1)>.txt", "..\\x.txt"]
 )
-def test_hostile_names_are_only_names(library, tmp_path, name):
+def test_hostile_names_are_only_names(fake_library, tmp_path, name):
     file = tmp_path / "upload"
     file.write_text("Plain words.")
-    (result,) = library.add_upload([(name, file)])
+    (result,) = fake_library.add_upload([(name, file)])
     assert result.status == "added"
-    assert "/" not in library.documents()[0].source
-    assert sorted(path.name.split("-")[0] for path in library.folder.iterdir() if path.is_dir()) == [
+    assert "/" not in fake_library.documents()[0].source
+    assert sorted(path.name.split("-")[0] for path in fake_library.folder.iterdir() if path.is_dir()) == [
         "lexical",
         "vectors",
     ]
 
 
-def test_one_holder_at_a_time(library, settings, encoder):
+def test_one_holder_at_a_time(fake_library, settings, fake_encoder):
     with pytest.raises(LibraryBusyError, match=r"in use by isthmus \(process \d+\)"):
-        Library(settings, encoder)
+        Library(settings, fake_encoder)
     assert read_holder(settings.library)["pid"] == str(os.getpid())
-    library.add_texts([("a.txt", "Readable by all.")])
+    fake_library.add_texts([("a.txt", "Readable by all.")])
     assert [document.title for document in list_documents(settings.library)] == ["a"]
 
 
+@pytest.mark.slow
 def test_vectors_that_are_gone_are_made_anew(settings, encoder):
-    import shutil
-
     with Library(settings, encoder) as library:
         library.add_texts([("a.txt", "Coffee comes from Ethiopia.")])
     shutil.rmtree(settings.library / "vectors")
-    code = REOPEN
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(settings.library)],
+    process = subprocess.run(
+        [sys.executable, "-c", REOPEN, str(settings.library)],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[3],
         env={**os.environ, "ISTHMUS_CACHE": str(settings.cache)},
     )
-    assert done.stdout.strip() == "[] a", done.stderr
+    assert process.stdout.strip() == "[] a", process.stderr
 
 
 FAKE = """
@@ -171,7 +170,7 @@ class HashEncoder:
 REOPEN = """
 import sys
 from pathlib import Path
-from rag.library import Library
+from rag.documents.library import Library
 from rag.settings import load_settings
 
 with Library(load_settings(library=Path(sys.argv[1]))) as library:
@@ -182,7 +181,7 @@ import itertools
 import sys
 from pathlib import Path
 import scipy.cluster.hierarchy  # takes a second, which would be all the time there is
-from rag.library import Library
+from rag.documents.library import Library
 from rag.settings import load_settings
 
 with Library(load_settings(library=Path(sys.argv[1])), HashEncoder()) as library:
@@ -203,9 +202,9 @@ with Library(load_settings(library=Path(sys.argv[1])), HashEncoder()) as library
     ],
 )
 def test_a_full_or_failing_disk_is_one_sentence_and_nothing_stored_is_lost(
-    settings, encoder, monkeypatch, place, error, reason
+    settings, fake_encoder, monkeypatch, place, error, reason
 ):
-    with Library(settings, encoder) as library:
+    with Library(settings, fake_encoder) as library:
         library.add_texts([("a.txt", "The Danube is long.")])
         with monkeypatch.context() as broken:
             holder, method = place.split(".")
@@ -218,11 +217,12 @@ def test_a_full_or_failing_disk_is_one_sentence_and_nothing_stored_is_lost(
                 library.add_texts([("b.txt", "The Rhine is long too.")])
         assert [hit.passage.title for hit in library.search("Dunărea")] == ["a"]
         assert library.add_texts([("b.txt", "The Rhine is long too.")])[0].status == "added"
-    with Library(settings, encoder) as library:
+    with Library(settings, fake_encoder) as library:
         assert library.check() == []
         assert {document.title for document in library.documents()} == {"a", "b"}
 
 
+@pytest.mark.slow
 def test_kill_at_any_moment_leaves_the_library_whole(settings):
     """kill -9 at 20 random moments; after each, every document is fully in or fully out and the indexes agree."""
     scope: dict[str, type] = {}
@@ -230,7 +230,7 @@ def test_kill_at_any_moment_leaves_the_library_whole(settings):
     seed = random.SystemRandom().randrange(10**6)
     print("seed", seed)  # shown by pytest if the test fails
     rng = random.Random(seed)
-    changed = set()
+    revisions = set()
     for round_ in range(20):
         worker = subprocess.Popen(
             [sys.executable, "-c", FAKE + WORKER, str(settings.library), str(round_ * 1000)],
@@ -243,8 +243,8 @@ def test_kill_at_any_moment_leaves_the_library_whole(settings):
         worker.wait()
         with Library(settings, scope["HashEncoder"]()) as library:
             assert_whole(library)
-            changed.add(library.collection.documents.revision)
-    assert len(changed) > 10
+            revisions.add(library.collection.documents.revision)
+    assert len(revisions) > 10
 
 
 def assert_whole(library):

@@ -28,14 +28,17 @@ MONTHS = {  # each language's ways to say May 1747
 
 @pytest.mark.parametrize("language", MONTHS)
 def test_a_month_by_any_name_and_digits(language):
-    right = [arithmetic.format_month(Month(1747, 5), language)]
+    gold_answers = [arithmetic.format_month(Month(1747, 5), language)]
     for text in MONTHS[language]:
-        found = score_answer(text, right, language, month=True)
-        assert found.f1 >= (1 if text not in ("im Mai, 1747", "mayo de 1747", "maio de 1747") else 0.8), (
+        result = score_answer(text, gold_answers, language, is_month=True)
+        assert result.f1 >= (1 if text not in ("im Mai, 1747", "mayo de 1747", "maio de 1747") else 0.8), (
             text,
             normalized_terms(text, language),
         )
-    assert score_answer(arithmetic.format_month(Month(1748, 6), language), right, language, month=True).exact == 0
+    assert (
+        score_answer(arithmetic.format_month(Month(1748, 6), language), gold_answers, language, is_month=True).exact
+        == 0
+    )
 
 
 def test_f1_by_hand():
@@ -57,14 +60,14 @@ def test_articles_case_and_punctuation_do_not_count():
 
 
 def test_several_right_answers_each_alone_or_all_together():
-    right = ["Leeds United F.C.", "Doncaster Rovers F.C."]
-    assert score_answer("Doncaster Rovers F.C.", right, "en").exact == 1
-    assert score_answer("Leeds United F.C. and Doncaster Rovers F.C.", right, "en").squad_f1 > 0.9
-    assert score_answer("Barnsley", right, "en").f1 == 0
+    gold_answers = ["Leeds United F.C.", "Doncaster Rovers F.C."]
+    assert score_answer("Doncaster Rovers F.C.", gold_answers, "en").exact == 1
+    assert score_answer("Leeds United F.C. and Doncaster Rovers F.C.", gold_answers, "en").squad_f1 > 0.9
+    assert score_answer("Barnsley", gold_answers, "en").f1 == 0
 
 
 def test_the_order_of_month_and_year_does_not_count_but_that_of_a_name_does():
-    assert score_answer("1747 May", ["May, 1747"], "en", month=True).exact == 1
+    assert score_answer("1747 May", ["May, 1747"], "en", is_month=True).exact == 1
     assert score_answer("United Leeds", ["Leeds United"], "en").exact == 0
     assert score_answer("United Leeds", ["Leeds United"], "en").f1 == 1
 
@@ -86,9 +89,9 @@ def test_what_comes_after_the_answer_is_cut(text, language, expected):
 
 @given(st.text(max_size=60), st.text(max_size=60), st.sampled_from(sorted(MONTHS)))
 def test_scores_are_within_bounds_and_an_answer_matches_itself(one, other, language):
-    found = score_answer(one, [other], language)
-    assert 0 <= found.f1 <= 1
-    assert 0 <= found.squad_f1 <= 1
+    result = score_answer(one, [other], language)
+    assert 0 <= result.f1 <= 1
+    assert 0 <= result.squad_f1 <= 1
     same = score_answer(one, [one], language)
     assert same.exact == 1
     assert same.squad_f1 in (0.0, 1.0)  # 0 if nothing but punctuation

@@ -7,18 +7,22 @@ import subprocess
 import time
 from collections import Counter
 from dataclasses import replace
+from operator import attrgetter, itemgetter
 
 import pytest
 
 from rag.errors import GeneratorError
-from rag.evaluation.report import save_report, score_table
-from rag.evaluation.temporal import ITEMS, TemporalPlan, evaluate_items, plan_items, read_items
-from retriever.errors import DataError
+from rag.evaluation.plan import TemporalPlan, plan_items
+from rag.evaluation.report import TemporalReport
+from rag.evaluation.results import ITEMS, ItemResult, read_results
+from rag.evaluation.run import evaluate_items, run_temporal
+from rag.evaluation.scores import AnswerScore
+from retriever.errors import DataError, IsthmusError
 from retriever.temporal.arithmetic import MonthShift
 from retriever.temporal.demonstrations import TemporalSplit
 from retriever.temporal.facts import fact_documents, fact_sentence, facts_from_questions
 from retriever.temporal.questions import FactQuery, TemporalQuestion
-from retriever.temporal.selectors import BM25Selector, RandomSelector
+from retriever.temporal.selectors import BM25Selector, RandomSelector, Selector
 from retriever.types import Month
 
 L1 = [TemporalQuestion(f"a{n}", MonthShift(Month(1900 + n, 5), 12 * n, after=True), ("x",)) for n in range(8)]
@@ -27,48 +31,56 @@ L2 = [
     for n in range(8)
 ]
 SPLIT = TemporalSplit(L1[:5] + L2[:5], L1[5:] + L2[5:])
-SELECTORS = [RandomSelector(), BM25Selector()]
+SELECTORS: list[Selector] = [RandomSelector(), BM25Selector()]
 PLAN = TemporalPlan(("l1", "l2"), ("ro", "hi"), ("random", "bm25"), 3, 5, generator="scripted")
 ALL = 2 * 2 * 2 * 3
 
 
 class Answering:
-    """Says a club, or fails; counts who asked what."""
+    """Answers with a club, or fails; counts the prompts."""
 
     label = "answering"
+    evidence_tokens = 400
+    small = False
 
     def __init__(self, fails=()):
         self.fails = set(fails)
-        self.asked = Counter()
+        self.prompts: Counter[str] = Counter()
 
     def stream(self, messages, *, max_tokens):
-        question = messages[-1]["content"]
-        self.asked[question, messages[0]["content"], str(messages)] += 1
-        if sum(self.asked.values()) in self.fails:
+        self.prompts[str(messages)] += 1
+        if sum(self.prompts.values()) in self.fails:
             raise GeneratorError("The generator took too long.")
         yield "Club "
         yield "5"
 
     def complete(self, prompt, *, max_tokens):
-        self.asked[prompt] += 1
+        self.prompts[prompt] += 1
         return " Club 5."
+
+    def first_token(self, messages):
+        raise GeneratorError("This generator has no probabilities.")
+
+    def close(self):
+        raise AssertionError("Whoever opened the engine closes it.")
 
 
 def test_every_item_once_with_its_prompt_and_scores(tmp_path):
     engine = Answering()
-    lines = evaluate_items(PLAN, SPLIT, SELECTORS, engine, tmp_path)
-    assert len(lines) == len({line["key"] for line in lines}) == ALL == sum(engine.asked.values())
-    line = next(line for line in lines if line["key"] == "l2/ro/bm25/b5")
-    assert line["question"].startswith("Pentru ce echipă a jucat Player 1")
-    assert len(line["shown"]) == 3
-    assert line["prompt"][-1]["content"].endswith("Răspuns: Răspunsul corect este")
-    assert (line["answer"], line["f1"], line["exact"]) == ("Club 5", 1.0, 1.0)
-    assert read_items(tmp_path).keys() == {line["key"] for line in lines}
+    results = evaluate_items(PLAN, SPLIT, SELECTORS, engine, tmp_path)
+    assert len(results) == len({result.key for result in results}) == ALL == sum(engine.prompts.values())
+    result = next(result for result in results if result.key == "l2/ro/bm25/b5")
+    assert result.question.startswith("Pentru ce echipă a jucat Player 1")
+    assert len(result.demonstrations) == 3
+    assert isinstance(result.prompt, list)
+    assert result.prompt[-1]["content"].endswith("Răspuns: Răspunsul corect este")
+    assert (result.answer, result.score.f1, result.score.exact) == ("Club 5", 1.0, 1.0)
+    assert read_results(tmp_path) == {result.key: result for result in results}
 
 
 def test_the_right_answer_of_l1_is_in_the_language(tmp_path):
-    lines = evaluate_items(replace(PLAN, tasks=("l1",)), SPLIT, SELECTORS, Answering(), tmp_path)
-    assert {line["right"][0] for line in lines if line["id"] == "a5" and line["language"] == "hi"} == {"मई 1910"}
+    results = evaluate_items(replace(PLAN, tasks=("l1",)), SPLIT, SELECTORS, Answering(), tmp_path)
+    assert {r.gold_answers[0] for r in results if r.id == "a5" and r.language == "hi"} == {"मई 1910"}
 
 
 def test_killed_and_started_again_it_loses_and_repeats_nothing(tmp_path):
@@ -76,46 +88,47 @@ def test_killed_and_started_again_it_loses_and_repeats_nothing(tmp_path):
     written = (tmp_path / ITEMS).read_bytes().splitlines(keepends=True)
     (tmp_path / ITEMS).write_bytes(b"".join(written[:10]) + written[10][:40])  # killed in the middle of a line
     engine = Answering()
-    lines = evaluate_items(PLAN, SPLIT, SELECTORS, engine, tmp_path)
-    assert sum(engine.asked.values()) == ALL - 10
-    assert len(lines) == len({line["key"] for line in lines}) == ALL
+    results = evaluate_items(PLAN, SPLIT, SELECTORS, engine, tmp_path)
+    assert sum(engine.prompts.values()) == ALL - 10
+    assert len(results) == len({result.key for result in results}) == ALL
     assert len((tmp_path / ITEMS).read_text(encoding="utf-8").splitlines()) == ALL
 
 
 def test_what_selectors_agree_on_is_asked_once(tmp_path):
-    twins = [RandomSelector(), RandomSelector(name="again")]
+    twins: list[Selector] = [RandomSelector(), RandomSelector(name="again")]
     plan = replace(PLAN, selectors=("random", "again"))
     engine = Answering(fails={2})
-    lines = evaluate_items(plan, SPLIT, twins, engine, tmp_path, in_flight=1)
-    assert len(lines) == ALL
-    assert sum(engine.asked.values()) == ALL / 2
-    assert len([line for line in lines if "error" in line]) == 2
-    written = (tmp_path / ITEMS).read_text(encoding="utf-8").splitlines()
-    kept = [text for text in written if json.loads(text)["selector"] == "random"]
-    (tmp_path / ITEMS).write_text("".join(f"{text}\n" for text in kept), encoding="utf-8")
+    results = evaluate_items(plan, SPLIT, twins, engine, tmp_path, in_flight=1)
+    assert len(results) == ALL
+    assert sum(engine.prompts.values()) == ALL / 2
+    assert len([result for result in results if result.error]) == 2
+    lines = (tmp_path / ITEMS).read_text(encoding="utf-8").splitlines()
+    random_lines = [line for line in lines if json.loads(line)["selector"] == "random"]
+    (tmp_path / ITEMS).write_text("".join(f"{line}\n" for line in random_lines), encoding="utf-8")
     engine = Answering()
-    assert not [line for line in evaluate_items(plan, SPLIT, twins, engine, tmp_path) if "error" in line]
-    assert sum(engine.asked.values()) == 1  # the failed one; the others' answers are those of their twins
+    assert not [result for result in evaluate_items(plan, SPLIT, twins, engine, tmp_path) if result.error]
+    assert sum(engine.prompts.values()) == 1  # the failed one; the others' answers are those of their twins
 
 
 def test_what_failed_is_recorded_and_asked_again(tmp_path):
-    lines = evaluate_items(PLAN, SPLIT, SELECTORS, Answering(fails={3, 7}), tmp_path, in_flight=1)
-    failed = [line for line in lines if "error" in line]
-    assert len(failed) == 2
-    assert all("answer" not in line and "f1" not in line for line in failed)
-    rows = [row for task in PLAN.tasks for row in score_table(lines, PLAN, task)[1]]
-    assert sum(row[4] for row in rows) == 2
+    results = evaluate_items(PLAN, SPLIT, SELECTORS, Answering(fails={3, 7}), tmp_path, in_flight=1)
+    failures = [result for result in results if result.error]
+    assert len(failures) == 2
+    assert all(result.answer is None and result.score is None for result in failures)
+    rows = [row for task in PLAN.tasks for row in TemporalReport(PLAN, results).table(task)[1]]
+    assert sum(map(itemgetter(4), rows)) == 2
     engine = Answering()
-    lines = evaluate_items(PLAN, SPLIT, SELECTORS, engine, tmp_path)
-    assert sum(engine.asked.values()) == 2
-    assert not [line for line in lines if "error" in line]
+    results = evaluate_items(PLAN, SPLIT, SELECTORS, engine, tmp_path)
+    assert sum(engine.prompts.values()) == 2
+    assert not [result for result in results if result.error]
 
 
 def test_where_all_failed_there_is_no_figure(tmp_path):
     plan = replace(PLAN, tasks=("l2",), languages=("ro",))
-    lines = evaluate_items(plan, SPLIT, SELECTORS, Answering(fails=range(1, 7)), tmp_path)
-    assert [row[1:4] for row in score_table(lines, plan, "l2")[1]] == [["", "", 3]] * 2
-    save_report(lines, plan, tmp_path)
+    results = evaluate_items(plan, SPLIT, SELECTORS, Answering(fails=range(1, 7)), tmp_path)
+    report = TemporalReport(plan, results)
+    assert [row[1:4] for row in report.table("l2")[1]] == [["", "", 3]] * 2
+    report.save(tmp_path)
     assert "NaN" not in (tmp_path / "results.json").read_text(encoding="utf-8")
 
 
@@ -123,19 +136,21 @@ def test_a_folder_keeps_to_its_evaluation_and_bad_lines_are_named(tmp_path):
     evaluate_items(PLAN, SPLIT, SELECTORS, Answering(), tmp_path)
     with pytest.raises(DataError, match="another evaluation"):
         evaluate_items(replace(PLAN, shots=1), SPLIT, SELECTORS, Answering(), tmp_path)
-    (tmp_path / ITEMS).write_text('{"no": "key"}\n', encoding="utf-8")
-    with pytest.raises(DataError, match="line 1"):
-        read_items(tmp_path)
+    item = (tmp_path / ITEMS).read_text(encoding="utf-8").splitlines()[0]
+    for bad_line in ('{"no": "key"}', "[1]", "no JSON", item.replace('"answer"', '"reply"')):
+        (tmp_path / ITEMS).write_text(f"{item}\n{bad_line}\n", encoding="utf-8")
+        with pytest.raises(DataError, match=f"{ITEMS}, line 2: not an item"):
+            read_results(tmp_path)
 
 
 def test_facts_are_put_in_and_completion_is_one_text(tmp_path):
     engine = Answering()
     plan = replace(PLAN, style="completion", setting="facts", tasks=("l2",))
-    lines = evaluate_items(
+    results = evaluate_items(
         plan, SPLIT, SELECTORS, engine, tmp_path, facts=lambda question, _: [f"Fact of {question.id}."]
     )
-    assert all(f"Fact of {line['id']}." in line["prompt"] for line in lines)
-    assert lines[0]["answer"] == " Club 5."
+    assert all(f"Fact of {result.id}." in result.prompt for result in results)
+    assert results[0].answer == " Club 5."
 
 
 def test_the_same_items_whenever_they_are_made():
@@ -143,18 +158,90 @@ def test_the_same_items_whenever_they_are_made():
 
 
 def test_the_report(tmp_path):
-    lines = evaluate_items(PLAN, SPLIT, SELECTORS, Answering(), tmp_path)
-    save_report(lines, PLAN, tmp_path)
+    results = evaluate_items(PLAN, SPLIT, SELECTORS, Answering(), tmp_path)
+    report = TemporalReport(PLAN, results)
+    report.save(tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "L2, exact match" in page
     assert "http" not in page.replace("data:image", "")
     assert (tmp_path / "l1.png").read_bytes().startswith(b"\x89PNG")
-    columns, rows = score_table(lines, PLAN, "l2")
+    columns, rows = report.table("l2")
     assert columns[:4] == ["l2", "ro", "hi", "mean"]
     # "Club 5" against "Club 5", "Club 6", "Club 7": 1, 1/2, 1/2
     assert rows[0][:4] == ["random", pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(2 / 3)]
     assert rows[1][5:] == ["+0.000", "+0.0", 1.0]
     assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["items"] == ALL
+
+
+ITEM_LINES = {
+    "chat": (
+        '{"key": "l1/hi/random/a5", "task": "l1", "language": "hi", "selector": "random", "id": "a5", '
+        '"question": "मई?", "right": ["मई 1910"], "shown": ["a3", "a1"], '
+        '"prompt": [{"role": "user", "content": "मई?"}], "answer": "मई 1911", "f1": 0.5, "squad_f1": 0.5, "exact": 0.0}'
+    ),
+    "completion": (
+        '{"key": "l2/ro/bm25/b5", "task": "l2", "language": "ro", "selector": "bm25", "id": "b5", "question": "Cine?", '
+        '"right": ["Ann", "Bo"], "shown": [], "prompt": "Cine?\\n", "error": "The generator took too long."}'
+    ),
+}
+
+
+@pytest.mark.parametrize("line", ITEM_LINES.values(), ids=ITEM_LINES)
+def test_a_line_of_the_file_is_a_result_and_back(line):
+    assert ItemResult.from_json(line).to_json() == line
+
+
+def test_a_result_holds_what_its_line_says():
+    answered, failed = map(ItemResult.from_json, ITEM_LINES.values())
+    assert (answered.answer, answered.error, answered.score) == ("मई 1911", None, AnswerScore(0.5, 0.5, 0.0))
+    assert (failed.answer, failed.error, failed.score) == (None, "The generator took too long.", None)
+    assert failed.gold_answers == ("Ann", "Bo")
+    assert answered.demonstrations == ("a3", "a1")
+
+
+def test_the_plan_of_a_folder_keeps_its_form(tmp_path):
+    evaluate_items(PLAN, SPLIT, SELECTORS, Answering(), tmp_path)
+    assert json.loads((tmp_path / "plan.json").read_text(encoding="utf-8")) == {
+        "tasks": ["l1", "l2"], "languages": ["ro", "hi"], "selectors": ["random", "bm25"], "questions": 3, "pool": 5,
+        "setting": "closed", "style": "chat", "shots": 3, "seed": 1, "generator": "scripted",
+    }  # fmt: skip
+
+
+class NoEncoder:
+    """For selectors that embed nothing."""
+
+    def encode_queries(self, texts):
+        raise AssertionError("Neither random nor bm25 embeds.")
+
+
+def run_plan(plan, engine, folder, settings, questions=(*L1, *L2)):
+    return run_temporal(
+        plan, questions, encoder=NoEncoder(), tuned={}, engine=lambda: engine, settings=settings, folder=folder
+    )
+
+
+def test_a_whole_run_asks_reports_and_continues(tmp_path, settings):
+    engine = Answering()
+    report = run_plan(replace(PLAN, setting="facts", shots=1), engine, tmp_path, settings)
+    assert report.plan.generator == "answering"
+    assert report.tasks == ("l1", "l2")
+    assert {result.selector for result in report.results} == {"random", "bm25"}
+    assert all("played for Club" in result.prompt[-1]["content"] for result in report.results if result.task == "l2")
+    record = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert record["generator"] == "answering"
+    assert record["tables"]["l2"]["f1"]["rows"] == report.table("l2")[1]
+    engine = Answering()
+    again = run_plan(replace(PLAN, setting="facts", shots=1), engine, tmp_path, settings)
+    assert sorted(again.results, key=attrgetter("key")) == sorted(report.results, key=attrgetter("key"))
+    assert not engine.prompts
+
+
+def test_a_plan_that_cannot_be_carried_out_opens_no_engine(tmp_path, settings):
+    with pytest.raises(IsthmusError, match="'best' is none of the selectors: random, bm25, X-InSTA"):
+        run_plan(replace(PLAN, selectors=("best",)), None, tmp_path / "out", settings)
+    with pytest.raises(DataError, match="too few"):
+        run_plan(PLAN, None, tmp_path / "out", settings, questions=L1[:2])
+    assert not (tmp_path / "out").exists()
 
 
 def test_facts_of_questions():
@@ -178,12 +265,12 @@ def test_with_the_real_engine(embedded, tmp_path, data, base_encoder, style):
     from retriever.temporal.questions import read_questions
     from retriever.temporal.selectors import SimilaritySelector
 
-    split = split_questions(read_questions(data / "tempreason"), pool=100, asked=2)
+    split = split_questions(read_questions(data / "tempreason"), pool=100, questions=2)
     plan = TemporalPlan(("l1", "l2"), ("ro",), ("X-InSTA",), 2, 100, style=style)
-    lines = evaluate_items(plan, split, [SimilaritySelector(base_encoder, "X-InSTA")], embedded, tmp_path)
-    assert len(lines) == 4
-    assert not [line["error"] for line in lines if "error" in line]
-    assert all(line["answer"].strip() for line in lines)
+    results = evaluate_items(plan, split, [SimilaritySelector(base_encoder, "X-InSTA")], embedded, tmp_path)
+    assert len(results) == 4
+    assert not [result.error for result in results if result.error]
+    assert all(result.answer.strip() for result in results)
 
 
 @pytest.mark.slow

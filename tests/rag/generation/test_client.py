@@ -1,9 +1,11 @@
-"""What the client does when a server misbehaves: a real HTTP server on loopback that misbehaves as told."""
+"""What the client does when a server misbehaves: a real HTTP server on loopback with scripted faults."""
 
 import json
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -19,9 +21,22 @@ def piece(text):
     return f"data: {json.dumps(chunk)}\n\n".encode()
 
 
+class ScriptedServer(ThreadingHTTPServer):
+    """A server whose `answers` are called in turn with the request handler; `requests` are the request bodies."""
+
+    daemon_threads = True
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.answers: list[Callable[[BaseHTTPRequestHandler], None]] = []
+        self.requests: list[dict[str, Any]] = []
+        self.released = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+
+
 @pytest.fixture
 def server():
-    """A server whose `answers` are called in turn with the request handler; `seen` are the request bodies."""
+    """A ScriptedServer that listens on loopback."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_):
@@ -35,13 +50,10 @@ def server():
             self.wfile.write(body)
 
         def do_POST(self):
-            listening.seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            listening.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             listening.answers.pop(0)(self)
 
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    listening.daemon_threads = True
-    listening.answers, listening.seen, listening.gone = [], [], threading.Event()
-    listening.url = f"http://127.0.0.1:{listening.server_port}/v1"
+    listening = ScriptedServer(Handler)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()
     yield listening
@@ -87,15 +99,15 @@ def complete(generator):
 def test_streams(server):
     server.answers = [GOOD]
     assert list(client(server.url).stream(ASK, max_tokens=9)) == ["Bună ", "ziua"]
-    assert server.seen[0]["max_tokens"] == 9
-    assert server.seen[0]["temperature"] == 0
+    assert server.requests[0]["max_tokens"] == 9
+    assert server.requests[0]["temperature"] == 0
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_overload_is_tried_again(server, status):
     server.answers = [fails(status), fails(status), GOOD]
     assert complete(client(server.url)) == "Bună ziua"
-    assert len(server.seen) == 3
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -119,7 +131,7 @@ def test_each_failure_is_one_clear_sentence(server, answers, reason):
 
 
 def test_a_server_that_says_nothing_is_given_up(server):
-    server.answers = [lambda handler: server.gone.wait(3)]
+    server.answers = [lambda handler: server.released.wait(3)]
     with pytest.raises(GeneratorError, match=r"longer than 0\.5 seconds"):
         complete(client(server.url, timeout=0.5, retries=0))
 
@@ -146,13 +158,13 @@ def test_cancel_closes_the_connection(server):
                 handler.wfile.flush()
                 time.sleep(0.02)
         except OSError:
-            server.gone.set()
+            server.released.set()
 
     server.answers = [endless]
     stream = client(server.url).stream(ASK, max_tokens=9)
     assert next(stream) == "x"
     stream.close()
-    assert server.gone.wait(3)
+    assert server.released.wait(3)
 
 
 def test_choice_of_engine(server):
@@ -178,5 +190,5 @@ def test_choice_of_engine(server):
         ("x-32b", False),
     ],
 )
-def test_small_models_are_told_by_name(model, small):
+def test_small_models_are_recognised_by_name(model, small):
     assert is_small_model(model) is small

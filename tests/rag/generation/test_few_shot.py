@@ -29,7 +29,7 @@ def test_the_papers_prompt_in_german():
     )
 
 
-def test_facts_stand_before_the_question_and_no_shots_leave_no_head():
+def test_facts_stand_before_the_question_and_without_demonstrations_there_is_no_head():
     text = completion_prompt(L2, [], "ro", ["Glynn Snodin played for Leeds."])
     assert text.startswith("Acum răspunde la următoarea întrebare în limba română.\n\nFapte:\nGlynn Snodin played")
     assert text.endswith("Răspuns: Răspunsul corect este")
@@ -45,7 +45,7 @@ def test_the_same_as_a_conversation():
 
 
 @pytest.mark.parametrize("language", arithmetic.languages())
-def test_every_language_of_the_calendar_has_its_prompt(language):
+def test_every_language_with_phrases_has_a_prompt(language):
     assert set(languages("temporal")) == set(arithmetic.languages())
     prompt = load_prompt("temporal", language)
     assert prompt.texts.keys() == FIELDS["temporal"].keys()

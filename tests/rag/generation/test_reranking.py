@@ -1,4 +1,4 @@
-"""What looks again at the nearest passages: the setting, the generator, a cross-encoder."""
+"""The re-rankers of the nearest passages: the setting, the generator, a cross-encoder."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,11 @@ def query(text: str) -> Query:
 
 
 class Judge:
+    """An engine that gives the probabilities of the first word of `answers` that its prompt holds."""
+
     label = "judge"
+    evidence_tokens = 400
+    small = False
 
     def __init__(self, answers):
         self.answers = answers
@@ -36,6 +40,15 @@ class Judge:
     def first_token(self, messages):
         self.asked.append(messages[-1]["content"])
         return next(likely for word, likely in self.answers.items() if word in messages[-1]["content"])
+
+    def stream(self, messages, *, max_tokens):
+        raise AssertionError("A judge only gives probabilities.")
+
+    def complete(self, prompt, *, max_tokens):
+        raise AssertionError("A judge only gives probabilities.")
+
+    def close(self):
+        pass
 
 
 def test_the_generators_yes_counts_in_any_spelling():

@@ -7,19 +7,32 @@ from rag.generation.rewriting import QueryRewriter
 
 
 class Slow:
+    """An engine that writes a translation word by word, with a pause before each."""
+
     label = "slow"
+    evidence_tokens = 400
+    small = False
 
     def stream(self, messages, *, max_tokens):
         for word in ("When ", "was ", "it ", "founded?"):
             time.sleep(0.05)
             yield word
 
+    def complete(self, prompt, *, max_tokens):
+        raise AssertionError("A query is rewritten in a chat.")
+
+    def first_token(self, messages):
+        raise AssertionError("A query is rewritten in a chat.")
+
+    def close(self):
+        pass
+
 
 @pytest.fixture
 def translator(scripted, tmp_path):
-    def make(*replies, way="translate"):
+    def make(*replies, mode="translate"):
         engine = scripted(*replies)
-        return QueryRewriter(lambda: engine, tmp_path, way), engine
+        return QueryRewriter(lambda: engine, tmp_path, mode), engine
 
     return make
 
@@ -47,7 +60,7 @@ def test_a_question_is_translated_once(translator, language):
 def test_quotation_marks_and_a_list_that_goes_on_are_left_out(translator):
     translate, _ = translator("“When was the university founded in 1088?”")
     assert translate(QUESTIONS["ro"], "ro", "en") == "When was the university founded in 1088?"
-    another, _ = translator("Wake me at noon.\nWake me at six.", way="similar")
+    another, _ = translator("Wake me at noon.\nWake me at six.", mode="similar")
     assert another("wake me up\nset an alarm", "en", "en") == "Wake me at noon."
 
 
@@ -67,7 +80,7 @@ def test_what_is_no_translation_is_not_used(translator, reply):
 
 @pytest.mark.parametrize("language", QUESTIONS)
 def test_an_answer_is_guessed_once_numbers_or_no_numbers(translator, language):
-    expand, engine = translator("The university was founded by students in the 11th century.", way="expand")
+    expand, engine = translator("The university was founded by students in the 11th century.", mode="expand")
     for _ in range(2):
         assert expand(QUESTIONS[language], language, "en").startswith("The university was founded")
     system, user = engine.asked[0]
@@ -77,11 +90,11 @@ def test_an_answer_is_guessed_once_numbers_or_no_numbers(translator, language):
 
 
 def test_a_guess_is_kept_apart_from_a_translation_and_wanted_in_english_too(translator, scripted, tmp_path):
-    expand, _ = translator("It was founded in 1088 by students of the law.", way="expand")
+    expand, _ = translator("It was founded in 1088 by students of the law.", mode="expand")
     translate, _ = translator("When was the university founded in 1088?")
     assert expand(QUESTIONS["ro"], "ro", "en") == "It was founded in 1088 by students of the law."
     assert translate(QUESTIONS["ro"], "ro", "en") == "When was the university founded in 1088?"
-    again, _ = translator("The school was founded by some students.", way="expand")
+    again, _ = translator("The school was founded by some students.", mode="expand")
     assert again("When was it founded?", "en", "en") == "The school was founded by some students."
 
 

@@ -37,15 +37,15 @@ REPLIES = {
 
 
 class Scribe:
-    """Answers by what it is given, and counts."""
+    """An engine that replies by the text of its prompt, and counts the requests."""
 
     label, evidence_tokens, small = "scribe", 100, True
 
     def __init__(self):
-        self.asked = 0
+        self.requests = 0
 
     def stream(self, messages, *, max_tokens):
-        self.asked += 1
+        self.requests += 1
         system, user = (message["content"] for message in messages)
         for key, reply in REPLIES.items():
             if (isinstance(key, str) and "question" in system and key in user) or (
@@ -53,6 +53,12 @@ class Scribe:
             ):
                 yield reply
                 return
+
+    def complete(self, prompt, *, max_tokens):
+        raise AssertionError("Questions are written in a chat.")
+
+    def first_token(self, messages):
+        raise AssertionError("Questions are written in a chat.")
 
     def close(self):
         pass
@@ -80,9 +86,9 @@ def test_what_is_written_is_not_asked_for_again(tmp_path, encoder):
     first, second = Scribe(), Scribe()
     write_questions(passages(), ["ro"], first, encoder, tmp_path, count=10)
     before = json.loads((tmp_path / "questions.ro.json").read_text(encoding="utf-8"))
-    assert first.asked == len(TEXTS) + 2
+    assert first.requests == len(TEXTS) + 2
     write_questions(passages(), ["ro"], second, encoder, tmp_path, count=10)
-    assert second.asked == 0
+    assert second.requests == 0
     assert json.loads((tmp_path / "questions.ro.json").read_text(encoding="utf-8")) == before
 
 
@@ -112,7 +118,7 @@ BASE = [
         for text in ("switch off the bedroom light", "turn the kitchen light on", "make the light in the hall brighter")
     ),
 ]
-SAID = {
+TRANSLATIONS = {
     "wake me up at six": "Trezește-mă la ora șase.",
     "set an alarm for noon": "Stinge lumina în bucătărie.",  # another request
     "play some jazz": "Pune niște jazz, te rog.",
@@ -132,31 +138,36 @@ SAID = {
 
 class Translator(Scribe):
     def stream(self, messages, *, max_tokens):
-        self.asked += 1
+        self.requests += 1
         system, user = (message["content"] for message in messages)
         assert "Romanian" in system
         if "one more of this kind" in system:
-            yield SAID[next(row.label for row in BASE if row.english in user)]
+            yield TRANSLATIONS[next(row.label for row in BASE if row.english in user)]
         else:
-            yield next(text for query, text in SAID.items() if user.endswith(query))
+            yield next(text for query, text in TRANSLATIONS.items() if user.endswith(query))
 
 
 def test_a_knowledge_base_is_translated_and_written_on_and_what_misses_its_label_is_dropped(tmp_path, encoder):
     scribe = Translator()
     counts = write_queries(BASE, ["ro"], scribe, encoder, tmp_path, count=9)
-    asked = scribe.asked
-    train, held = (read_labelled(tmp_path / f"{name}.tsv") for name in ("train", "validation"))
-    assert (len(held), len(train) + 1) == (1, counts["ro"])
-    rows = {(row.english, row.text, row.label) for row in train + held}
-    right = {(row.english, SAID[row.english], row.label) for row in BASE} | {("", SAID[r.label], r.label) for r in BASE}
-    wrong = {("set an alarm for noon", SAID["set an alarm for noon"], "ALARM"), ("", SAID["MUSIC"], "MUSIC")}
+    requests = scribe.requests
+    train, validation = (read_labelled(tmp_path / f"{name}.tsv") for name in ("train", "validation"))
+    assert (len(validation), len(train) + 1) == (1, counts["ro"])
+    rows = {(row.english, row.text, row.label) for row in train + validation}
+    right = {(row.english, TRANSLATIONS[row.english], row.label) for row in BASE} | {
+        ("", TRANSLATIONS[r.label], r.label) for r in BASE
+    }
+    wrong = {
+        ("set an alarm for noon", TRANSLATIONS["set an alarm for noon"], "ALARM"),
+        ("", TRANSLATIONS["MUSIC"], "MUSIC"),
+    }
     assert not rows & wrong
     assert rows <= right
     assert len(rows) >= 7
-    assert {row.language for row in train + held} == {"ro"}
+    assert {row.language for row in train + validation} == {"ro"}
     assert {(task.direction, task.language) for task in read_tasks(tmp_path)} == {("en-label", "en"), ("L-label", "ro")}
     write_queries(BASE, ["ro"], scribe, encoder, tmp_path, count=9)
-    assert scribe.asked == asked  # kept in the folder
+    assert scribe.requests == requests  # kept in the folder
 
 
 def test_a_knowledge_base_without_originals_is_refused(tmp_path, encoder):

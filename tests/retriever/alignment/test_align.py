@@ -10,10 +10,13 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from retriever.alignment.guard import EnglishGuard, embed_texts
+from retriever.alignment.methods.clitssa import Clitssa
+from retriever.alignment.methods.registry import build_method
 from retriever.alignment.objective import ObjectiveLoss
 from retriever.alignment.plan import Plan, read_material
+from retriever.alignment.recipe import Recipe
 from retriever.alignment.run import align
-from retriever.alignment.train import Recipe, train
+from retriever.alignment.train import train
 from retriever.errors import DataError
 from retriever.models.encoder import Encoder
 
@@ -37,9 +40,11 @@ def small(data, tmp_path, language="ro"):
 
 @pytest.fixture
 def plan(data):
-    def make(tmp_path, method="distill", **given):
+    def make(tmp_path, method="distill", parameters=None, **given):
         given = {"recipe": replace(RECIPE, check_every=4), "test_articles": 2, "dev_articles": 1, **given}
-        return Plan(method, (small(data, tmp_path),), tmp_path / "out", **given)
+        built_method = build_method(method, parameters or {})
+        assert not isinstance(built_method, Clitssa)
+        return Plan(built_method, (small(data, tmp_path),), tmp_path / "out", **given)
 
     return make
 
@@ -90,7 +95,7 @@ def test_offset_needs_enough_texts(plan, tmp_path, base_encoder):
 
 def test_queries_alone_are_aligned_and_an_index_stays_valid(plan, tmp_path, base_encoder):
     recipe = replace(RECIPE, learning_rate=1e-3, english_tolerance=1.0)
-    align(plan(tmp_path, query_side=True, recipe=recipe, dev_articles=0), base_encoder)
+    align(plan(tmp_path, parameters={"query_side": True}, recipe=recipe, dev_articles=0), base_encoder)
     tuned = Encoder(str(tmp_path / "out"), cache=base_encoder.cache, backend="torch")
     texts = ["Dunărea este lungă și lată.", "The Danube is a long river."]
     np.testing.assert_allclose(tuned.encode_passages(texts), base_encoder.encode_passages(texts), atol=1e-5)
@@ -100,11 +105,12 @@ def test_queries_alone_are_aligned_and_an_index_stays_valid(plan, tmp_path, base
 
 
 def trained(plan, tmp_path, base_encoder, recipe, out, guard=None):
-    from retriever.alignment.data import anchoring_rows, parallel_texts
+    from retriever.alignment.data import parallel_texts
+    from retriever.alignment.methods.anchoring import anchoring_rows
 
     material = read_material(plan(tmp_path / "data" / out))
     rows, objective = anchoring_rows(
-        parallel_texts(material.train),
+        parallel_texts(material.split.train),
         base_encoder,
         count=recipe.steps * recipe.batch,
         seed=1,
@@ -198,8 +204,8 @@ def test_a_folder_with_anothers_unfinished_training_is_refused(plan, tmp_path, b
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"method": "weighted"}, "labelled queries"),
-        ({"method": "late", "recipe": replace(RECIPE, mini_batch=4)}, "no cached gradients"),
+        ({"method": build_method("weighted", {})}, "labelled queries"),
+        ({"method": build_method("late", {}), "recipe": replace(RECIPE, mini_batch=4)}, "no cached gradients"),
         ({"data": ("nowhere",)}, "does not exist"),
         ({"test_articles": 9}, "too few to hold out"),
     ],

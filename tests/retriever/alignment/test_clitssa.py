@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from retriever.alignment.methods.clitssa import TimePlan, align_clitssa, as_dataset, clitssa_rows
-from retriever.alignment.train import Recipe
+from retriever.alignment.methods.clitssa import Clitssa, pair_rows, similar_pairs
+from retriever.alignment.recipe import Recipe
+from retriever.alignment.run_clitssa import ClitssaPlan, align_clitssa
 from retriever.temporal.demonstrations import split_questions
 from retriever.temporal.questions import FactQuery, TemporalQuestion, read_tempreason, write_question
 from retriever.types import Month
@@ -26,19 +27,19 @@ QUESTIONS = [TemporalQuestion(str(n), FactQuery("coach", "Ajax", Month(1900 + n,
 
 
 def test_rows_are_the_nearest_in_the_language_and_some_of_the_rest():
-    rows = clitssa_rows(QUESTIONS, ["ro", "th"], Numbered(), nearest=3, others=2, seed=1)
+    rows = similar_pairs(QUESTIONS, ["ro", "th"], Numbered(), nearest=3, others=2, seed=1)
     assert len(rows) == 2 * 60 * 5
-    own = [row for row in rows if row.language == "th" and row.asked == 30]
-    assert {row.shown for row in own[:3]} <= {28, 29, 31, 32}
-    assert {29, 31} <= {row.shown for row in own[:3]}
-    assert all(row.shown not in (30, 29, 31) for row in own[3:])
-    assert own[0].similarity == pytest.approx(np.cos(0.001), abs=1e-6)
-    assert rows == clitssa_rows(QUESTIONS, ["ro", "th"], Numbered(), nearest=3, others=2, seed=1)
+    pairs = [row for row in rows if row.language == "th" and row.question == 30]
+    assert {pair.demonstration for pair in pairs[:3]} <= {28, 29, 31, 32}
+    assert {29, 31} <= {pair.demonstration for pair in pairs[:3]}
+    assert all(pair.demonstration not in (30, 29, 31) for pair in pairs[3:])
+    assert pairs[0].similarity == pytest.approx(np.cos(0.001), abs=1e-6)
+    assert rows == similar_pairs(QUESTIONS, ["ro", "th"], Numbered(), nearest=3, others=2, seed=1)
 
 
 def test_the_others_are_drawn_evenly():
-    rows = clitssa_rows(QUESTIONS, ["ro"] * 40, Numbered(), nearest=3, others=2, seed=2)
-    drawn = [row.shown for n, row in enumerate(rows) if row.asked == 0 and n % 5 >= 3]
+    rows = similar_pairs(QUESTIONS, ["ro"] * 40, Numbered(), nearest=3, others=2, seed=2)
+    drawn = [row.demonstration for n, row in enumerate(rows) if row.question == 0 and n % 5 >= 3]
     counts = np.bincount(drawn, minlength=60)[4:]  # 1, 2 and 3 are the nearest, 0 itself
     assert len(drawn) == 80
     assert counts.max() <= 7  # 80 draws over 56: 1.4 each
@@ -46,19 +47,19 @@ def test_the_others_are_drawn_evenly():
 
 
 def test_a_row_asks_in_the_language_and_shows_english():
-    rows = clitssa_rows(QUESTIONS[:5], ["ro"], Numbered(), nearest=1, others=0)
-    first = as_dataset(rows, QUESTIONS, "query: ")[0]
-    assert first["asked"] == f"query: {write_question(QUESTIONS[0].content, 'ro')}"
-    assert first["shown"] == f"query: {write_question(QUESTIONS[1].content, 'en')}"
-    assert list(first) == ["asked", "shown", "score"]  # CoSENTLoss goes by position
+    rows = similar_pairs(QUESTIONS[:5], ["ro"], Numbered(), nearest=1, others=0)
+    first = pair_rows(rows, QUESTIONS, "query: ")[0]
+    assert first["question"] == f"query: {write_question(QUESTIONS[0].content, 'ro')}"
+    assert first["demonstration"] == f"query: {write_question(QUESTIONS[1].content, 'en')}"
+    assert list(first) == ["question", "demonstration", "score"]  # CoSENTLoss goes by position
 
 
 @pytest.mark.slow
 def test_some_steps_bring_the_choice_nearer_to_the_oracles(data, base_encoder, tmp_path):
     questions = read_tempreason(data / "tempreason" / "test_l2.jsonl")
-    split = split_questions(questions, pool=120, asked=40)
+    split = split_questions(questions, pool=120, questions=40)
     recipe = Recipe(steps=12, batch=32, learning_rate=1e-4, max_tokens=48, check_every=12)
-    plan = TimePlan(("tempreason",), tmp_path / "out", recipe, ("ro",), ("l2",))
+    plan = ClitssaPlan(Clitssa(tasks=("l2",)), ("tempreason",), tmp_path / "out", recipe, ("ro",))
     report = align_clitssa(plan, split, base_encoder)
     assert report["held_out"]["after"] > report["held_out"]["before"]
     assert [row["selector"] for row in report["results"]] == ["X-InSTA", "CLiTSSA"]

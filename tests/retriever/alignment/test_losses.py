@@ -34,7 +34,7 @@ def test_clear_by_hand():
 )
 def test_each_term_of_clear_alone(weights, expected):
     batch = {"query": X, "passage": X, "negative_passage_1": Y, "target_query": Y, "negative_target_query_1": X}
-    assert float(ClearLoss(1, *weights, scale=1.0)(batch)) == pytest.approx(expected, abs=1e-6)
+    assert float(ClearLoss(1, alpha=weights[0], beta=weights[1], scale=1.0)(batch)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_kl_is_of_the_reverse_distribution_against_the_forward_one():

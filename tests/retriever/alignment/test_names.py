@@ -1,6 +1,5 @@
 import pytest
 
-from retriever.alignment import names
 from retriever.alignment.names import MOST_TOGETHER, name_lists, name_pairs
 from retriever.data.pairs import Pair
 from retriever.errors import DataError
@@ -27,7 +26,7 @@ def test_a_missing_package_says_what_to_install(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(names.importlib, "import_module", missing)
+    monkeypatch.setattr("retriever.alignment.names.importlib.import_module", missing)
     with pytest.raises(DataError, match=r"pip install 'isthmus\[names\]'"):
         name_pairs(["ro"])
 

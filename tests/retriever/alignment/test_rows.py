@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from retriever.alignment.data import anchoring_rows, draw_rows, parallel_texts, split_articles
-from retriever.alignment.methods.anchoring import AnchoringLoss
+from retriever.alignment.data import Kind, parallel_texts, split_articles
+from retriever.alignment.methods.anchoring import AnchoringLoss, anchoring_rows
+from retriever.alignment.methods.clear import clear_rows
+from retriever.alignment.methods.mnrl import MNRL
 from retriever.alignment.methods.weighted import draw_negatives, label_similarity, split_knowledge_base, weighted_rows
 from retriever.alignment.mining import mine_negatives
-from retriever.alignment.parallel_rows import clear_rows, mnrl_columns
+from retriever.alignment.sampling import draw_rows
 from retriever.data.labelled import LabelledQuery
 from retriever.data.pairs import Pair
 from retriever.data.squad import ParallelSquad, Question
 from retriever.errors import DataError
+from retriever.models.encoder import Encoder
 
 
 def parallel(articles=6, languages=("en", "ro", "th")):
@@ -27,16 +30,20 @@ def parallel(articles=6, languages=("en", "ro", "th")):
     return ParallelSquad(questions, passages)
 
 
-class HashEncoder:
+class HashEncoder(Encoder):
     """Vectors that depend on the text alone; no model."""
 
     query_prefix, passage_prefix, name, dimensions = "query: ", "passage: ", "hash", 16
 
-    def _encode(self, texts):
+    def __init__(self) -> None:
+        """Open nothing."""
+
+    def encode_queries(self, texts):
         vectors = np.stack([np.random.default_rng(abs(hash(t)) % 2**32).normal(size=16) for t in texts])
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
-    encode_queries = encode_passages = lambda self, texts: self._encode(texts)
+    def encode_passages(self, texts, *, progress=False):
+        return self.encode_queries(texts)
 
 
 def test_a_split_keeps_held_out_articles_from_training():
@@ -79,7 +86,14 @@ def test_anchoring_rows_carry_the_prefix_of_their_role_and_point_at_their_origin
         LabelledQuery("", "jaldi jagao", "ALARM", "hi-Latn"),
     ]
     texts = parallel_texts(parallel(), [Pair("de", "Ja.", "Yes.")], labelled)
-    shares = {"question": 0.5, "pair": 0.125, "english": 0.125, "passage": 0.125, "piece": 0.125, "name": 0.0}
+    shares: dict[Kind, float] = {
+        "question": 0.5,
+        "pair": 0.125,
+        "english": 0.125,
+        "passage": 0.125,
+        "piece": 0.125,
+        "name": 0.0,
+    }
     rows, objective = anchoring_rows(texts, HashEncoder(), count=400, seed=1, shares=shares)
     assert isinstance(objective, AnchoringLoss)
     assert sum(text.startswith("passage: ") for text in rows["text"]) == 100
@@ -99,7 +113,7 @@ def test_negatives_come_from_the_ranks_asked_for():
     scores = np.sort(rng.uniform(0.2, 0.9, 200))[::-1]
     anchors = np.eye(1, 200, dtype=np.float32) * 0 + 1
     candidates = np.diag(scores).astype(np.float32)
-    seen = Counter()
+    seen: Counter[int] = Counter()
     for seed in range(300):
         (chosen,) = mine_negatives(anchors, candidates, [0], [{0}], count=3, rng=random.Random(seed))
         assert len(set(chosen)) == 3
@@ -144,7 +158,7 @@ def test_clear_rows_by_name():
             assert row[f"negative_passage_{n}"].split()[2] != number
             assert row[f"negative_target_query_{n}"].endswith(language)
             assert row[f"negative_target_query_{n}"].split()[2] != number
-    assert set(mnrl_columns(2)) <= set(rows.column_names)
+    assert set(MNRL(negatives=2).columns) <= set(rows.column_names)
     with pytest.raises(DataError, match="English and another"):
         clear_rows(parallel(languages=("en",)), HashEncoder(), count=1, negatives=1, seed=1)
 
@@ -180,7 +194,7 @@ WEIGHTS = {"alarm delete": 0.6, "weather": 0.3, "music": 0.1}
 
 
 def draw_many(sampling, times=3000):
-    by_label = {}
+    by_label: dict[str, list[LabelledQuery]] = {}
     for row in knowledge_base():
         by_label.setdefault(row.label, []).append(row)
     rng = np.random.default_rng(5)

@@ -24,8 +24,8 @@ def test_parallel_squad_shares_ids_even_where_titles_are_translated(tmp_path):
     assert squad.passages["ro"] == {"Danube#0": "Dunărea este lungă."}
     assert squad.questions["ro"][0].text == "Cât de lungă este?"
     assert squad.without_passages({"Danube"}).passages == {"en": {}, "ro": {}}
-    kept = squad.only(set())
-    assert (kept.questions, kept.passages) == ({"en": [], "ro": []}, squad.passages)
+    empty = squad.only(set())
+    assert (empty.questions, empty.passages) == ({"en": [], "ro": []}, squad.passages)
 
 
 def test_pairs_know_their_language_from_the_files_name(tmp_path):
@@ -54,14 +54,13 @@ def test_labelled_queries(tmp_path):
         "pune parola la loc\treset my password\taccount\tro\nमेरा खाता कहाँ है\t\taccount\t\n",
         encoding="utf-8",
     )
-    translated, straight = read_labelled(file)
+    translated, untranslated = read_labelled(file)
     assert translated == LabelledQuery("reset my password", "pune parola la loc", "account", "ro")
-    assert straight == LabelledQuery("", "मेरा खाता कहाँ है", "account", "hi")
+    assert untranslated == LabelledQuery("", "मेरा खाता कहाँ है", "account", "hi")
     lines = file.with_suffix(".jsonl")
-    lines.write_text(
-        '{"query": "please wake me up at six in the morning", "label": "ALARM", "weight": 3}\n', encoding="utf-8"
-    )
-    assert read_labelled(lines) == [LabelledQuery(*["please wake me up at six in the morning"] * 2, "ALARM", "en")]
+    query = "please wake me up at six in the morning"
+    lines.write_text(json.dumps({"query": query, "label": "ALARM", "weight": 3}) + "\n", encoding="utf-8")
+    assert read_labelled(lines) == [LabelledQuery(query, query, "ALARM", "en")]
 
 
 @pytest.mark.parametrize(
@@ -82,9 +81,9 @@ def test_labelled_queries(tmp_path):
 def test_bad_files_name_the_line_and_the_fault(tmp_path, name, content, read, complaint):
     file = tmp_path / name
     file.write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match=complaint) as caught:
+    with pytest.raises(DataError, match=complaint) as error:
         read(file)
-    assert caught.value.exit_code == 2
+    assert error.value.exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_bad_squad_files(tmp_path, content, complaint):
         read_squad(tmp_path)
 
 
-def test_files_that_are_not_there_or_not_utf8(tmp_path):
+def test_missing_files_and_files_that_are_not_utf8(tmp_path):
     with pytest.raises(DataError, match="holds no file named like"):
         read_squad(tmp_path)
     squad_file(tmp_path, "en", "t", "q", "c")

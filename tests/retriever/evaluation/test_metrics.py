@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriever.evaluation.metrics import Comparison, alignment, compare, confidence, fairness, per_query, preference
+from retriever.evaluation.metrics import (
+    Comparison,
+    alignment,
+    compare,
+    confidence_interval,
+    fairness,
+    per_query,
+    preference,
+)
 from retriever.evaluation.systems import best_passages
 from retriever.evaluation.tasks import Task, Text
 
@@ -23,8 +31,10 @@ def test_measures_of_a_run_worked_out_by_hand():
 
 def test_fairness_by_hand():
     fair = fairness({"en": [1, 1, 1, 1], "ro": [1, 1, 1, 0], "th": [1, 0, 0, 0]})
-    assert (fair.mean, fair.worst, fair.worst_language, fair.spread) == (pytest.approx(2 / 3), 0.25, "th", 0.75)
+    assert fair.mean == pytest.approx(2 / 3)
+    assert (fair.worst, fair.worst_language, fair.spread) == (0.25, "th", 0.75)
     assert fair.to_english == 0.5
+    assert fair.kruskal_p is not None
     assert fair.kruskal_p < 0.2
     same = fairness({"en": [1, 1], "ro": [1, 1]})
     assert same.spread == 0
@@ -47,7 +57,7 @@ def test_five_wins_of_five_have_the_p_value_of_the_sign_test():
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=30))
 def test_an_interval_holds_the_mean(values):
-    low, high = confidence(values)
+    low, high = confidence_interval(values)
     assert low - 1e-9 <= np.mean(values) <= high + 1e-9
 
 
@@ -58,9 +68,9 @@ def test_preference_for_the_querys_language():
         {"q": {"1@en": 1, "1@ro": 1}, "r": {"2@en": 1, "2@ro": 1}}, {id_: id_[0] for id_ in passages},
     )  # fmt: skip
     run = {"q": {"1@ro": 0.9, "1@en": 0.8}, "r": {"2@en": 0.9, "1@ro": 0.8, "2@ro": 0.7}}
-    found = preference(task, run)
-    assert (found.top_share, found.lpr) == (0.5, 0.5)
-    assert found.lang_ndcg == pytest.approx((1 + 1 / math.log2(4)) / 2)
+    preferred = preference(task, run)
+    assert (preferred.top_share, preferred.lpr) == (0.5, 0.5)
+    assert preferred.lang_ndcg == pytest.approx((1 + 1 / math.log2(4)) / 2)
     with pytest.raises(ValueError, match="versions"):
         preference(Task("L-en", "ro", {}, "en", passages, {}), run)
 

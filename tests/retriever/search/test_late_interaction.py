@@ -8,7 +8,8 @@ from hypothesis.extra import numpy as arrays
 
 from retriever.errors import IsthmusError
 from retriever.models.backends import TorchBackend
-from retriever.models.backends.tokens import content_tokens, normalize
+from retriever.models.backends.tokens import content_tokens
+from retriever.models.normalization import normalize
 from retriever.search.late_interaction import LateInteraction, max_similarities
 from retriever.search.understanding import understand
 from retriever.store.token_vectors import TokenVectorStore, pack, pool_tokens, unpack

@@ -1,32 +1,6 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from retriever.languages.words import language_neutral_words, tokenize
 from retriever.store.words import BM25Index
-
-
-@pytest.mark.parametrize(
-    ("text", "terms"),
-    [
-        ("The École, founded 1088", ["the", "ecole", "founded", "1088"]),
-        ("Șaptesprezece Ştefan", ["saptesprezece", "stefan"]),
-        ("स्थापना १९४७", ["स्थापना", "1947"]),
-        ("北京大学", ["北京", "京大", "大学"]),
-        ("กรุงเทพ", ["กร", "รุ", "ุง", "งเ", "เท", "ทพ"]),
-        ("الجامعة ١٠٨٨", ["الجامعة", "1088"]),
-        ("GPT4的模型", ["gpt4", "的模", "模型"]),
-        ("！？ …", []),
-    ],
-)
-def test_tokenize(text, terms):
-    assert tokenize(text) == terms
-
-
-@given(st.text())
-def test_tokens_are_neither_empty_nor_spaced(text):
-    assert all(term and not any(character.isspace() for character in term) for term in tokenize(text))
-
 
 TEXTS = {
     "en": "Coffee comes from Ethiopia",
@@ -63,10 +37,3 @@ def test_saved_and_loaded_index_gives_the_same(tmp_path):
 def test_empty_index(tmp_path):
     BM25Index.build([], []).save(tmp_path / "lexical-0")
     assert BM25Index.load(tmp_path / "lexical-0").search("anything", 5) == []
-
-
-def test_shared_words_are_numbers_and_names():
-    assert (
-        language_neutral_words("Wann wurde in Bologna die 1088 gegründete Schule von NATO besucht?")
-        == "Bologna 1088 Schule NATO"
-    )

@@ -40,27 +40,29 @@ def test_before_undoes_after(start, months):
 @pytest.mark.parametrize("language", languages())
 @settings(max_examples=500)
 @given(start=MONTHS, months=st.integers(1, 500), after=st.booleans())
-def test_every_question_that_is_asked_is_recognised(language, start, months, after):
-    asked = MonthShift(start, months, after)
-    assert parse_shift(write_question(asked, language), language) == asked
+def test_every_written_question_is_parsed_back(language, start, months, after):
+    shift = MonthShift(start, months, after)
+    assert parse_shift(write_question(shift, language), language) == shift
 
 
 @pytest.mark.parametrize("language", languages())
 def test_the_answer_names_the_month_and_the_year(language):
-    said = write_answer(MonthShift(Month(1241, 10), 89, after=True), language)
+    answer = write_answer(MonthShift(Month(1241, 10), 89, after=True), language)
     # the first letters only: "марта" in a date, "март" alone
     month = str(get_month_names("wide", "format", locale=language)[3])[:3].casefold()
-    assert said.startswith(("1249年3月", "tháng 3 năm 1249")) or (said.casefold().startswith(month) and " 1249" in said)
-    assert "1241" in said
+    assert answer.startswith(("1249年3月", "tháng 3 năm 1249")) or (
+        answer.casefold().startswith(month) and " 1249" in answer
+    )
+    assert "1241" in answer
 
 
 @pytest.mark.parametrize("language", languages())
 def test_dates_that_do_not_exist(language):
-    own = phrases(language)
-    assert write_answer(MonthShift(Month(0, 10), 3, after=True), language) == own.impossible
-    assert write_answer(MonthShift(Month(3, 1), 36, after=False), language) == own.impossible
-    assert write_answer(MonthShift(Month(9999, 12), 1, after=True), language) == own.impossible
-    assert write_answer(MonthShift(Month(1, 2), 1, after=False), language) != own.impossible
+    impossible = phrases(language).impossible
+    assert write_answer(MonthShift(Month(0, 10), 3, after=True), language) == impossible
+    assert write_answer(MonthShift(Month(3, 1), 36, after=False), language) == impossible
+    assert write_answer(MonthShift(Month(9999, 12), 1, after=True), language) == impossible
+    assert write_answer(MonthShift(Month(1, 2), 1, after=False), language) != impossible
 
 
 @pytest.mark.parametrize(
@@ -96,15 +98,15 @@ def test_other_questions_are_left_alone(question, language):
     assert parse_shift(question, language) is None
 
 
-def test_tempreason_whole(data):
+def test_all_of_tempreasons_l1(data):
     """All L1 questions of the public test sets, against their answers."""
     names = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
     wrong = []
     for name in ("test_l1", "test_l1_future"):
         for line in (data / "tempreason" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            found = parse_shift(row["question"], "en")
-            if found is None or f"{names[found.result.month - 1]}, {found.result.year}" not in row["answers"]:
+            shift = parse_shift(row["question"], "en")
+            if shift is None or f"{names[shift.result.month - 1]}, {shift.result.year}" not in row["answers"]:
                 wrong.append(row["question"])
     assert wrong == []
 
@@ -113,12 +115,12 @@ def test_every_file_has_the_keys_and_variables():
     for language in languages():
         text = files("retriever").joinpath("temporal", "phrases", f"{language}.toml").read_text(encoding="utf-8")
         assert tomllib.loads(text).keys() == set(Phrases.__slots__)
-        own = phrases(language)
+        texts = phrases(language)
         assert all(
-            f"${name}" in own.question and f"${name}" in own.answer for name in ("duration", "direction", "date")
+            f"${name}" in texts.question and f"${name}" in texts.answer for name in ("duration", "direction", "date")
         )
-        assert "$result" in own.answer
-        assert "$year" in own.date
+        assert "$result" in texts.answer
+        assert "$year" in texts.date
 
 
 @pytest.mark.parametrize(
@@ -136,21 +138,21 @@ def test_a_language_without_phrases_asks_in_signs(language, question):
     assert "−" in write_question(MonthShift(Month(1241, 10), 89, after=False), language)
 
 
-def test_every_language_of_cldr_tells_sums_apart():
+def test_every_language_of_cldr_writes_each_shift_differently():
     codes = [code for code in locale_identifiers() if "_" not in code]
     assert len(codes) > 200
-    sums = set(random_shifts(100, range(1000, 2100), random.Random(2)))
+    shifts = set(random_shifts(100, range(1000, 2100), random.Random(2)))
     for code in codes:
-        questions = {write_question(sum_, code) for sum_ in sums}
-        assert len(questions) == len(sums), code
-        assert all(f"{sum_.start.year}" in ascii_digits(write_question(sum_, code)) for sum_ in sums), code
+        questions = {write_question(shift, code) for shift in shifts}
+        assert len(questions) == len(shifts), code
+        assert all(f"{shift.start.year}" in ascii_digits(write_question(shift, code)) for shift in shifts), code
 
 
-def test_random_sums_lie_in_the_calendar_and_are_repeatable():
-    sums = random_shifts(300, range(1, 10000), random.Random(1))
-    assert sums == random_shifts(300, range(1, 10000), random.Random(1))
-    assert all(sum_.start.exists and sum_.result.exists and 1 <= sum_.months <= 131 for sum_ in sums)
-    assert {sum_.after for sum_ in sums} == {True, False}
-    assert {sum_.start.month for sum_ in sums} == set(range(1, 13))
+def test_random_shifts_lie_in_the_calendar_and_are_repeatable():
+    shifts = random_shifts(300, range(1, 10000), random.Random(1))
+    assert shifts == random_shifts(300, range(1, 10000), random.Random(1))
+    assert all(shift.start.exists and shift.result.exists and 1 <= shift.months <= 131 for shift in shifts)
+    assert {shift.after for shift in shifts} == {True, False}
+    assert {shift.start.month for shift in shifts} == set(range(1, 13))
     with pytest.raises(ValueError, match="no calendar"):
         random_shifts(1, range(3), random.Random(1))

@@ -9,10 +9,6 @@ from retriever.types import Month, Period
 MONTHS = st.builds(Month, st.integers(1000, 2100), st.integers(1, 12))
 
 
-def found(text, language):
-    return " ".join(map(str, find_periods(text, language)))
-
-
 @pytest.mark.parametrize(
     ("language", "text", "expected"),
     [
@@ -42,7 +38,7 @@ def found(text, language):
     ],
 )
 def test_periods_of_a_text(language, text, expected):
-    assert found(text, language) == expected
+    assert " ".join(map(str, find_periods(text, language))) == expected
 
 
 @given(st.sampled_from(languages()), MONTHS)

@@ -33,27 +33,27 @@ WHENS = MONTHS | st.builds(Neighbour, NAMES, st.booleans())
 
 
 def test_languages_and_relations():
-    wanted = {"en", "ro", "de", "fr", "es", "it", "ru", "hi", "ar", "th", "vi", "zh", "sw"}
+    required = {"en", "ro", "de", "fr", "es", "it", "ru", "hi", "ar", "th", "vi", "zh", "sw"}
     folder = files("retriever").joinpath("temporal", "templates")
-    assert wanted <= set(languages()) == {entry.name.removesuffix(".toml") for entry in folder.iterdir()}
+    assert required <= set(languages()) == {entry.name.removesuffix(".toml") for entry in folder.iterdir()}
     assert len(RELATIONS) == 10
     for language in languages():
-        own = templates(language)
-        assert sorted(own.relations) == RELATIONS
-        assert all("$subject" in text and "$when" in text for text in own.relations.values())
-        assert len(set(own.relations.values())) == 10
-        assert all("$reference" in text for text in (own.before, own.after))
-        assert "$year" in own.at
+        texts = templates(language)
+        assert sorted(texts.relations) == RELATIONS
+        assert all("$subject" in text and "$when" in text for text in texts.relations.values())
+        assert len(set(texts.relations.values())) == 10
+        assert all("$reference" in text for text in (texts.before, texts.after))
+        assert "$year" in texts.at
 
 
 @pytest.mark.parametrize("language", languages())
 @settings(max_examples=150)
 @given(relation=st.sampled_from(RELATIONS), subject=NAMES, when=WHENS)
-def test_what_is_asked_is_read_back(language, relation, subject, when):
-    asked = FactQuery(relation, subject, when)
-    question = write_question(asked, language)
+def test_every_written_question_is_parsed_back(language, relation, subject, when):
+    query = FactQuery(relation, subject, when)
+    question = write_question(query, language)
     assert "$" not in question
-    assert parse_question(question, language) == asked
+    assert parse_question(question, language) == query
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ FACTS = [
 ]
 
 
-def test_facts_are_read_and_asked_for(tmp_path):
+def test_questions_are_made_from_a_file_of_facts(tmp_path):
     rows = [
         {"subject": "Ana", "relation": "employer", "object": "Alpha", "from": "1990-05", "to": "1992-03"},
         {"subject": "Ana", "relation": "employer", "object": "Beta", "from": "1992-04", "to": "1995"},
@@ -125,7 +125,7 @@ def test_facts_are_read_and_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "complaint"),
     [
         ({"relation": "knows"}, "row 1: .*unknown relation 'knows'; there are played_for"),
         ({"from": "May 1990"}, "row 1: .*is no period"),
@@ -133,11 +133,11 @@ def test_facts_are_read_and_asked_for(tmp_path):
         ({"to": None}, "row 1: .*is no period"),
     ],
 )
-def test_a_fact_with_a_fault_is_named(tmp_path, change, said):
+def test_a_fact_with_a_fault_is_named(tmp_path, change, complaint):
     row = {"subject": "Ana", "relation": "employer", "object": "Alpha", "from": "1990-05", "to": "1992-03"}
     path = tmp_path / "facts.jsonl"
     path.write_text(json.dumps(row | change), encoding="utf-8")
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=complaint):
         read_questions(path)
 
 
@@ -153,16 +153,17 @@ def test_questions_from_facts():
     times = [q for q in questions if q.task == "l2"]
     assert len(times) == len(FACTS)
     for question, fact in zip(times, FACTS, strict=True):
+        assert isinstance(question.content.when, Month)
         assert fact.start <= question.content.when <= fact.end
         assert fact.object in question.answers
     both = TemporalQuestion("x", FactQuery("employer", "Ana", Month(1992, 4)), ("Alpha", "Beta"))
-    found = [
+    answers = [
         q.answers
         for seed in range(40)
         for q in questions_from_facts(FACTS, random.Random(seed))
         if q.content == both.content
     ]
-    assert set(found) == {both.answers}
+    assert set(answers) == {both.answers}
 
 
 @given(
@@ -173,11 +174,11 @@ def test_before_undoes_after(spans):
         Fact("S", "owner", f"O{n}", Month(1900, 1) + start, Month(1900, 1) + (start + length))
         for n, (start, length) in enumerate(spans)
     ]
-    asked = {q.content: q.answers for q in questions_from_facts(facts, random.Random(1)) if q.task == "l3"}
-    assert len(asked) == 2 * (len(facts) - 1)
-    for content, (answer,) in asked.items():
+    answers = {q.content: q.answers for q in questions_from_facts(facts, random.Random(1)) if q.task == "l3"}
+    assert len(answers) == 2 * (len(facts) - 1)
+    for content, (answer,) in answers.items():
         back = FactQuery("owner", "S", Neighbour(answer, after=not content.when.after))
-        assert asked[back] == (content.when.reference,)
+        assert answers[back] == (content.when.reference,)
 
 
 @pytest.mark.parametrize(

@@ -33,13 +33,13 @@ L2 = [
 
 
 @dataclass(frozen=True)
-class Given:
-    """Scores made up beforehand."""
+class FixedSelector:
+    """A selector with fixed scores."""
 
     rows: np.ndarray
-    name: str = "given"
+    name: str = "fixed"
 
-    def scores(self, asked, pool, language):
+    def scores(self, questions, pool, language):
         return self.rows
 
 
@@ -50,39 +50,43 @@ def test_the_best_are_chosen_best_first():
 
 def test_agreement_by_hand():
     oracle = np.array([[4, 3, 2, 1, 0, 0]], dtype=np.float32)
-    found = agreement(L2[:1], L2, np.array([[4, 3, 0, 0, 2, 1]], dtype=np.float32), oracle)
-    assert found.overlap == pytest.approx(2 / 3)  # 0 and 1 of 0, 1, 2
-    assert found.same_relation == pytest.approx(2 / 3)  # 0 and 1 ask for a coach, 4 for an employer
-    assert found.same_task == 1.0
+    result = agreement(L2[:1], L2, np.array([[4, 3, 0, 0, 2, 1]], dtype=np.float32), oracle)
+    assert result.overlap == pytest.approx(2 / 3)  # 0 and 1 of 0, 1, 2
+    assert result.same_relation == pytest.approx(2 / 3)  # 0 and 1 ask for a coach, 4 for an employer
+    assert result.same_task == 1.0
     # Spearman is Pearson of the ranks, ties sharing theirs.
     ranks = np.array([6, 5, 1.5, 1.5, 4, 3]), np.array([6, 5, 4, 3, 1.5, 1.5])
-    assert found.correlation == pytest.approx(np.corrcoef(*ranks)[0, 1])
-    sums = agreement(L1[:1], L1, np.ones((1, 8)), np.ones((1, 8)) * range(8))
-    assert (sums.correlation, sums.same_relation) == (0, None)  # scores that are all alike; questions without relations
+    assert result.correlation == pytest.approx(np.corrcoef(*ranks)[0, 1])
+    # Scores that are all equal; questions without relations.
+    rising = np.arange(8, dtype=np.float32)[None]
+    equal = agreement(L1[:1], L1, np.ones((1, 8), dtype=np.float32), rising)
+    assert (equal.correlation, equal.same_relation) == (0, None)
 
 
-def test_likeness_by_hand():
+def test_structural_similarity_of_fact_queries_by_hand():
     coach = FactQuery("coach", "FC Porto", Month(1950, 3))
-    assert structural_similarity(coach, FactQuery("coach", "Ajax", Month(1960, 3))) == pytest.approx(
-        1
-    )  # names count by their vectors
+    # Names do not count here but by their vectors.
+    assert structural_similarity(coach, FactQuery("coach", "Ajax", Month(1960, 3))) == pytest.approx(1)
     assert structural_similarity(coach, FactQuery("coach", "Ajax", Neighbour("X", after=True))) == pytest.approx(0.8)
     assert structural_similarity(coach, FactQuery("party", "FC Porto", Month(1950, 3))) == pytest.approx(0.2)
     before, after = (FactQuery("coach", "FC Porto", Neighbour("X", after=a)) for a in (False, True))
     assert structural_similarity(before, after) == pytest.approx(1)
-    assert structural_similarity(
-        MonthShift(Month(1900, 1), 5, after=True), MonthShift(Month(1900, 1), 5, after=True)
-    ) == pytest.approx(1)
-    sum_ = MonthShift(Month(1900, 1), 5, after=True)
-    assert structural_similarity(sum_, MonthShift(Month(2000, 1), 29, after=True)) == pytest.approx(
-        0.8 + 0.1 / 11
-    )  # a century: ten halves
-    assert structural_similarity(sum_, MonthShift(Month(1900, 2), 5, after=True)) == pytest.approx(
-        0.6 + 0.1 / (1 + 1 / 120)
-    )
-    assert structural_similarity(sum_, MonthShift(Month(1900, 1), 5, after=False)) == pytest.approx(0.5)
     assert structural_similarity(MonthShift(Month(1900, 1), 5, after=True), coach) == 0
     assert structural_similarity(None, coach) == 0
+
+
+@pytest.mark.parametrize(
+    ("other", "similarity"),
+    [
+        (MonthShift(Month(1900, 1), 5, after=True), 1),
+        (MonthShift(Month(2000, 1), 29, after=True), 0.8 + 0.1 / 11),  # a century is ten times ten years
+        (MonthShift(Month(1900, 2), 5, after=True), 0.6 + 0.1 / (1 + 1 / 120)),
+        (MonthShift(Month(1900, 1), 5, after=False), 0.5),
+    ],
+)
+def test_structural_similarity_of_shifts_by_hand(other, similarity):
+    shift = MonthShift(Month(1900, 1), 5, after=True)
+    assert structural_similarity(shift, other) == pytest.approx(similarity)
 
 
 months = st.builds(Month, st.integers(1000, 2100), st.integers(1, 12))
@@ -96,20 +100,20 @@ contents = st.one_of(
 
 
 @given(contents, contents)
-def test_nothing_is_more_like_a_question_than_itself(one, other):
+def test_a_question_is_most_similar_to_itself(one, other):
     assert structural_similarity(one, one) == pytest.approx(1)
     assert 0 <= structural_similarity(one, other) <= structural_similarity(one, one) + 1e-9
     assert structural_similarity(one, other) == pytest.approx(structural_similarity(other, one))
 
 
-class Names:
-    """An encoder to which a name's first letter is all there is of it."""
+class FirstLetterEncoder:
+    """An encoder that sees the first letter of a name only."""
 
     def encode_queries(self, texts):
         return np.eye(27, dtype=np.float32)[[ord(text[0].lower()) - ord("a") if text else 26 for text in texts]]
 
 
-LIKE = [
+NAMED = [
     TemporalQuestion(f"{relation} {name}", FactQuery(relation, name, when), ("x",))
     for relation in ("coach", "employer")
     for name, when in (
@@ -123,19 +127,24 @@ LIKE = [
 
 @pytest.mark.parametrize("language", ["ro", "hi", "ar", "th", "zh", "de"])
 def test_structure_is_read_in_every_language(language):
-    flat = Given(np.zeros((8, 8), dtype=np.float32))
-    first = top_k(StructuredSelector(flat, Names()).scores(LIKE, LIKE, language), 1)[:, 0]
-    assert first.tolist() == list(range(8))  # each finds itself by what it asks, with words that say nothing
+    flat = FixedSelector(np.zeros((8, 8), dtype=np.float32))
+    first = top_k(StructuredSelector(flat, FirstLetterEncoder()).scores(NAMED, NAMED, language), 1)[:, 0]
+    assert first.tolist() == list(range(8))  # each is nearest to itself, by its structure alone
 
 
-def test_what_is_asked_comes_before_names_and_names_beside_words():
+def test_structure_comes_before_names_and_names_beside_words():
     words = np.array([[1, 0, 0, 0, 5, 0, 0, 0]], dtype=np.float32)
-    order = top_k(StructuredSelector(Given(words), Names()).scores(LIKE[:1], LIKE, "ro"), 8)[0].tolist()
+    selector = StructuredSelector(FixedSelector(words), FirstLetterEncoder())
+    order = top_k(selector.scores(NAMED[:1], NAMED, "ro"), 8)[0].tolist()
     assert order[:2] == [0, 1]  # the same relation and kind, the same name first, however near the words of 4 are
     assert set(order[2:4]) == {2, 3}  # the same relation, of a neighbour
     assert order[4] == 4
-    no_names = StructuredSelector(Given(np.arange(64, dtype=np.float32).reshape(8, 8)), Names()).scores(L1, L1, "ro")
-    assert np.isfinite(no_names).all()
+
+
+def test_structure_of_questions_without_names():
+    words = np.arange(64, dtype=np.float32).reshape(8, 8)
+    scores = StructuredSelector(FixedSelector(words), FirstLetterEncoder()).scores(L1, L1, "ro")
+    assert np.isfinite(scores).all()
 
 
 def test_random_is_random_and_repeats():
@@ -147,24 +156,25 @@ def test_random_is_random_and_repeats():
     assert first.min() > 80  # 800 draws of 6: 133 each, standard deviation 10.5
 
 
-class Turned:
-    """An encoder that puts a language's questions a quarter turn away from the English ones."""
+class QuarterTurnEncoder:
+    """An encoder that turns the vectors of other languages' questions a quarter from the English ones."""
 
     def encode_queries(self, texts):
-        rng = [np.random.default_rng(int("".join(c for c in text if c.isdigit())[-4:])) for text in texts]
-        english = np.array([own.normal(size=4) for own in rng], dtype=np.float32)
+        seeds = [int("".join(c for c in text if c.isdigit())[-4:]) for text in texts]
+        english = np.array([np.random.default_rng(seed).normal(size=4) for seed in seeds], dtype=np.float32)
         english /= np.linalg.norm(english, axis=1, keepdims=True)
         turn = np.array([[0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1], [0, 0, -1, 0]], dtype=np.float32)
         return english if texts[0].startswith("What") else english @ turn
 
 
 @pytest.mark.parametrize("unseen", [False, True])
-def test_a_linear_map_undoes_what_a_linear_map_did(unseen):
+def test_the_map_undoes_a_quarter_turn(unseen):
     pool = [TemporalQuestion(str(n), MonthShift(Month(1500 + n, 5), 12, after=True), ("x",)) for n in range(40)]
-    oracle = SimilaritySelector(Turned(), "oracle", translated_pool=True).scores(pool, pool, "ro")
-    found = MappedSelector(Turned(), unseen, ridge=1e-4).scores(pool, pool, "ro")
-    np.testing.assert_allclose(found, oracle, atol=0.01)
-    assert agreement(pool, pool, SimilaritySelector(Turned(), "").scores(pool, pool, "ro"), oracle).overlap < 0.5
+    oracle = SimilaritySelector(QuarterTurnEncoder(), "oracle", translated_pool=True).scores(pool, pool, "ro")
+    scores = MappedSelector(QuarterTurnEncoder(), unseen, ridge=1e-4).scores(pool, pool, "ro")
+    np.testing.assert_allclose(scores, oracle, atol=0.01)
+    unmapped = SimilaritySelector(QuarterTurnEncoder(), "unmapped").scores(pool, pool, "ro")
+    assert agreement(pool, pool, unmapped, oracle).overlap < 0.5
 
 
 def test_words_alone_find_names_in_another_language():
@@ -174,25 +184,23 @@ def test_words_alone_find_names_in_another_language():
 
 def test_no_subject_is_on_both_sides(data):
     questions = [q for n in (1, 2, 3) for q in read_tempreason(data / "tempreason" / f"test_l{n}.jsonl")]
-    split = split_questions(questions, pool=200, asked=50)
-    sides = [{q.content.subject for q in side if q.task != "l1"} for side in (split.pool, split.asked)]
+    split = split_questions(questions, pool=200, questions=50)
+    sides = [{q.content.subject for q in side if q.task != "l1"} for side in (split.pool, split.questions)]
     assert not sides[0] & sides[1]
     counts = {task: sum(q.task == task for q in split.pool) for task in ("l1", "l2", "l3")}
     assert counts == {"l1": 200, "l2": 200, "l3": 200}
-    assert split == split_questions(questions, pool=200, asked=50)
+    assert split == split_questions(questions, pool=200, questions=50)
     with pytest.raises(DataError, match="too few"):
-        split_questions(questions[:2], pool=2, asked=2)
+        split_questions(questions[:2], pool=2, questions=2)
 
 
 @pytest.mark.slow
 def test_selectors_beside_the_oracle_on_real_questions(base_encoder, data):
     questions = read_tempreason(data / "tempreason" / "test_l2.jsonl")
-    split = split_questions(questions, pool=200, asked=40)
-    found = {
-        name: value
-        for _, _, name, value in compare_selectors(split, ["ro"], base_encoder, all_selectors(base_encoder, {}))
-    }
-    assert list(found) == [
+    split = split_questions(questions, pool=200, questions=40)
+    rows = compare_selectors(split, ["ro"], base_encoder, all_selectors(base_encoder, {}))
+    results = {row.selector: row.agreement for row in rows}
+    assert list(results) == [
         "random",
         "bm25",
         "X-InSTA",
@@ -201,10 +209,12 @@ def test_selectors_beside_the_oracle_on_real_questions(base_encoder, data):
         "mapped (unseen pool)",
         "structured",
     ]
-    assert found["random"].overlap < 0.1 < 0.5 < found["X-InSTA"].overlap
-    assert abs(found["random"].correlation) < 0.05
-    assert found["structured"].same_relation > 0.99
-    assert found["mapped"].overlap > found["mapped (unseen pool)"].overlap
-    assert found["mapped"].overlap > found["X-InSTA"].overlap + 0.05
+    assert results["random"].overlap < 0.1 < 0.5 < results["X-InSTA"].overlap
+    assert abs(results["random"].correlation) < 0.05
+    structured_relation = results["structured"].same_relation
+    assert structured_relation is not None
+    assert structured_relation > 0.99
+    assert results["mapped"].overlap > results["mapped (unseen pool)"].overlap
+    assert results["mapped"].overlap > results["X-InSTA"].overlap + 0.05
     oracle = SimilaritySelector(base_encoder, "oracle", translated_pool=True)
-    assert next(iter(compare_selectors(split, ["ro"], base_encoder, [oracle])))[3].overlap == 1.0
+    assert next(iter(compare_selectors(split, ["ro"], base_encoder, [oracle]))).agreement.overlap == 1.0

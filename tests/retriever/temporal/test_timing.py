@@ -32,10 +32,10 @@ def test_the_time_a_question_asks_for(language, question, periods):
 
 @pytest.mark.parametrize("language", languages())
 def test_words_of_time_in_every_language(language):
-    own = phrases(language)
-    for word in own.when:
+    texts = phrases(language)
+    for word in texts.when:
         assert read_timing(f"… {word} …", language, TODAY).when, word
-    for word in own.now:
+    for word in texts.now:
         assert read_timing(f"… {word} …", language, TODAY) == Timing((Period(TODAY, TODAY),), now=True), word
     assert not read_timing("…", language, TODAY)
 
@@ -70,7 +70,7 @@ def test_a_text_matches_by_a_month_in_common():
         ("th", "เกิดอะไรขึ้นวันที่ 29 กุมภาพันธ์ 2566"),
     ],
 )
-def test_days_that_there_are_not(language, question):
+def test_days_that_do_not_exist(language, question):
     assert nonexistent_date(question, language, language) == phrases(language).no_date
     assert nonexistent_date(question, language, "en") == "There is no such date."
 
@@ -100,7 +100,7 @@ def test_the_year_0(language, question):
         ("ro", "Care sunt cele 50 mai mari orașe?"),
         ("th", "เกิดอะไรขึ้นวันที่ 29 กุมภาพันธ์ 2567"),
         ("de", "Was geschah am 2020-12-31?"),
-        ("pl", "Co było 31 lutego?"),  # no phrase file: the documents are asked
+        ("pl", "Co było 31 lutego?"),  # no phrase file: search answers
     ],
 )
 def test_other_questions_are_not_refused(language, question):

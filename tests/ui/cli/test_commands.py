@@ -98,7 +98,22 @@ def test_telemetry_is_off():
     assert done.stdout.strip() == "['False', 'False']"
 
 
-def test_import_is_light():
-    code = "import sys, rag; print([m for m in ('torch', 'chromadb', 'gradio', 'langchain_core') if m in sys.modules])"
+HEAVY_PACKAGES = ("bm25s", "scipy", "openai", "torch", "chromadb", "gradio", "langchain_core")
+
+
+@pytest.mark.parametrize("package", ["rag", "ui.cli"])
+def test_import_is_light(package):
+    code = f"import sys, {package}; print([name for name in {HEAVY_PACKAGES} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_listing_an_empty_library_is_light(command, tmp_path):
+    (tmp_path / "library").mkdir()
+    arguments = command("list", "--json", ISTHMUS_LIBRARY=str(tmp_path / "library"))
+    report = f"print([name for name in {HEAVY_PACKAGES} if name in sys.modules])"
+    python, option, code, *rest = arguments["args"]
+    arguments["args"] = [python, option, f"import atexit, sys; atexit.register(lambda: {report}); {code}", *rest]
+    done = subprocess.run(**arguments, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["[]", "[]"]  # no documents, and no heavy packages

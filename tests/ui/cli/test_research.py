@@ -7,7 +7,7 @@ import ir_measures
 import pytest
 
 from retriever.temporal import arithmetic
-from ui.cli import page
+from ui.cli import main
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def isthmus(monkeypatch, capsys):
     def run(*arguments, code=0):
         monkeypatch.setattr(sys, "argv", ["isthmus", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            page.main()
+            main()
         assert (ended.value.code or 0) == code
         return capsys.readouterr()
 
@@ -64,7 +64,15 @@ def test_eval_retrieval_writes_runs_tables_plots_and_a_page(isthmus, data, tmp_p
     rows = {(row["system"], row["direction"], row["language"]): row for row in record["results"]}
     assert len(rows) == 3 * 2 * 3
     assert rows["dense", "L-en", "th"]["measures"]["R@1"] == 1.0
-    assert 0 <= rows["isthmus", "mixed", "ro"]["preference"]["lpr"] <= 1
+    # Of the versions of the right passage, only the one in the query's language shares words with the query.
+    assert rows["bm25", "mixed", "ro"]["preference"] == {"top_share": 1.0, "lpr": 1.0, "lang_ndcg": 1.0}
+    mixed_run = list(ir_measures.read_trec_run(str(out / "runs" / "isthmus.mixed.ro.trec")))
+    first_versions = []
+    for title in ARTICLES:
+        versions = [hit for hit in mixed_run if hit.query_id == title and hit.doc_id.startswith(f"{title}#")]
+        first_versions.append(max(versions, key=lambda hit: hit.score).doc_id)
+    lpr = sum(id_.endswith("@ro") for id_ in first_versions) / len(ARTICLES)
+    assert rows["isthmus", "mixed", "ro"]["preference"]["lpr"] == lpr
     assert rows["dense", "L-en", "ro"]["alignment"]["back_retrieval"] == 1.0
     assert rows["dense", "L-en", "en"]["alignment"]["anchoring_error"] < 0.001
     assert "p" in rows["isthmus", "L-en", "ro"]["against_first"]
@@ -115,9 +123,9 @@ def test_align_says_what_it_does_not_know(isthmus, data, tmp_path):
 def test_a_knowledge_base_with_a_fault_is_refused_before_a_generator_is_opened(isthmus, tmp_path):
     base = tmp_path / "kb.tsv"
     base.write_text("query\tlabel\nwake me up\n", encoding="utf-8")
-    given = ("questions", base, "--knowledge-base", "--out", tmp_path / "out")
-    assert "kb.tsv, line 2: 1 columns" in isthmus(*given, "--languages", "ro", code=2).err
-    assert "none of the languages" in isthmus(*given, "--languages", "xx", code=2).err
+    arguments = ("questions", base, "--knowledge-base", "--out", tmp_path / "out")
+    assert "kb.tsv, line 2: 1 columns" in isthmus(*arguments, "--languages", "ro", code=2).err
+    assert "none of the languages" in isthmus(*arguments, "--languages", "xx", code=2).err
     assert not (tmp_path / "out").exists()
 
 
@@ -138,9 +146,9 @@ def test_eval_questions_writes_a_file_for_each_language(isthmus, tmp_path):
 
 
 def test_eval_questions_makes_calendar_questions_of_any_years_in_any_language(isthmus, tmp_path):
-    given = ("eval", "questions", "--out", tmp_path / "q")
-    written = json.loads(isthmus(*given, "--years", "1900-2030", "--count", "20", "--languages", "th,ja", "--json").out)
-    assert set(written.values()) == {20}
+    command = ("eval", "questions", "--out", tmp_path / "q")
+    printed = isthmus(*command, "--years", "1900-2030", "--count", "20", "--languages", "th,ja", "--json")
+    assert set(json.loads(printed.out).values()) == {20}
     rows = {
         language: [
             json.loads(line) for line in (tmp_path / "q" / f"l1.{language}.jsonl").read_text("utf-8").splitlines()
@@ -148,14 +156,15 @@ def test_eval_questions_makes_calendar_questions_of_any_years_in_any_language(is
         for language in ("th", "ja")
     }
     for thai, japanese in zip(rows["th"], rows["ja"], strict=True):
-        sum_ = arithmetic.parse_shift(thai["question"], "th")
-        assert arithmetic.write_question(sum_, "ja") == japanese["question"]
-        assert 1900 <= sum_.start.year <= 2030
-        assert japanese["text_answers"]["text"] == [f"{sum_.result.year}年{sum_.result.month}月"]
+        shift = arithmetic.parse_shift(thai["question"], "th")
+        assert shift is not None
+        assert arithmetic.write_question(shift, "ja") == japanese["question"]
+        assert 1900 <= shift.start.year <= 2030
+        assert japanese["text_answers"]["text"] == [f"{shift.result.year}年{shift.result.month}月"]
     for years in ("2030-1900", "0-5", "long ago", "99999"):
-        assert "give two years" in isthmus(*given, "--years", years, "--languages", "ro", code=2).err
-    assert "CLDR does not know" in isthmus(*given, "--years", "1900", "--languages", "ro,qqq", code=2).err
-    assert "either --data" in isthmus(*given, "--languages", "ro", code=2).err
+        assert "give two years" in isthmus(*command, "--years", years, "--languages", "ro", code=2).err
+    assert "CLDR does not know" in isthmus(*command, "--years", "1900", "--languages", "ro,qqq", code=2).err
+    assert "either --data" in isthmus(*command, "--languages", "ro", code=2).err
 
 
 def l2_file(folder):
@@ -183,15 +192,15 @@ def test_eval_demonstrations_compares_selectors_without_a_generator(isthmus, tmp
         "eval", "demonstrations", "--data", path, "--languages", "hi,th", "--pool", "40", "--asked", "8", "--json"
     )
     rows = json.loads(printed.out)
-    found = {(row["language"], row["selector"]): row for row in rows}
-    assert {language for language, _ in found} == {"hi", "th"}
-    assert found["hi", "X-InSTA"]["overlap"] > found["hi", "random"]["overlap"]
-    assert found["th", "structured"]["same_relation"] == 1.0
+    agreements = {(row["language"], row["selector"]): row for row in rows}
+    assert {language for language, _ in agreements} == {"hi", "th"}
+    assert agreements["hi", "X-InSTA"]["overlap"] > agreements["hi", "random"]["overlap"]
+    assert agreements["th", "structured"]["same_relation"] == 1.0
 
 
 def test_align_prints_its_report_as_json_and_nothing_else(isthmus, tmp_path):
-    given = ("--method", "clitssa", "--languages", "ro", "--tasks", "l2", "--steps", "2", "--batch", "4")
-    printed = isthmus("align", *given, "--data", l2_file(tmp_path), "--out", tmp_path / "cl", "--json")
+    options = ("--method", "clitssa", "--languages", "ro", "--tasks", "l2", "--steps", "2", "--batch", "4")
+    printed = isthmus("align", *options, "--data", l2_file(tmp_path), "--out", tmp_path / "cl", "--json")
     report = json.loads(printed.out)
     assert report["recipe"]["steps"] == 2
     assert {row["selector"] for row in report["results"]} == {"X-InSTA", "CLiTSSA"}
@@ -210,7 +219,7 @@ def test_align_prints_its_report_as_json_and_nothing_else(isthmus, tmp_path):
 )
 def test_eval_temporal_says_what_it_does_not_know(isthmus, tmp_path, arguments, reason):
     data = l2_file(tmp_path)
-    given = [argument.format(folder=tmp_path) for argument in arguments]
-    printed = isthmus("eval", "temporal", "--data", data, "--out", tmp_path / "e", *given, code=2)
+    options = [argument.format(folder=tmp_path) for argument in arguments]
+    printed = isthmus("eval", "temporal", "--data", data, "--out", tmp_path / "e", *options, code=2)
     assert reason in " ".join(printed.err.split())
     assert not (tmp_path / "e").exists()

@@ -1,3 +1,4 @@
+import gradio as gr
 import pytest
 
 from prompts import languages
@@ -10,20 +11,15 @@ EVIL = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
 
 
 def test_every_language_has_every_string():
-    known = translations()
-    for language, words in known.items():
-        assert words.keys() == known["en"].keys(), language
+    strings = translations()
+    for language, words in strings.items():
+        assert words.keys() == strings["en"].keys(), language
         assert all(words.values()), language
 
 
 def test_the_page_speaks_every_language_that_answers_are_written_in():
     browsers = {"tl": "fil", "hi-Latn": "hi"}  # what a browser calls Tagalog; none asks for romanised Hindi
     assert {browsers.get(code, code) for code in languages()} == translations().keys()
-
-
-class Request:
-    def __init__(self, accepted):
-        self.headers = {"accept-language": accepted}
 
 
 @pytest.mark.parametrize(
@@ -38,14 +34,15 @@ class Request:
     ],
 )
 def test_language_of_the_browser(accepted, language):
-    assert strings_for(Request(accepted)) == translations()[language]
+    request = gr.Request(headers={"accept-language": accepted})
+    assert strings_for(request) == translations()[language]
 
 
 def test_documents_are_text_never_markup():
     passage = Passage("p", "d", EVIL, f"{EVIL} words {EVIL}", 3, 0, 10, "en")
     answer = Answer(EVIL, "en", (Citation(1, passage, 0, 5, 0.5),), doubts=(EVIL,))
     words = translations()["en"]
-    for html in (cards.sources(answer, words), cards.found([Hit(passage, 1, 1, 1, "en")], words)):
+    for html in (cards.sources(answer, words), cards.search_results([Hit(passage, 1, 1, 1, "en")], words)):
         assert "<script" not in html
         assert "<img" not in html
         assert "&lt;img" in html

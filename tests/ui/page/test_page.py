@@ -67,7 +67,9 @@ def open_page(address):
         ):  # fmt: skip
             options.add_argument(argument)
         options.add_experimental_option("prefs", {"intl.accept_languages": language})
-        options.binary_location = shutil.which("chromium")
+        chromium = shutil.which("chromium")
+        assert chromium is not None
+        options.binary_location = chromium
         browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
         opened.append(browser)
         browser.get(address)
@@ -156,10 +158,10 @@ def test_upload_ask_in_romanian_and_arabic_and_delete(open_page, tmp_path):
 
     tab(browser, 1)
     wait(browser, lambda: "bridge.pdf" in text_of(browser, "#documents"))
-    browser.find_element(By.CSS_SELECTOR, "#doomed input").click()
+    browser.find_element(By.CSS_SELECTOR, "#to-delete input").click()
     option = "//li[contains(., 'bridge.pdf')]"
     wait(browser, lambda: browser.find_elements(By.XPATH, option))[0].click()
-    browser.find_element(By.CSS_SELECTOR, "#doomed input").send_keys(Keys.ESCAPE)
+    browser.find_element(By.CSS_SELECTOR, "#to-delete input").send_keys(Keys.ESCAPE)
     browser.find_element(By.CSS_SELECTOR, "#delete").click()
     wait(browser, lambda: "bridge.pdf" not in text_of(browser, "#documents"))
 

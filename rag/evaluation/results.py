@@ -1,0 +1,121 @@
+"""Results of items, and the folder that keeps them: plan.json, and one line of items.jsonl for each."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+from rag.evaluation.plan import TemporalPlan
+from rag.evaluation.scores import AnswerScore
+from rag.generation.engine import Message
+from retriever.errors import DataError
+
+ITEMS = "items.jsonl"
+
+Prompt = str | list[Message]
+"""A text to complete, or a conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """An item with its prompt, and either the answer and its score, or the error of the generator.
+
+    `id` is the question's, `question` its text in the language; `demonstrations` are ids, the best first.
+    """
+
+    key: str
+    task: str
+    language: str
+    selector: str
+    id: str
+    question: str
+    gold_answers: tuple[str, ...]
+    demonstrations: tuple[str, ...]
+    prompt: Prompt
+    answer: str | None = None
+    error: str | None = None
+    score: AnswerScore | None = None
+
+    def to_json(self) -> str:
+        """One line of items.jsonl, without its line end."""
+        outcome = {"error": self.error} if self.score is None else {"answer": self.answer, **asdict(self.score)}
+        row = {
+            "key": self.key,
+            "task": self.task,
+            "language": self.language,
+            "selector": self.selector,
+            "id": self.id,
+            "question": self.question,
+            "right": self.gold_answers,
+            "shown": self.demonstrations,
+            "prompt": self.prompt,
+            **outcome,
+        }
+        return json.dumps(row, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> "ItemResult":
+        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for anything else."""
+        row = json.loads(line)
+        has_failed = "error" in row
+        return cls(
+            key=row["key"],
+            task=row["task"],
+            language=row["language"],
+            selector=row["selector"],
+            id=row["id"],
+            question=row["question"],
+            gold_answers=tuple(row["right"]),
+            demonstrations=tuple(row["shown"]),
+            prompt=row["prompt"],
+            answer=None if has_failed else row["answer"],
+            error=row["error"] if has_failed else None,
+            score=None if has_failed else AnswerScore(row["f1"], row["squad_f1"], row["exact"]),
+        )
+
+
+def open_folder(plan: TemporalPlan, folder: Path) -> dict[str, ItemResult]:
+    """Write the plan into the folder, and return the results that are there already, by key.
+
+    Raises DataError if the folder holds another plan, or a line that is no item.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "plan.json"
+    text = json.dumps(asdict(plan), ensure_ascii=False, indent=1) + "\n"
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise DataError(f"{folder} holds another evaluation (plan.json); name another folder or delete it.")
+    path.write_text(text, encoding="utf-8")
+    return read_results(folder)
+
+
+def read_results(folder: Path) -> dict[str, ItemResult]:
+    """The results in a folder by key; the last line of a key counts.
+
+    A last line without an end, which a killed run leaves behind, is cut off the file. Raises DataError for a line that
+    is no item.
+    """
+    path = folder / ITEMS
+    if not path.is_file():
+        return {}
+    data = path.read_bytes()
+    complete_lines = data[: data.rfind(b"\n") + 1]
+    if len(complete_lines) < len(data):
+        with path.open("r+b") as file:
+            file.truncate(len(complete_lines))
+    results: dict[str, ItemResult] = {}
+    for number, line in enumerate(complete_lines.decode("utf-8").splitlines(), start=1):
+        try:
+            result = ItemResult.from_json(line)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}, line {number}: not an item of an evaluation ({error}).") from error
+        results[result.key] = result
+    return results
+
+
+def append_results(results: Iterable[ItemResult], file: TextIO) -> None:
+    """Write results to an open items.jsonl, through to the disk."""
+    file.writelines(result.to_json() + "\n" for result in results)
+    file.flush()
+    os.fsync(file.fileno())

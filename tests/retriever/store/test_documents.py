@@ -1,0 +1,106 @@
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from retriever.store.documents import DOCUMENTS_FILE, DocumentStore, list_documents
+from retriever.types import Month, Period
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    yield opened
+    opened.close()
+
+
+def test_documents_come_back_with_their_number_of_passages(store, make_document):
+    later, later_passages = make_document("later", "Alpha.")
+    earlier, earlier_passages = make_document("earlier", "Beta.", "Gamma.")
+    store.replace([], replace(later, added="2024-06-01"), later_passages)
+    store.replace([], earlier, earlier_passages)
+    assert store.documents() == [replace(earlier, passages=2), replace(later, added="2024-06-01", passages=1)]
+
+
+def test_passages_come_back_as_they_were(store, make_document):
+    document, passages = make_document("a", "Alpha.", "Beta.")
+    periods = (Period(Month(1988, 3), Month(1991, 6)), Period(Month(2001, 1), Month(2001, 12)))
+    passages[0] = replace(passages[0], page=3, start=7, end=13, times=periods)
+    store.replace([], document, passages)
+    assert store.all_passages() == passages
+    assert store.passages(["a-1", "nothing"]) == {"a-1": passages[1]}
+    assert store.passages([]) == {}
+    assert store.passage_ids() == store.passage_ids("a") == ["a-0", "a-1"]
+    assert store.passage_ids("b") == []
+
+
+def test_a_replacement_takes_the_place_of_the_old_document(store, make_document):
+    store.replace([], *make_document("old", "Alpha."))
+    new, passages = make_document("new", "Beta.")
+    store.replace(["old"], replace(new, source="old.txt"), passages)
+    assert [document.id for document in store.documents()] == ["new"]
+    assert store.passage_ids() == ["new-0"]
+
+
+def test_a_write_that_fails_changes_nothing(store, make_document):
+    store.replace([], *make_document("a", "Alpha."))
+    before = (store.documents(), store.all_passages(), store.revision)
+    document, passages = make_document("b", "Beta.")
+    with pytest.raises(sqlite3.IntegrityError):
+        store.replace(["a"], document, passages * 2)  # the same passage id twice
+    assert (store.documents(), store.all_passages(), store.revision) == before
+
+
+def test_removal_takes_passages_and_times_along(store, make_document, tmp_path):
+    store.replace([], *make_document("a", "Alpha."))
+    store.replace([], *make_document("b", "Beta."))
+    store.remove(["a", "nothing"])
+    assert store.passage_ids() == ["b-0"]
+    with sqlite3.connect(tmp_path / DOCUMENTS_FILE) as database:
+        assert database.execute("SELECT passage_id FROM times").fetchall() == [("b-0",)]
+
+
+def test_languages_are_counted_anew_after_each_change(store, make_document):
+    assert store.languages() == {}
+    store.replace([], *make_document("a", "Alpha.", "Beta."))
+    store.replace([], *make_document("b", "Unu.", language="ro"))
+    assert store.languages() == {"en": 2, "ro": 1}
+    store.remove(["a"])
+    assert store.languages() == {"ro": 1}
+
+
+def test_the_revision_grows_with_each_change(store, make_document):
+    revisions = [store.revision]
+    store.replace([], *make_document("a", "Alpha."))
+    revisions.append(store.revision)
+    store.remove(["a"])
+    revisions.append(store.revision)
+    assert revisions == sorted(set(revisions))
+
+
+def test_state_stays_in_the_file(store, tmp_path):
+    assert (store.clean_shutdown, store.generation) == (True, 0)
+    store.clean_shutdown = False
+    store.generation = 3
+    again = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    assert (again.clean_shutdown, again.generation) == (False, 3)
+    again.close()
+
+
+def test_passages_of_a_library_from_before_times_get_theirs(store, make_document, tmp_path):
+    document, passages = make_document("a", "In 1998.")
+    store.replace([], document, passages)
+    with sqlite3.connect(tmp_path / DOCUMENTS_FILE) as database:
+        database.execute("DELETE FROM times")
+    assert store.passages_without_times() == passages
+    year = Period(Month(1998, 1), Month(1998, 12))
+    store.set_times([replace(passages[0], times=(year,))])
+    assert store.passages_without_times() == []
+    assert store.all_passages()[0].times == (year,)
+
+
+def test_documents_are_listed_without_opening_the_library(store, make_document, tmp_path):
+    store.replace([], *make_document("a", "Alpha."))
+    assert [document.title for document in list_documents(tmp_path)] == ["a"]
+    assert list_documents(tmp_path / "nowhere") == []
+    assert not (tmp_path / "nowhere").exists()
