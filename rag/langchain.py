@@ -1,15 +1,12 @@
 """RAG as a citizen of LangChain: a runnable, and a tool for agents."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, Unpack
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool
 
-from rag.types import Answer
-
-if TYPE_CHECKING:
-    from rag.pipeline import RAG
+from rag.types import Answer, AskOptions
 
 DESCRIPTION = (
     "Answers a question, in any language, out of the user's documents. The answer is in the question's language and "
@@ -17,10 +14,30 @@ DESCRIPTION = (
 )
 
 
+class Answering(Protocol):
+    """What answers a question: the methods of `rag.RAG` that LangChain calls."""
+
+    def ask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
+        """`RAG.ask`."""
+        ...
+
+    async def aask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
+        """`RAG.aask`."""
+        ...
+
+    def stream(self, question: str, **options: Unpack[AskOptions]) -> Iterator[Answer]:
+        """`RAG.stream`."""
+        ...
+
+    def astream(self, question: str, **options: Unpack[AskOptions]) -> AsyncIterator[Answer]:
+        """`RAG.astream`."""
+        ...
+
+
 class AnswerRunnable(Runnable[str, Answer]):
     """From a question to an `Answer`; keyword arguments are those of `AskOptions`, `bind` sets them."""
 
-    def __init__(self, rag: "RAG") -> None:
+    def __init__(self, rag: Answering) -> None:
         self._rag = rag
 
     def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
@@ -47,7 +64,7 @@ class AnswerRunnable(Runnable[str, Answer]):
             yield answer
 
 
-def answer_tool(rag: "RAG", name: str, description: str | None = None) -> BaseTool:
+def answer_tool(rag: Answering, name: str, description: str | None = None) -> BaseTool:
     """A tool that asks the documents. Its content is the answer with its quotes, its artifact the `Answer`."""
 
     def ask(question: str) -> tuple[str, Answer]:

@@ -212,8 +212,8 @@ class RAG:
 
 
 def _checked(question: str) -> str:
-    """The question on one line. Raises IsthmusError if it is empty or too long."""
-    question = " ".join(question.split())
+    """The question on one line, a lone surrogate as U+FFFD. Raises IsthmusError if it is empty or too long."""
+    question = " ".join(question.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split())
     if not question:
         raise IsthmusError("The question is empty; type one.")
     if len(question) > MAX_QUESTION:
