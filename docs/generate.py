@@ -20,13 +20,16 @@ USER_FOLDERS = {"library": "the user's data folder", "cache": "the user's cache 
 
 SETTINGS_PREFACE = """# Settings
 
-Defaults < `isthmus.toml` in the working folder < `ISTHMUS_NAME` in the environment < arguments. Unknown keys are
-errors.
+Defaults < `isthmus.toml` < `ISTHMUS_NAME` in the environment < arguments. Unknown keys are errors.
+
+`isthmus.toml` lies in your configuration folder (on Linux `~/.config/isthmus/`), or is the file that `ISTHMUS_CONFIG`
+names. A file of that name in the working folder is not read. A key from the environment goes to no endpoint that the
+file names: set both in one place.
 """
 SETTINGS_EXAMPLES = """## Examples
 
 ```toml
-# isthmus.toml
+# ~/.config/isthmus/isthmus.toml
 encoder = "BAAI/bge-m3"
 endpoint = "http://127.0.0.1:8000/v1"
 grounding = "flag"

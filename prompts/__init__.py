@@ -5,12 +5,14 @@ variable is an error, and texts are never evaluated as code.
 """
 
 import functools
+import re
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
-from retriever.languages.locales import english_name
+from retriever.errors import IsthmusError
+from retriever.languages.locales import english_name, locale_of
 
 FIELDS = {
     "answer": {
@@ -37,6 +39,10 @@ FIELDS = {
     "translate": {"system": {"language"}, "user": {"text", "language"}},
 }
 """For each task its fields, and the variables that each may use."""
+
+CODE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
+"""How codes of languages are written."""
+NO_LANGUAGE = "{!r} is the code of no language; write one such as ro, hi or pt-BR."
 
 
 class PromptError(ValueError):
@@ -86,15 +92,31 @@ def languages(task: str = "answer") -> list[str]:
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml") and name != "other.toml")
 
 
+def check_language(language: str) -> None:
+    """Raise IsthmusError unless an answer can be written in the language: it has a prompt, or a name that one can take.
+
+    >>> check_language("fi")
+    >>> check_language("../rewrite/en")
+    Traceback (most recent call last):
+        ...
+    retriever.errors.IsthmusError: '../rewrite/en' is the code of no language; write one such as ro, hi or pt-BR.
+    """
+    if language not in languages() and (not CODE.fullmatch(language) or locale_of(language) is None):
+        raise IsthmusError(NO_LANGUAGE.format(language))
+
+
 @functools.cache
 def load_prompt(task: str, language: str) -> Prompt:
     """The prompt of a task in a language; if the language has no file, an English one that names the language.
 
-    Raises PromptError if the file has other fields or variables than the task.
+    Raises PromptError if the file has other fields or variables than the task, and IsthmusError if the language is not
+    written as a code.
 
     >>> load_prompt("answer", "fi").language_name
     'Finnish'
     """
+    if not CODE.fullmatch(language):
+        raise IsthmusError(NO_LANGUAGE.format(language))
     folder = files("prompts").joinpath(task)
     file = folder.joinpath(f"{language}.toml")
     if not file.is_file():

@@ -20,6 +20,8 @@ from retriever.temporal.questions import read_questions
 if TYPE_CHECKING:
     from rag.generation.client import ChatClient
 
+NO_KEY = "none"
+"""What a server without a key is sent: the protocol's client needs one."""
 EngineSource = Callable[[], Engine]
 """Opens the generator, or returns the open one."""
 
@@ -90,19 +92,20 @@ def build_engine(settings: Settings) -> Engine:
     if kind == "endpoint" and not settings.endpoint:
         raise GeneratorError("generator is set to endpoint but no endpoint is named; set endpoint (ISTHMUS_ENDPOINT).")
     if kind == "endpoint" or (kind == "auto" and settings.endpoint):
-        return _client(settings, str(settings.endpoint))
+        key = settings.api_key.get_secret_value() if settings.api_key else NO_KEY
+        return _client(settings, str(settings.endpoint), key)
     if kind == "vllm" or (kind == "auto" and vllm_model_at(local)):
-        return _client(settings, local, "vLLM on this machine")
+        return _client(settings, local, NO_KEY, "vLLM on this machine")
     return EmbeddedEngine(settings)
 
 
-def _client(settings: Settings, url: str, place: str | None = None) -> "ChatClient":
+def _client(settings: Settings, url: str, key: str, place: str | None = None) -> "ChatClient":
     from rag.generation.client import ENDPOINT_EVIDENCE_TOKENS, ChatClient
 
     client = ChatClient(
         url.rstrip("/"),
         model=settings.model,
-        api_key=settings.api_key.get_secret_value() if settings.api_key else "none",
+        api_key=key,
         timeout=settings.timeout,
         evidence_tokens=settings.evidence_tokens or ENDPOINT_EVIDENCE_TOKENS,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
+from prompts import check_language
 from rag.answering.answerer import Answerer
 from rag.answering.evidence import evidence_z_score, select_evidence
 from rag.answering.history import conversation_language, rewrite_follow_up
@@ -101,6 +102,8 @@ class RAG:
         Options as in `AskOptions`, errors as in `ask`. An answer that was yielded does not change any more.
         """
         question = _checked(question)
+        if language:
+            check_language(language)
         as_of_month = parse_as_of(as_of)
         mode = time or self.settings.time
         timer = StageTimer()
@@ -165,7 +168,11 @@ class RAG:
     def search(
         self, query: str, k: int | None = None, *, time: TimeMode | None = None, as_of: str | None = None
     ) -> list[Hit]:
-        """The k best passages for a query in any language, without a generator. `time`, `as_of` as in `AskOptions`."""
+        """The k best passages for a query in any language, without a generator. `time`, `as_of` as in `AskOptions`.
+
+        Raises IsthmusError for a query that is empty or too long.
+        """
+        query = _checked(query)
         as_of_month = parse_as_of(as_of)
         understood = self._understand(query, None, time or self.settings.time, as_of_month)
         return self.library.retriever.search(understood, k, as_of=as_of_month)

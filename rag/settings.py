@@ -1,10 +1,16 @@
 """One typed settings tree: defaults < isthmus.toml < ISTHMUS_* environment < arguments."""
 
+import functools
+import logging
+import os
+import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, SecretStr, ValidationError
+from platformdirs import user_cache_path, user_config_path, user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,6 +21,14 @@ from pydantic_settings import (
 
 from retriever.errors import IsthmusError
 
+logger = logging.getLogger(__name__)
+
+FILE_NAME = "isthmus.toml"
+SECRET_SETTINGS = {"api_key", "endpoint", "chroma_url"}
+"""Settings that are secret or may hold a password: no message repeats their value."""
+DAY = 86_400
+"""Seconds."""
+
 TimeMode = Literal["auto", "on", "off"]
 Backend = Literal["auto", "torch", "openvino", "onnx"]
 Grounding = Literal["strict", "flag", "off"]
@@ -24,7 +38,7 @@ GeneratorKind = Literal["auto", "endpoint", "vllm", "embedded"]
 class Settings(BaseSettings):
     """All settings; docs/settings.md lists them with examples."""
 
-    model_config = SettingsConfigDict(env_prefix="ISTHMUS_", toml_file="isthmus.toml", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="ISTHMUS_", extra="forbid", hide_input_in_errors=True)
 
     library: Path = Field(user_data_path("isthmus") / "library", description="folder of the library")
     cache: Path = Field(user_cache_path("isthmus"), description="folder of model files")
@@ -59,7 +73,13 @@ class Settings(BaseSettings):
     model: str | None = Field(None, description="model of the endpoint; default: its first")
     api_key: SecretStr | None = Field(None, description="key for the endpoint")
     embedded_model: str = Field("1.5b", description='"1.5b" or "0.5b" (packaged Qwen2.5), or a GGUF file')
-    timeout: float = Field(120, gt=0, description="longest wait for an answer of the generator, in seconds")
+    timeout: float = Field(
+        120,
+        gt=0,
+        le=DAY,
+        allow_inf_nan=False,
+        description="longest wait for an answer of the generator, in seconds, retries included",
+    )
     max_answer_tokens: int = Field(200, ge=16, description="longest answer, in tokens")
     evidence_tokens: int | None = Field(None, ge=50, description="tokens of passages in the prompt; default: by engine")
     grounding: Grounding = Field(
@@ -82,7 +102,29 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address the page listens on")
     port: int = Field(7860, ge=1, le=65535, description="port the page listens on")
+    open_to_network: bool = Field(
+        False,
+        description="let the page listen on a host that other machines reach; whoever reaches it reads, adds and "
+        "deletes documents, because there is no login",
+    )
+    public_url: str | None = Field(
+        None, description="address that a proxy with a login gives the page, such as https://help.example.org"
+    )
     serve_port: int = Field(8000, ge=1, le=65535, description="port of the local vLLM server")
+
+    @field_validator("endpoint", "chroma_url", "public_url")
+    @classmethod
+    def _check_url(cls, url: str | None) -> str | None:
+        if url is not None and not is_web_address(url):
+            raise PydanticCustomError("address", "a web address is needed, such as http://127.0.0.1:8000")
+        return url
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
+            raise PydanticCustomError("key", "a key is one word of ASCII characters, without spaces or line ends")
+        return key
 
     @classmethod
     def settings_customise_sources(
@@ -94,13 +136,68 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, which wins over isthmus.toml."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        path = settings_file()
+        try:
+            file_settings = TomlConfigSettingsSource(settings_cls, path)
+        except (OSError, ValueError, RecursionError) as error:
+            raise IsthmusError(f"{path} could not be read: {error}.") from error
+        arguments, environment = init_settings(), env_settings()
+        is_key_of_environment = "api_key" in environment and "api_key" not in arguments
+        is_endpoint_of_file = "endpoint" in file_settings() and "endpoint" not in environment | arguments
+        if is_key_of_environment and is_endpoint_of_file:
+            raise IsthmusError(
+                f"The key is in the environment (ISTHMUS_API_KEY), but {path} names the endpoint that would get it; "
+                "set ISTHMUS_ENDPOINT too, or move the key into the file."
+            )
+        return init_settings, env_settings, file_settings
+
+
+def settings_file() -> Path:
+    """The file that ISTHMUS_CONFIG names, else isthmus.toml in the user's configuration folder, which may be missing.
+
+    An isthmus.toml in the working folder is not read unless it is that file: a stranger may have put it there. A line
+    in the log says so. Raises IsthmusError if ISTHMUS_CONFIG names no file.
+    """
+    if name := os.environ.get("ISTHMUS_CONFIG"):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise IsthmusError(f"ISTHMUS_CONFIG names {name!r}, and there is no such file; correct or unset it.")
+        return path
+    path = user_config_path("isthmus") / FILE_NAME
+    if os.path.isfile(FILE_NAME):
+        _warn_of_unread_file(Path.cwd() / FILE_NAME, path)
+    return path
+
+
+@functools.cache
+def _warn_of_unread_file(unread: Path, path: Path) -> None:
+    """Say once that a file is not read, unless it is the one that is."""
+    if unread.resolve() != path.resolve():
+        logger.warning(
+            "isthmus.toml in the working folder is not read; move it to %s, or name it in ISTHMUS_CONFIG.", path
+        )
+
+
+def is_web_address(url: str) -> bool:
+    """Whether a text is an http or https URL with a host and a possible port.
+
+    >>> is_web_address("http://[::1]:8000/v1"), is_web_address("http://[::1"), is_web_address("file:///etc/passwd")
+    (True, False, False)
+    """
+    if re.search(r"[\s\x00-\x1f\x7f-\x9f\\]", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an end, or a port above 65535
+        return False
 
 
 def load_settings(settings: Settings | None = None, /, **overrides: object) -> Settings:
     """The settings with the overrides applied; without `settings`, those of isthmus.toml and the environment.
 
-    An override of None means unset. Raises IsthmusError that names the key if it is unknown or its value is bad.
+    An override of None means unset. Raises IsthmusError that names the key if it is unknown or its value is bad, and
+    if the environment's key would go to an endpoint that the file names. No message holds a secret.
 
     >>> load_settings(top_k=3).top_k
     3
@@ -111,9 +208,9 @@ def load_settings(settings: Settings | None = None, /, **overrides: object) -> S
         return Settings(**(base | changes))
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise IsthmusError(
-            f"Setting {key!r}: {first['msg']} (got {first['input']!r}). See docs/settings.md."
-        ) from error
-    except (SettingsError, ValueError) as error:
-        raise IsthmusError(f"isthmus.toml could not be read: {error}.") from error
+        key, value = ".".join(str(part) for part in first["loc"]), first["input"]
+        is_shown = key in Settings.model_fields and key not in SECRET_SETTINGS and not isinstance(value, dict | list)
+        hint = f" (got {value!r})" if is_shown else ""
+        raise IsthmusError(f"Setting {key!r}: {first['msg']}{hint}. See docs/settings.md.") from error
+    except SettingsError as error:
+        raise IsthmusError(f"The settings could not be read: {error}.") from error

@@ -52,6 +52,7 @@ def _own_settings(monkeypatch, tmp_path):
         key for key in os.environ if key.startswith("ISTHMUS_") and key not in ("ISTHMUS_CACHE", "ISTHMUS_DATA")
     ]:
         monkeypatch.delenv(key)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
 
 

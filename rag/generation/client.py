@@ -1,16 +1,18 @@
 """Chat completion over the OpenAI protocol: one client for a remote endpoint, vLLM and the embedded engine."""
 
 import math
+import random
 import re
-import threading
-from collections.abc import Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-import httpx
+import httpx2
 import openai
 
 from rag.errors import GeneratorError
+from rag.generation.connection import Deadline, open_client, shown_url
 from rag.generation.engine import Message
 
 ENDPOINT_EVIDENCE_TOKENS = 1500
@@ -20,14 +22,25 @@ SMALL_BILLIONS = 4
 """A model of fewer parameters (10^9) is small."""
 TOP_LOGPROBS = 20
 """Tokens whose probabilities are requested."""
+TOKEN_CHARACTERS, SPARE_CHARACTERS = 8, 256
+"""An answer is cut after so many characters a token, and some to spare: not every server keeps to max_tokens."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+"""Seconds before a request is sent again; each pause is twice the one before."""
+QUOTED_CHARACTERS = 300
+"""Longest quotation of a server's message."""
+MALFORMED = (openai.APIError, httpx2.HTTPError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What a reply raises that breaks off or is not as the protocol says: its types are not checked on the way."""
+
+Reply = TypeVar("Reply")
 
 
 class ChatClient:
     """A client of one OpenAI-compatible server.
 
-    `timeout` bounds the whole of one answer in seconds, whatever the server does. Refused connections, overload (429)
-    and server errors (5xx) are retried with back-off before any text has come. `model` of None is the server's first.
-    Raises GeneratorError if that is to be read from the server and it cannot be reached.
+    `timeout` bounds the whole of one call in seconds, whatever the server does: silence, retries and the answer
+    itself. Refused connections, overload (429) and server errors (5xx) are retried with back-off before any text has
+    come, as long as time is left. `model` of None is the server's first. Raises GeneratorError if that is to be read
+    from the server and it cannot be reached.
     """
 
     def __init__(
@@ -43,132 +56,210 @@ class ChatClient:
     ) -> None:
         self.base_url = base_url
         self.evidence_tokens = evidence_tokens
+        self._api_key = api_key
         self._timeout = timeout
-        self._client = openai.OpenAI(
-            base_url=base_url,
-            api_key=api_key,
-            max_retries=retries,
-            timeout=openai.Timeout(timeout, connect=min(5.0, timeout)),
-        )
-        if model is None:
-            with self._explain_errors():
-                served_models = self._client.models.list().data
-            if not served_models:
-                raise GeneratorError(f"The generator at {base_url} serves no model; start it with one.")
-            model = served_models[0].id
-        self.model = model
-        self.small = is_small_model(model)
-        self.label = label or f"{model} at {base_url}"
+        self._retries = retries
+        self._shown_url = shown_url(base_url)
+        self._calls: set[Deadline] = set()
+        self.model = model or self._first_model()
+        self.small = is_small_model(self.model)
+        self.label = label or f"{self.model} at {self._shown_url}"
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
         """See `Engine.stream`. Temperature is 0."""
-        with self._explain_errors():
-            response = self._client.chat.completions.create(
-                model=self.model,
-                messages=cast(Any, list(messages)),
-                max_tokens=max_tokens,
-                temperature=0,
-                seed=0,
-                stream=True,
+        with self._call() as (client, deadline):
+            response = self._send(
+                deadline,
+                lambda: client.chat.completions.create(
+                    model=self.model,
+                    messages=cast(Any, list(messages)),
+                    max_tokens=max_tokens,
+                    temperature=0,
+                    seed=0,
+                    stream=True,
+                ),
             )
-            expired = threading.Event()
-
-            def expire() -> None:
-                expired.set()
-                response.close()
-
-            # The read time-out does not see a server that keeps the line open and sends no text.
-            timer = threading.Timer(self._timeout, expire)
-            timer.daemon = True
-            timer.start()
-            has_text = False
-            try:
+            with response:
+                length = 0
                 for chunk in response:
-                    if chunk.choices and (piece := chunk.choices[0].delta.content):
-                        has_text = True
-                        yield piece
-            except Exception:
-                if not expired.is_set():
-                    raise
-            finally:
-                timer.cancel()
-                response.close()
-            if expired.is_set():
-                raise GeneratorError(self._timeout_message())
-            if not has_text:
+                    if not chunk.choices or not (piece := chunk.choices[0].delta.content):
+                        continue
+                    piece = checked_text(piece)[: longest_answer(max_tokens) - length]
+                    length += len(piece)
+                    yield piece
+                    if length == longest_answer(max_tokens):
+                        return
+            if deadline.is_shut:  # to the reader that may look like an end
+                raise GeneratorError(self._shut_message(deadline))
+            if not length:
                 raise GeneratorError(
                     f"The generator ({self.label}) gave an empty answer; ask again or use another model."
                 )
 
     def complete(self, prompt: str, *, max_tokens: int) -> str:
         """What the model writes after a text, without any chat template, at temperature 0. Raises GeneratorError."""
-        with self._explain_errors():
-            response = self._client.completions.create(
-                model=self.model, prompt=prompt, max_tokens=max_tokens, temperature=0, seed=0
+        with self._call() as (client, deadline):
+            response = self._send(
+                deadline,
+                lambda: client.completions.create(
+                    model=self.model, prompt=prompt, max_tokens=max_tokens, temperature=0, seed=0
+                ),
             )
-            return response.choices[0].text
+            return checked_text(response.choices[0].text)[: longest_answer(max_tokens)]
 
     def first_token(self, messages: Sequence[Message]) -> dict[str, float]:
         """See `Engine.first_token`."""
-        with self._explain_errors():
-            response = self._client.chat.completions.create(
-                model=self.model,
-                messages=cast(Any, list(messages)),
-                max_tokens=1,
-                temperature=0,
-                seed=0,
-                logprobs=True,
-                top_logprobs=TOP_LOGPROBS,
+        with self._call() as (client, deadline):
+            response = self._send(
+                deadline,
+                lambda: client.chat.completions.create(
+                    model=self.model,
+                    messages=cast(Any, list(messages)),
+                    max_tokens=1,
+                    temperature=0,
+                    seed=0,
+                    logprobs=True,
+                    top_logprobs=TOP_LOGPROBS,
+                ),
             )
             logprobs = response.choices[0].logprobs
             if logprobs is None or not logprobs.content:
-                raise GeneratorError(f"The generator at {self.base_url} tells no probabilities; set rerank to late.")
-            return {top.token: math.exp(top.logprob) for top in logprobs.content[0].top_logprobs}
+                raise GeneratorError(f"The generator at {self._shown_url} tells no probabilities; set rerank to late.")
+            tops = logprobs.content[0].top_logprobs
+            return {checked_text(top.token): math.exp(min(0.0, top.logprob)) for top in tops}
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """End the calls that are under way."""
+        for deadline in list(self._calls):
+            deadline.shut()
+
+    def _first_model(self) -> str:
+        with self._call() as (client, deadline):
+            served_models = self._send(deadline, client.models.list).data
+            if not served_models:
+                raise GeneratorError(f"The generator at {self._shown_url} serves no model; start it with one.")
+            return checked_text(served_models[0].id)
+
+    @contextmanager
+    def _call(self) -> Iterator[tuple[openai.OpenAI, Deadline]]:
+        """A client of the protocol for one call, and the end of the call.
+
+        What the client raises becomes a GeneratorError with one sentence for the user.
+        """
+        with Deadline(self._timeout) as deadline:
+            self._calls.add(deadline)
+            try:
+                with self._open_http(deadline) as http:
+                    yield (
+                        openai.OpenAI(
+                            base_url=self.base_url,
+                            api_key=self._api_key,
+                            max_retries=0,
+                            timeout=http.timeout,
+                            http_client=http,
+                            # Else OPENAI_CUSTOM_HEADERS of the environment may replace it.
+                            default_headers={"Authorization": f"Bearer {self._api_key}"},
+                        ),
+                        deadline,
+                    )
+            except (*MALFORMED, httpx2.InvalidURL) as error:
+                is_over = deadline.is_shut or not deadline.remaining
+                message = self._shut_message(deadline) if is_over else self._explanation(error)
+                raise GeneratorError(message) from error
+            finally:
+                self._calls.discard(deadline)
+
+    def _open_http(self, deadline: Deadline) -> httpx2.Client:
+        try:
+            return open_client(self.base_url, deadline)
+        except (ImportError, ValueError, httpx2.InvalidURL) as error:
+            raise GeneratorError(
+                "The proxy that the environment names (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) cannot be used; "
+                "correct it or unset it."
+            ) from error
+
+    def _send(self, deadline: Deadline, request: Callable[[], Reply]) -> Reply:
+        """Send a request, again and again while that may help and time is left."""
+        for attempt in range(self._retries):
+            try:
+                return request()
+            except (openai.APIConnectionError, openai.APIStatusError) as error:
+                pause = retry_pause(error, attempt)
+                if pause is None or pause >= deadline.remaining:
+                    raise
+            time.sleep(pause)
+        return request()
+
+    def _shut_message(self, deadline: Deadline) -> str:
+        if deadline.remaining:
+            return f"The generator at {self._shown_url} was closed while it answered; ask again."
+        return self._timeout_message()
 
     def _timeout_message(self) -> str:
         return (
-            f"The generator at {self.base_url} took longer than {self._timeout:g} seconds; "
+            f"The generator at {self._shown_url} took longer than {self._timeout:g} seconds; "
             "ask again, give it more time (setting timeout), or use a smaller model."
         )
 
-    @contextmanager
-    def _explain_errors(self) -> Iterator[None]:
-        """Turn what the protocol's client raises into a GeneratorError with one sentence for the user."""
-        url = self.base_url
-        try:
-            yield
-        except (openai.APITimeoutError, httpx.TimeoutException) as error:
-            raise GeneratorError(self._timeout_message()) from error
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise GeneratorError(f"The generator at {url} refused the key; set api_key (ISTHMUS_API_KEY).") from error
-        except openai.NotFoundError as error:
-            raise GeneratorError(
-                f"The generator at {url} knows no such model or address; check endpoint and model."
-            ) from error
-        except openai.BadRequestError as error:
-            if any(word in str(error).lower() for word in ("context", "too long", "maximum", "exceed")):
-                message = (
-                    "The question and its passages are longer than the generator's context; lower evidence_tokens."
-                )
-                raise GeneratorError(message) from error
-            raise GeneratorError(f"The generator at {url} did not accept the request: {error}.") from error
-        except openai.APIConnectionError as error:
-            raise GeneratorError(
+    def _explanation(self, error: Exception) -> str:
+        """One sentence on what went wrong and what to do."""
+        url = self._shown_url
+        if isinstance(error, httpx2.InvalidURL):
+            return f"{url} is no web address; correct the setting endpoint."
+        if isinstance(error, openai.APIConnectionError) and not _is_slow(error):
+            return (
                 f"No generator answers at {url}; start it (`isthmus serve`), correct the setting endpoint, "
                 "or set generator to embedded."
-            ) from error
-        except openai.APIStatusError as error:
-            raise GeneratorError(
-                f"The generator at {url} failed (HTTP {error.status_code}); try again later."
-            ) from error
-        except (openai.APIError, httpx.HTTPError, ValueError) as error:
-            raise GeneratorError(
-                f"The answer of the generator at {url} broke off or made no sense; ask again."
-            ) from error
+            )
+        if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
+            return self._timeout_message()
+        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+            return f"The generator at {url} refused the key; set api_key (ISTHMUS_API_KEY)."
+        if isinstance(error, openai.NotFoundError):
+            return f"The generator at {url} knows no such model or address; check endpoint and model."
+        if isinstance(error, openai.BadRequestError):
+            if any(word in str(error).lower() for word in ("context", "too long", "maximum", "exceed")):
+                return "The question and its passages are longer than the generator's context; lower evidence_tokens."
+            reason = " ".join(str(error).replace(self._api_key, "…").split())[:QUOTED_CHARACTERS]
+            return f"The generator at {url} did not accept the request: {reason}."
+        if isinstance(error, openai.APIStatusError):
+            return f"The generator at {url} failed (HTTP {error.status_code}); try again later."
+        return f"The answer of the generator at {url} broke off or made no sense; ask again."
+
+
+def _is_slow(error: openai.APIConnectionError) -> bool:
+    """Whether a server was reached that took too long."""
+    return isinstance(error, openai.APITimeoutError) and not isinstance(error.__cause__, httpx2.ConnectTimeout)
+
+
+def retry_pause(error: openai.APIConnectionError | openai.APIStatusError, attempt: int) -> float | None:
+    """Seconds to wait before a request is sent again; None if that would not help.
+
+    The server's Retry-After counts if it is in seconds.
+    """
+    pause = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE) * random.uniform(0.75, 1)
+    if isinstance(error, openai.APIConnectionError):
+        return None if _is_slow(error) else pause
+    if error.status_code not in (408, 409, 429) and error.status_code < 500:
+        return None
+    requested_pause = error.response.headers.get("Retry-After", "")
+    return float(requested_pause) if requested_pause.isdecimal() else pause
+
+
+def checked_text(value: object) -> str:
+    """A text of a reply. Raises TypeError if it is none."""
+    if not isinstance(value, str):
+        raise TypeError(f"the reply has {type(value).__name__} in place of a text")
+    return value
+
+
+def longest_answer(max_tokens: int) -> int:
+    """Characters after which an answer of so many tokens is cut.
+
+    >>> longest_answer(200)
+    1856
+    """
+    return TOKEN_CHARACTERS * max_tokens + SPARE_CHARACTERS
 
 
 def is_small_model(model: str) -> bool:
@@ -184,8 +275,8 @@ def is_small_model(model: str) -> bool:
 def vllm_model_at(base_url: str) -> str | None:
     """The model that a vLLM server at this address serves; None if there is no such server."""
     try:
-        reply = httpx.get(f"{base_url}/models", timeout=PROBE_SECONDS)
-        model = reply.raise_for_status().json()["data"][0]
-    except (httpx.HTTPError, ValueError, LookupError, TypeError):  # whatever is there, it is no vLLM
+        with Deadline(PROBE_SECONDS) as deadline, open_client(base_url, deadline) as http:
+            model = http.get(f"{base_url}/models").raise_for_status().json()["data"][0]
+            return checked_text(model["id"]) if model["owned_by"] == "vllm" else None
+    except MALFORMED:  # whatever is there, it is no vLLM
         return None
-    return str(model["id"]) if model.get("owned_by") == "vllm" else None

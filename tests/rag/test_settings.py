@@ -1,14 +1,16 @@
 from pathlib import Path
 
 import pytest
+from platformdirs import user_config_path
 
 from rag.settings import Settings, load_settings
 from retriever.errors import IsthmusError
 
 
 def write_toml(text: str) -> None:
-    """isthmus.toml in the working folder, which is the test's own."""
-    Path("isthmus.toml").write_text(text, encoding="utf-8")
+    """isthmus.toml in the user's configuration folder, which is the test's own."""
+    path = user_config_path("isthmus", ensure_exists=True) / "isthmus.toml"
+    path.write_text(text, encoding="utf-8")
 
 
 def test_arguments_go_before_the_environment_before_the_file(monkeypatch):

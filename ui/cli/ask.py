@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from rag.settings import Settings, load_settings
 from rag.types import Answer, Turn
@@ -19,6 +20,7 @@ from ui.cli.terminal import (
     LibraryOption,
     err,
     out,
+    plain,
     print_json,
 )
 
@@ -119,7 +121,7 @@ def _show_stream(answers: Iterator[Answer]) -> Answer:
     """Show the growing answer if the output is a terminal, and return the finished one."""
     with out.status("…") as status:
         for answer in answers:
-            status.update(answer.text.replace("[", "\\[") or "…")
+            status.update(Text(plain(answer.text) or "…"))
     return answer
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rag.generation.client import vllm_model_at
+from rag.generation.connection import shown_url
 from rag.generation.vllm_server import has_gpu
 from rag.generation.weights import generator_folder, packaged_size
 from rag.settings import Settings
@@ -88,7 +89,7 @@ def _encoder(settings: Settings) -> Finding:
 
 def _generator(settings: Settings) -> Finding:
     if settings.endpoint and settings.generator in ("auto", "endpoint"):
-        return Finding("generator", f"endpoint {settings.endpoint}")
+        return Finding("generator", f"endpoint {shown_url(settings.endpoint)}")
     vllm_model = vllm_model_at(f"http://127.0.0.1:{settings.serve_port}/v1")
     if vllm_model and settings.generator in ("auto", "vllm"):
         return Finding("generator", f"{vllm_model}, vLLM on this machine")

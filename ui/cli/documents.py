@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rag.settings import load_settings
-from ui.cli.terminal import Json, LibraryOption, err, out, print_json
+from ui.cli.terminal import Json, LibraryOption, err, out, plain, plain_cells, print_json
 
 app = typer.Typer()
 
@@ -28,7 +28,7 @@ def add(
 
         def progress(done: int, total: int, name: str) -> None:
             bar.total, bar.n = total, done
-            bar.set_description(name[:30], refresh=True)
+            bar.set_description(" ".join(plain(name).split())[:30], refresh=True)
 
         results = open_library.add(paths, progress)
     failures = [result for result in results if result.status == "failed"]
@@ -58,7 +58,7 @@ def list_(library: LibraryOption = None, as_json: Json = False) -> None:
         return
     table = Table("id", "title", "language", "passages", "added", "source")
     for document in documents:
-        table.add_row(
+        cells = plain_cells(
             document.id,
             document.title,
             document.language,
@@ -66,6 +66,7 @@ def list_(library: LibraryOption = None, as_json: Json = False) -> None:
             document.added[:16],
             document.source,
         )
+        table.add_row(*cells)
     out.print(table)
 
 

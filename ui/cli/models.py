@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rag.settings import load_settings
-from ui.cli.terminal import Json, LibraryOption, err, out, print_json
+from ui.cli.terminal import Json, LibraryOption, err, out, plain_cells, print_json
 
 app = typer.Typer()
 
@@ -75,5 +75,5 @@ def doctor(library: LibraryOption = None, as_json: Json = False) -> None:
         return
     table = Table("", "found", "what to do")
     for finding in findings:
-        table.add_row(finding.subject, finding.state, finding.remedy)
+        table.add_row(*plain_cells(finding.subject, finding.state, finding.remedy))
     out.print(table)

@@ -13,7 +13,10 @@ app = typer.Typer()
 @app.command()
 def page(
     port: Annotated[int | None, typer.Option(help="Port of the page.")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback by default.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on; one that is not loopback needs the setting open_to_network."),
+    ] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve the chat page until Ctrl-C."""

@@ -1,15 +1,46 @@
-"""Consoles, options and JSON output that the commands share."""
+"""Consoles, options and JSON output that the commands share.
+
+Titles, file names, names of models and answers come from strangers: all that is printed goes through `plain`.
+"""
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import regex
 import typer
 from rich.console import Console
+from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+UNPRINTABLE = regex.compile(r"[\p{Cc}\p{Cs}\u202d\u202e--\n\t]", regex.V1)
+"""Control characters, which begin escape sequences; halves of a surrogate pair; overrides of the direction."""
+UNPRINTABLE_JSON = regex.compile(r"[\x7f-\x9f\p{Cs}\u202d\u202e]")
+"""Those that `json` leaves as they are."""
+
+
+def plain(text: str) -> str:
+    r"""The text without what a terminal obeys: control characters except newline and tab, lone surrogates, overrides.
+
+    >>> plain("\x1b]0;title\x07a \x9b31mb")
+    ']0;titlea 31mb'
+    """
+    return UNPRINTABLE.sub("", text)
+
+
+class PlainConsole(Console):
+    """A console that prints every string as `plain` leaves it, and no emoji in place of :words:."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """See rich's Console."""
+        return super().render_str(plain(text), **options)
+
+
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 LibraryOption = Annotated[Path | None, typer.Option("--library", "-L", help="Folder of the library.")]
@@ -27,6 +58,12 @@ EndpointOption = Annotated[
 ]
 
 
+def plain_cells(*texts: str) -> list[Text]:
+    """Cells of a table, whose markup and control characters have no effect."""
+    return [Text(plain(text)) for text in texts]
+
+
 def print_json(value: object) -> None:
     """Write a value to standard output as JSON, for `--json`."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    sys.stdout.write(UNPRINTABLE_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text) + "\n")

@@ -78,7 +78,7 @@ def test_errors_are_one_sentence_and_exit_code_2(isthmus, arguments, environment
 
 def test_unknown_keys_in_the_settings_file(isthmus, tmp_path):
     (tmp_path / "isthmus.toml").write_text('encodr = "base"\n')
-    assert "encodr" in isthmus("list", code=2).stderr
+    assert "encodr" in isthmus("list", code=2, ISTHMUS_CONFIG="isthmus.toml").stderr
 
 
 def test_a_held_library_says_by_whom(isthmus, tmp_path, encoder, cache):

@@ -1,0 +1,62 @@
+"""Audit the packages of this environment, and list their licences: `python docs/audit.py`.
+
+Each must be the version that constraints.txt pins, and none may be under a licence that would bind Isthmus itself.
+"""
+
+import re
+import sys
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
+UNPINNED = {"isthmus", "pip", "setuptools"}
+"""The project, and what a new environment brings with it."""
+BINDING = re.compile(r"\b(AGPL|GPL|SSPL|Affero|GNU General Public License|Server Side Public)", re.IGNORECASE)
+"""Licences whose terms reach to the program that imports the package. Those of the LGPL do not."""
+
+
+def canonical(name: str) -> str:
+    """A package's name as indexes compare it.
+
+    >>> canonical("Types_TQDM")
+    'types-tqdm'
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def licence_of(package: Distribution) -> str:
+    """The licence that a package's metadata names, empty if none."""
+    if "License-Expression" in package.metadata:
+        return package.metadata["License-Expression"]
+    classifiers = package.metadata.get_all("Classifier") or []
+    if names := [line.split(" :: ")[-1] for line in classifiers if line.startswith("License :: ")]:
+        return "; ".join(names)
+    texts: list[str] = package.metadata.get_all("License") or [""]
+    return texts[0].strip().partition("\n")[0]
+
+
+def faults(packages: dict[str, Distribution], pins: dict[str, str]) -> list[str]:
+    """What is wrong with the packages, a line each."""
+    lines = []
+    for name, package in packages.items():
+        version = package.version.partition("+")[0]  # torch 2.13.0+cpu is one build of 2.13.0
+        if name not in UNPINNED and pins.get(name) != version:
+            lines.append(f"{name} {package.version}: constraints.txt pins {pins.get(name, 'no version')}")
+        if BINDING.search(licence_of(package)) or not licence_of(package):
+            lines.append(f"{name}: its licence ({licence_of(package) or 'none named'}) needs a look")
+    return lines
+
+
+def main() -> None:
+    """Print a table of the packages; end with an error if one has a fault."""
+    pins = dict(line.split("==") for line in CONSTRAINTS.read_text(encoding="utf-8").split())
+    pins = {canonical(name): version for name, version in pins.items()}
+    packages = {canonical(package.metadata["Name"]): package for package in distributions()}
+    for name, package in sorted(packages.items()):
+        print(f"{name}\t{package.version}\t{licence_of(package)}")
+    if lines := faults(packages, pins):
+        sys.exit("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

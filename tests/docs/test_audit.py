@@ -1,0 +1,41 @@
+import runpy
+from email.message import Message
+from importlib.metadata import distributions
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks.report import ROOT
+
+AUDIT = runpy.run_path(str(ROOT / "docs" / "audit.py"))
+
+
+def package(version: str, **fields: str) -> SimpleNamespace:
+    metadata = Message()
+    for name, value in fields.items():
+        metadata[name.replace("_", "-")] = value
+    return SimpleNamespace(version=version, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("installed", "fault"),
+    [
+        (package("1.0", License="MIT"), None),
+        (package("1.0+cpu", License_Expression="LGPL-3.0-only"), None),
+        (package("1.1", License="MIT"), "constraints.txt pins 1.0"),
+        (package("1.0", License_Expression="AGPL-3.0-or-later"), "needs a look"),
+        (package("1.0", Classifier="License :: OSI Approved :: GNU General Public License v3 (GPLv3)"), "needs a look"),
+        (package("1.0"), "none named"),
+    ],
+)
+def test_versions_and_licences(installed, fault):
+    lines = AUDIT["faults"]({"a": installed}, {"a": "1.0"})
+    assert [fault in line for line in lines] == ([True] if fault else [])
+
+
+def test_a_package_without_a_pin():
+    assert AUDIT["faults"]({"a": package("1", License="MIT")}, {}) == ["a 1: constraints.txt pins no version"]
+
+
+def test_every_package_here_names_a_licence():
+    assert [each.name for each in distributions() if not AUDIT["licence_of"](each)] == []
