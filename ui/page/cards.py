@@ -53,6 +53,15 @@ def note(text: str) -> str:
     return f'<p class="note">{escape(text)}</p>'
 
 
+def failure(text: str) -> str:
+    """What went wrong, and what to do.
+
+    >>> failure("Bad & worse.")
+    '<p class="failed" dir="auto">Bad &amp; worse.</p>'
+    """
+    return f'<p class="failed" dir="auto">{escape(text)}</p>'
+
+
 def _citation(citation: Citation, words: dict[str, str], *, is_open: bool) -> str:
     """The card of a cited passage, with the quoted words marked."""
     text, start, end = citation.passage.text, citation.start, citation.end

@@ -15,6 +15,7 @@ from retriever.errors import IsthmusError
 from retriever.languages.locales import native_name
 from ui.page import cards
 from ui.page.strings import strings_for
+from ui.page.text import replace_surrogates
 
 Messages = list[dict[str, Any]]
 
@@ -73,7 +74,7 @@ def build(rag: RAG, t: Any) -> None:
     def add_question(text: str, messages: Messages) -> tuple[str, Messages]:
         if not text.strip():
             return "", messages
-        return "", [*messages, {"role": "user", "content": escape(text)}]
+        return "", [*messages, {"role": "user", "content": escape(replace_surrogates(text))}]
 
     def answer(
         messages: Messages, language: str, time: TimeMode, request: gr.Request
@@ -130,23 +131,22 @@ def _answer(rag: RAG, messages: Messages, options: AskOptions, request: gr.Reque
     turns = [Turn(message["role"], message_text(message)) for message in messages]
     if not turns or turns[-1].role != "user":
         return
+    conversation: Messages = [{"role": turn.role, "content": escape(turn.text)} for turn in turns]
     try:
         options["history"] = turns[:-1]
         with contextlib.closing(rag.stream(turns[-1].text, **options)) as answers:
             for answer in answers:
                 reply = {"role": "assistant", "content": escape(answer.text) or "…"}
-                yield [*messages, reply], cards.sources(answer, words) if answer.final else ""
+                yield [*conversation, reply], cards.sources(answer, words) if answer.final else ""
     except IsthmusError as error:
-        yield [*messages, {"role": "assistant", "content": f"⚠ {escape(str(error))}"}], ""
+        yield [*conversation, {"role": "assistant", "content": f"⚠ {escape(str(error))}"}], ""
 
 
 def message_text(message: dict[str, Any]) -> str:
-    """The text of a Gradio message, whose content is a string or a list of blocks.
+    """The text of a Gradio message, whose content is a string or a list of blocks, of which only text counts.
 
     Gradio shows a message as HTML even without Markdown, so the chat holds escaped messages; this unescapes them.
     """
     content = message["content"]
-    if isinstance(content, str):
-        return unescape(content)
-    blocks = (str(block.get("text", "")) if isinstance(block, dict) else str(block) for block in content)
-    return unescape("\n".join(blocks))
+    blocks = [content] if isinstance(content, str) else [block["text"] for block in content if "text" in block]
+    return replace_surrogates(unescape("\n".join(blocks)))

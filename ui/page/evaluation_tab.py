@@ -1,8 +1,12 @@
 """The tab for a small evaluation: which solved questions help the generator here with questions about time?"""
 
+import contextlib
+import contextvars
 import random
 import tempfile
-from html import escape
+import threading
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +21,16 @@ from retriever.languages.locales import native_name
 from retriever.temporal import arithmetic
 from retriever.temporal.arithmetic import random_shifts
 from retriever.temporal.questions import TemporalQuestion, questions_from_shifts, read_questions
+from ui.page import cards
+from ui.page.stopping import StoppableEngine
 
 POOL = 200
 """English questions of each task to choose demonstrations from."""
 MAX_QUESTIONS = 20
 YEARS = range(1900, 2100)
 SELECTORS = ("random", "X-InSTA", "mapped")
+STOP_SECONDS = 0.25
+"""How often a running evaluation looks whether the user has stopped it."""
 
 
 def build(rag: RAG, t: Any) -> None:
@@ -43,21 +51,50 @@ def build(rag: RAG, t: Any) -> None:
         with gr.Column(scale=2):
             report = gr.HTML(elem_id="evaluation", elem_classes="evaluation")
 
-    def run(path: str | None, language: str, count: int, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> str:  # noqa: B008
+    def run(
+        path: str | None,
+        language: str,
+        count: int,
+        progress: gr.Progress = gr.Progress(track_tqdm=True),  # noqa: B008
+    ) -> Iterator[Any]:
         progress(0)
         try:
-            return small_evaluation(rag, read_questions(Path(path)) if path else None, language, count)
+            questions = read_questions(Path(path)) if path else None
+            with contextlib.closing(run_evaluation(rag, questions, language, count)) as reports:
+                for html in reports:
+                    yield html or gr.skip()
         except IsthmusError as error:
-            return f'<p class="failed" dir="auto">{escape(str(error))}</p>'
+            yield cards.failure(str(error))
 
-    running = start.click(run, [file, language, count], report, api_visibility="private")
+    running = start.click(run, [file, language, count], report, concurrency_limit=1, api_visibility="private")
     stop.click(None, cancels=running)
 
 
-def small_evaluation(rag: RAG, questions: list[TemporalQuestion] | None, language: str, count: int) -> str:
+def run_evaluation(
+    rag: RAG, questions: list[TemporalQuestion] | None, language: str, count: int
+) -> Generator[str | None, None, None]:
+    """`small_evaluation` in a thread: yields None while it runs, then its HTML. Closing the iterator stops it."""
+    yield None  # Gradio can close an iterator only after its first value
+    stopped = threading.Event()
+    thread = ThreadPoolExecutor(1)
+    # Gradio finds the progress bar of the page in the context.
+    evaluation = contextvars.copy_context().run
+    future = thread.submit(evaluation, small_evaluation, rag, questions, language, count, stopped)
+    try:
+        while not wait([future], STOP_SECONDS).done:
+            yield None
+        yield future.result()
+    finally:
+        stopped.set()
+        thread.shutdown(wait=False)  # Gradio closes the iterator in the thread that serves everyone
+
+
+def small_evaluation(
+    rag: RAG, questions: list[TemporalQuestion] | None, language: str, count: int, stopped: threading.Event
+) -> str:
     """Table and plot of a few questions to the page's generator, as HTML; calendar arithmetic if there are none.
 
-    Raises IsthmusError if there are too few questions, or the generator cannot be had.
+    Raises IsthmusError if there are too few questions, if the generator cannot be had, or soon after `stopped` is set.
     """
     questions = questions or questions_from_shifts(random_shifts(POOL + MAX_QUESTIONS, YEARS, random.Random(1)))
     plan = TemporalPlan(
@@ -73,7 +110,7 @@ def small_evaluation(rag: RAG, questions: list[TemporalQuestion] | None, languag
             questions,
             encoder=rag.library.encoder,
             tuned={},
-            engine=lambda: rag.engine,
+            engine=lambda: StoppableEngine(rag.engine, stopped),
             settings=rag.settings,
             folder=Path(folder),
             in_flight=2,

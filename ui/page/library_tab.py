@@ -1,6 +1,5 @@
 """The library tab: upload, list, search, delete."""
 
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ from rag.pipeline import RAG
 from retriever.errors import IsthmusError
 from ui.page import cards
 from ui.page.strings import strings_for
+from ui.page.uploads import Uploads
 
 
-def build(rag: RAG, t: Any) -> None:
-    """Lay out the tab; `t` translates a string's key into the browser's language."""
+def build(rag: RAG, uploads: Uploads, t: Any) -> None:
+    """Lay out the tab; `uploads` go once they are taken in, `t` translates a string's key."""
     with gr.Row():
         with gr.Column():
             files = gr.File(
@@ -38,28 +38,37 @@ def build(rag: RAG, t: Any) -> None:
         words = strings_for(request)
         if not paths:
             return None, ""
-        results = rag.library.add_upload(
-            [(Path(path).name, Path(path)) for path in paths],
-            lambda done, total, name: progress((done, total), desc=name),
-        )
+        files = [Path(path) for path in paths]
+        try:
+            results = rag.library.add_upload(
+                [(file.name, file) for file in files],
+                lambda done, total, name: progress((done, total), desc=name),
+            )
+        except IsthmusError as error:
+            return None, cards.failure(str(error))
+        finally:
+            uploads.remove(files)
         counts = {
             status: sum(result.status == status for result in results)
             for status in ("added", "replaced", "unchanged", "failed")
         }
         html = cards.note(", ".join(f"{count} {words[status]}" for status, count in counts.items() if count))
-        html += "".join(
-            f'<p class="failed" dir="auto">{escape(result.reason)}</p>' for result in results if result.reason
-        )
+        html += "".join(cards.failure(result.reason) for result in results if result.reason)
         return None, html
 
     def search(text: str, request: gr.Request) -> str:
-        return cards.search_results(rag.search(text), strings_for(request)) if text.strip() else ""
+        if not text.strip():
+            return ""
+        try:
+            return cards.search_results(rag.search(text), strings_for(request))
+        except IsthmusError as error:
+            return cards.failure(str(error))
 
     def remove(ids: list[str], request: gr.Request) -> str:
         try:
             removed_documents = rag.remove(*ids)
         except IsthmusError as error:
-            return f'<p class="failed">{escape(str(error))}</p>'
+            return cards.failure(str(error))
         titles = ", ".join(document.title for document in removed_documents)
         return cards.note(f"− {titles}") if removed_documents else ""
 
