@@ -28,7 +28,7 @@ def split_into_passages(page: Page, language: str, limit: int) -> list[Span]:
 def _split_long(text: str, span: Span, limit: int) -> Iterator[Span]:
     """The parts of a sentence within the limit, cut at spaces where there are any."""
     start, end = span
-    while text_weight(text[start:end]) > limit:
+    while end - start > limit or text_weight(text[start:end]) > limit:  # a character weighs at least 1
         cut = start + max(1, limit // (2 if DENSE.search(text, start, end) else 1))
         space = text.rfind(" ", start + 1, cut)
         cut = space if space > start else cut

