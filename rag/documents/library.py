@@ -5,15 +5,21 @@ in which order, stands in `retriever.store.collection`.
 """
 
 import hashlib
+import itertools
 import os
+import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+
+from filelock import FileLock
 
 from rag.build import EngineSource, build_encoder, build_reranker, build_rewriters
 from rag.documents.ingest import read_document, read_file, supported_files
 from rag.documents.migrations import add_missing_times
+from rag.documents.parsing import printable
 from rag.errors import UnreadableFileError
 from rag.settings import Settings
 from rag.types import Added
@@ -22,7 +28,15 @@ from retriever.models.protocols import TextEncoder
 from retriever.search.retriever import CrossLingualRetriever
 from retriever.store.baseline import ScoreBaseline
 from retriever.store.collection import Collection
-from retriever.store.disk_errors import STORAGE_ERRORS, make_library_folder, storage_error
+from retriever.store.disk_errors import (
+    STORAGE_ERRORS,
+    closing_error,
+    make_library_folder,
+    opening_error,
+    refresh_error,
+    removal_error,
+    storage_error,
+)
 from retriever.store.lock import acquire
 from retriever.types import Document, Hit, Month, Timing
 
@@ -50,17 +64,13 @@ class Library:
         self.settings = settings
         self.folder = settings.library
         make_library_folder(self.folder)
-        self._lock = acquire(self.folder, holder)
         self._writing = threading.RLock()
-        try:
+        self._is_closed = False
+        with ExitStack() as opened:
+            opened.callback(self._acquire(holder).release)
             self.encoder = encoder or build_encoder(settings)
-            self.collection = Collection(
-                self.folder,
-                self.encoder,
-                keep_tokens=settings.rerank == "late",
-                chroma_url=settings.chroma_url,
-            )
-            add_missing_times(self.collection.documents)
+            self.collection = self._open_collection()
+            opened.callback(self.collection.close)
             self.retriever = CrossLingualRetriever(
                 encoder=self.encoder,
                 index=self.collection,
@@ -68,14 +78,37 @@ class Library:
                 rewrites=build_rewriters(settings, engine) if engine else (),
                 reranker=build_reranker(settings, self.collection.tokens, engine),
             )
-        except BaseException:
-            self._lock.release()
-            raise
+            self._opened = opened.pop_all()
+
+    def _acquire(self, holder: str) -> FileLock:
+        try:
+            return acquire(self.folder, holder)
+        except OSError as error:
+            raise opening_error(error, self.folder) from error
+
+    def _open_collection(self) -> Collection:
+        keep_tokens = self.settings.rerank == "late"
+        try:
+            collection = Collection(
+                self.folder, self.encoder, keep_tokens=keep_tokens, chroma_url=self.settings.chroma_url
+            )
+            try:
+                add_missing_times(collection.documents)
+            except BaseException:
+                collection.close()
+                raise
+        except (*STORAGE_ERRORS, sqlite3.DatabaseError) as error:
+            raise opening_error(error, self.folder) from error
+        return collection
 
     def close(self) -> None:
-        """Let other processes open the library."""
-        self.collection.close()
-        self._lock.release()
+        """Wait for the write under way, then let other processes open the library. A second call changes nothing."""
+        with self._writing:
+            self._is_closed = True
+            try:
+                self._opened.close()
+            except STORAGE_ERRORS as error:
+                raise closing_error(error, self.folder) from error
 
     def __enter__(self) -> "Library":
         return self
@@ -92,17 +125,25 @@ class Library:
         """Add files, and the supported files of folders. A file that cannot be read fails alone, with its reason."""
         files = [file for path in paths for file in supported_files(path)]
         return self._add_each(
-            [(os.path.abspath(file), partial(read_file, file, self._limit)) for file in files], progress
+            [(printable(os.path.abspath(file)), partial(read_file, file, self._limit)) for file in files], progress
         )
 
-    def add_upload(self, files: Sequence[tuple[str, Path]], progress: Progress | None = None) -> list[Added]:
-        """Add (name given by the user, file), named by the last part of that name."""
-        sources = [(Path(name.replace("\\", "/")).name, partial(read_file, file, self._limit)) for name, file in files]
-        return self._add_each(sources, progress)
+    def add_upload(
+        self, files: Sequence[tuple[str, Path]], progress: Progress | None = None, *, replace: bool = False
+    ) -> list[Added]:
+        """Add (name given by the user, file), named by the last part of that name.
+
+        A file whose name another document has is added beside it, as "report (2).pdf", or replaces it with `replace`.
+        """
+        names = [printable(Path(name.replace("\\", "/")).name) for name, _ in files]
+        sources = [(name, partial(read_file, file, self._limit)) for name, (_, file) in zip(names, files, strict=True)]
+        return self._add_each(sources, progress, replace=replace)
 
     def add_texts(self, texts: Sequence[tuple[str, str]], progress: Progress | None = None) -> list[Added]:
         """Add (name, text); the name's ending tells the format (".md", ".txt", …)."""
-        return self._add_each([(name, text.encode) for name, text in texts], progress)
+        return self._add_each(
+            [(printable(name), partial(text.encode, errors="ignore")) for name, text in texts], progress
+        )
 
     def documents(self) -> list[Document]:
         """Every document, oldest first."""
@@ -113,13 +154,16 @@ class Library:
 
         Raises IsthmusError, and deletes nothing, if a name fits none or several.
         """
-        with self._writing:
+        with self._change():
             documents = self.documents()
             removed = {document.id: document for document in (_find_document(documents, name) for name in names)}
             if removed:
-                self.collection.remove(list(removed))
-                self.collection.refresh()
-            return list(removed.values())
+                try:
+                    self.collection.remove(list(removed))
+                except STORAGE_ERRORS as error:
+                    raise removal_error(error, self.folder) from error
+        self._refresh()
+        return list(removed.values())
 
     def search(
         self, query: str, k: int | None = None, *, timing: Timing | None = None, as_of: Month | None = None
@@ -135,37 +179,92 @@ class Library:
     def _limit(self) -> int:
         return self.settings.max_file_mb * 1_000_000
 
-    def _add_each(self, sources: Sequence[Source], progress: Progress | None) -> list[Added]:
-        results = []
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """One write at a time, and none once the library is closed."""
         with self._writing:
-            try:
-                for done, (name, read) in enumerate(sources):
-                    if progress:
-                        progress(done, len(sources), Path(name).name)
-                    try:
-                        results.append(self._add_one(name, read()))
-                    except UnreadableFileError as error:
-                        results.append(Added(name, "failed", reason=str(error)))
-                    except STORAGE_ERRORS as error:
-                        raise storage_error(error, name, self.folder) from error
-                if progress:
-                    progress(len(sources), len(sources), "")
-            finally:
-                self.collection.refresh()
-        return results
+            if self._is_closed:
+                raise IsthmusError(f"The library {self.folder} is closed; open it again.")
+            yield
 
-    def _add_one(self, source: str, data: bytes) -> Added:
+    def _refresh(self) -> None:
+        """Let search see what has changed."""
+        with self._writing:
+            if self._is_closed:
+                return
+            try:
+                self.collection.refresh()
+            except STORAGE_ERRORS as error:
+                raise refresh_error(error, self.folder) from error
+
+    def _add_each(self, sources: Sequence[Source], progress: Progress | None, *, replace: bool = True) -> list[Added]:
+        results: dict[int, Added] = {}
+        try:
+            for number in self._intake_order(sources):
+                name, read = sources[number]
+                if progress:
+                    progress(len(results), len(sources), Path(name).name)
+                try:
+                    results[number] = self._add_one(name, read(), replace=replace)
+                except UnreadableFileError as error:
+                    results[number] = Added(name, "failed", reason=str(error))
+                except STORAGE_ERRORS as error:
+                    raise storage_error(error, name, self.folder) from error
+            if progress:
+                progress(len(sources), len(sources), "")
+        except BaseException as error:
+            try:
+                self._refresh()
+            except IsthmusError as second:
+                error.add_note(str(second))
+            raise
+        self._refresh()
+        return [results[number] for number in range(len(sources))]
+
+    def _intake_order(self, sources: Sequence[Source]) -> list[int]:
+        """Names that the library has come first.
+
+        Otherwise a new file with the content that a known one had until now would count as unchanged.
+        """
+        with self._change():
+            known = {document.source for document in self.documents()}
+        return sorted(range(len(sources)), key=lambda number: sources[number][0] not in known)
+
+    def _add_one(self, source: str, data: bytes, *, replace: bool) -> Added:
         digest = hashlib.sha256(data).hexdigest()
-        documents = self.documents()
-        if any(document.sha256 == digest for document in documents):
-            return Added(source, "unchanged")
-        replaced = [document.id for document in documents if document.source == source]
-        document, passages = read_document(source, data, digest, self.settings.passage_chars)
-        self.collection.write(document, passages, replaced)
-        return Added(source, "replaced" if replaced else "added", len(passages))
+        while True:
+            with self._change():
+                documents = self.documents()
+            name = source if replace else _free_name(source, digest, documents)
+            if _is_unchanged(name, digest, documents):
+                return Added(name, "unchanged")
+            document, passages = read_document(name, data, digest, self.settings.passage_chars)
+            with self._change():
+                documents = self.documents()
+                if _is_unchanged(name, digest, documents):  # another thread added it meanwhile
+                    return Added(name, "unchanged")
+                replaced = [document.id for document in documents if document.source == name]
+                if replace or not replaced:
+                    self.collection.write(document, passages, replaced)
+                    return Added(name, "replaced" if replaced else "added", len(passages))
+
+
+def _is_unchanged(name: str, digest: str, documents: Sequence[Document]) -> bool:
+    """Whether the document of this name has this content or, if there is none, another one has."""
+    digests = {document.source: document.sha256 for document in documents}
+    return digests[name] == digest if name in digests else digest in digests.values()
+
+
+def _free_name(name: str, digest: str, documents: Sequence[Document]) -> str:
+    """The name with the lowest number that is free or belongs to a document with the same content."""
+    digests = {document.source: document.sha256 for document in documents}
+    path = Path(name)
+    names = itertools.chain([name], (f"{path.stem} ({number}){path.suffix}" for number in itertools.count(2)))
+    return next(candidate for candidate in names if digests.get(candidate, digest) == digest)
 
 
 def _find_document(documents: Sequence[Document], name: str) -> Document:
+    name = printable(name)
     keys = {name, os.path.abspath(name)}
     matching = [d for d in documents if {d.id, d.source} & keys] or [
         d for d in documents if name in (Path(d.source).name, d.title)

@@ -8,25 +8,35 @@ Order of writing, which keeps a killed process harmless:
 4. Surplus vectors are deleted.
 5. The BM25 index is saved under the new revision.
 
-Closing the library removes the mark. Chroma, killed at any time after a write, may list passages whose vectors it lost
-(the test that kills found this), so a library that still has the mark when it is opened gets a new copy of its vectors.
+Closing the library removes the mark, unless a write failed half-way. Chroma, killed at any time after a write, may list
+passages whose vectors it lost (the test that kills found this), so a library that still has the mark when it is opened
+gets a new copy of its vectors. Closing also seals the files of the indexes; those that do not fit their seal when the
+library is opened are damaged, and made anew.
 """
 
+import logging
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+from chromadb.errors import ChromaError
 
 from retriever.models.encoder import encoder_probe
 from retriever.models.protocols import PassageEncoder
 from retriever.store.baseline import ScoreBaseline
-from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
+from retriever.store.disk_errors import STORAGE_ERRORS, is_sound
+from retriever.store.documents import DOCUMENTS_FILE, DocumentStore, collection_prefix
 from retriever.store.embedding import embed_passages
+from retriever.store.files import Seal, sync_tree
 from retriever.store.recovery import recover_token_vectors, recover_vectors
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
 from retriever.store.words import BM25Index
 from retriever.types import Document, Passage, Vectors
+
+logger = logging.getLogger(__name__)
 
 BASELINE_PASSAGES = 1000
 """Passages whose scores tell what an ordinary one scores."""
@@ -46,22 +56,37 @@ class Collection:
         self.folder = folder
         self._encoder = encoder
         self._chroma_url = chroma_url
-        self.documents = DocumentStore(folder / DOCUMENTS_FILE)
-        vectors = self._open_vectors(self.documents.generation)
-        self.tokens = TokenVectorStore(folder / "tokens.sqlite") if keep_tokens else None
-        if self.tokens:
-            self.tokens.claim(encoder_probe(encoder))
-        self.vectors = recover_vectors(
-            self.documents, vectors, self.tokens, encoder, lambda n: self._open_vectors(n, fresh=True)
-        )
-        if self.tokens:
-            recover_token_vectors(self.documents, self.tokens, encoder)
-        self.baseline: ScoreBaseline = self.vectors.sample_baseline(BASELINE_PASSAGES)
-        self.words = self._load_words()
+        self._vector_folder = folder / "vectors"
+        self._token_file = folder / "tokens.sqlite"
+        self._vector_seal = Seal(folder / "vectors.seal", self._vector_folder)
+        self._token_seal = Seal(folder / "tokens.seal", self._token_file)
+        self._surplus: set[str] = set()  # passages of no document whose vectors a failed write has left
+        self._is_whole = True
+        self._words_revision = -1
+        with ExitStack() as stores:
+            self.documents = DocumentStore(folder / DOCUMENTS_FILE)
+            stores.callback(self.documents.close)
+            stores.push(self._note_shutdown)
+            self.vectors = self._open_vectors()
+            stores.callback(lambda: self.vectors.close())
+            self.tokens = self._open_tokens() if keep_tokens else None
+            if self.tokens:
+                stores.callback(self.tokens.close)
+            if not self._has_all_vectors():
+                self.vectors = recover_vectors(
+                    self.documents, self.vectors, self.tokens, encoder, lambda name: self._open(name, fresh=True)
+                )
+            self.vectors.drop_others(self._is_leftover)
+            if self.tokens:
+                recover_token_vectors(self.documents, self.tokens, encoder)
+            self.baseline: ScoreBaseline = self.vectors.sample_baseline(BASELINE_PASSAGES)
+            self.words = self._load_words()
+            self._stores = stores.pop_all()
 
     def nearest(self, vector: Vectors, k: int, where: Mapping[str, Any] | None = None) -> list[tuple[str, float]]:
         """See PassageIndex."""
-        return self.vectors.search(vector, k, where)
+        hits = self.vectors.search(vector, k + len(self._surplus), where)
+        return [hit for hit in hits if hit[0] not in self._surplus][:k]
 
     def matching(self, words: str, k: int) -> list[tuple[str, float]]:
         """See PassageIndex."""
@@ -78,10 +103,16 @@ class Collection:
     def write(self, document: Document, passages: Sequence[Passage], replaced: Sequence[str] = ()) -> None:
         """Add a document, and delete those with the ids in `replaced`, all or nothing; `refresh` shows it to search."""
         surplus = self._passage_ids(replaced)
+        ids = {passage.id for passage in passages}
         self.documents.clean_shutdown = False
-        embed_passages(self._encoder, passages, self.vectors, self.tokens)
-        self.documents.replace(replaced, document, passages)
-        self._delete_vectors(surplus)
+        try:
+            embed_passages(self._encoder, passages, self.vectors, self.tokens)
+            self.documents.replace(replaced, document, passages)
+        except BaseException:
+            self._hide(ids)
+            raise
+        self._surplus -= ids
+        self._delete_vectors(set(surplus) - ids)
 
     def remove(self, document_ids: Sequence[str]) -> None:
         """Delete documents with their passages and vectors; `refresh` shows it to search."""
@@ -94,7 +125,9 @@ class Collection:
         """Let search see what has changed: words and baseline are made anew if the documents changed."""
         if self.documents.revision != self._words_revision:
             self.words = self._build_words()
+            self._words_revision = self.documents.revision
             self.baseline = self.vectors.sample_baseline(BASELINE_PASSAGES)
+            self._save_words(self.words)
 
     def faults(self) -> list[str]:
         """What the indexes lack or have too much, a sentence each; normally nothing."""
@@ -111,41 +144,133 @@ class Collection:
         return faults
 
     def close(self) -> None:
-        """Close every store and note the clean shutdown."""
-        self.vectors.close()
-        if self.tokens:
-            self.tokens.close()
-        self.documents.clean_shutdown = True
-        self.documents.close()
+        """Close every store and note the shutdown as clean if it was; a second call changes nothing."""
+        self._stores.close()
+
+    def _note_shutdown(self, error_type: type[BaseException] | None, *_: object) -> None:
+        """Once vectors and token vectors are closed: whether they can be relied on."""
+        if error_type is not None or not self._is_whole:
+            return
+        if not self.documents.clean_shutdown:
+            if self._vector_folder.is_dir():
+                sync_tree(self._vector_folder)
+            self.documents.clean_shutdown = True
+        try:
+            if self._vector_folder.is_dir():
+                self._vector_seal.write()
+            if self.tokens:
+                self._token_seal.write()
+        except OSError as error:
+            logger.warning(
+                "The indexes in %s could not be sealed (%s); damage to them may go unseen.", self.folder, error
+            )
 
     def _passage_ids(self, document_ids: Iterable[str]) -> list[str]:
         return [id_ for document_id in document_ids for id_ in self.documents.passage_ids(document_id)]
 
-    def _delete_vectors(self, ids: Sequence[str]) -> None:
-        self.vectors.delete(ids)
-        if self.tokens:
-            self.tokens.delete(ids)
+    def _delete_vectors(self, ids: Iterable[str]) -> None:
+        """Delete the vectors of passages that are in no document any more. Where that fails, search leaves them out."""
+        passage_ids = list(ids)
+        try:
+            self.vectors.delete(passage_ids)
+            if self.tokens:
+                self.tokens.delete(passage_ids)
+        except STORAGE_ERRORS as error:
+            self._hide(passage_ids)
+            logger.warning("Old vectors in %s could not be deleted (%s); the next start does it.", self.folder, error)
+        except BaseException:
+            self._hide(passage_ids)
+            raise
 
-    def _open_vectors(self, generation: int, *, fresh: bool = False) -> VectorIndex:
-        path = None if self._chroma_url else self.folder / "vectors"
-        name = f"passages-{generation}"
+    def _hide(self, ids: Iterable[str]) -> None:
+        """After a write that failed: let search leave out passages in no document, and the next start copy vectors."""
+        self._is_whole = False
+        self._surplus |= set(ids) - set(self.documents.passage_ids())
+
+    def _open(self, name: str, *, fresh: bool = False) -> VectorIndex:
+        path = None if self._chroma_url else self._vector_folder
         return VectorIndex(self._encoder, path=path, url=self._chroma_url, name=name, fresh=fresh)
 
+    def _open_vectors(self) -> VectorIndex:
+        """The vectors as they are on disk; those in damaged files are deleted first."""
+        if self._chroma_url:
+            return self._open(self.documents.collection)
+        if self._vector_seal.state() == "broken":
+            self._delete_index(self._vector_folder)
+        self._vector_seal.remove()
+        try:
+            return self._open(self.documents.collection)
+        except ChromaError:
+            if is_sound(self._vector_folder / "chroma.sqlite3"):
+                raise
+        self._delete_index(self._vector_folder)
+        return self._open(self.documents.collection)
+
+    def _has_all_vectors(self) -> bool:
+        """Whether the vectors can be relied on.
+
+        A collection of an earlier version on a server may be that of several libraries, and cannot.
+        """
+        is_shared = self._chroma_url and not self.documents.collection.startswith(self._prefix)
+        if is_shared or not self.documents.clean_shutdown:
+            return False
+        try:
+            self.vectors.sample_baseline(BASELINE_PASSAGES)
+            return len(self.vectors) == len(self.documents.passage_ids())
+        except ChromaError as error:
+            logger.warning("The vectors in %s cannot be read (%s) and are copied.", self.folder, error)
+            return False
+
+    @property
+    def _prefix(self) -> str:
+        return collection_prefix(self.documents.library_id)
+
+    def _is_leftover(self, name: str) -> bool:
+        """Whether a collection is one of this library's, which has a folder of its own or a server with others."""
+        return not self._chroma_url or name.startswith(self._prefix)
+
+    def _open_tokens(self) -> TokenVectorStore:
+        """The token vectors of this encoder; a damaged file is deleted first."""
+        state = self._token_seal.state()
+        if state == "broken" or (state == "unknown" and not is_sound(self._token_file)):
+            self._delete_index(self._token_file)
+        self._token_seal.remove()
+        tokens = TokenVectorStore(self._token_file)
+        try:
+            tokens.claim(encoder_probe(self._encoder))
+        except BaseException:
+            tokens.close()
+            raise
+        return tokens
+
+    def _delete_index(self, path: Path) -> None:
+        logger.warning("%s is damaged and is made anew.", path)
+        if path.is_dir():
+            shutil.rmtree(path)
+        for ending in ("", "-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+
     def _load_words(self) -> BM25Index:
+        words = BM25Index.load(self._words_folder())
+        if words is None or words.ids != self.documents.passage_ids():
+            words = self._build_words()
+            try:
+                self._save_words(words)
+            except OSError as error:
+                logger.warning("The index of words in %s could not be saved (%s).", self.folder, error)
         self._words_revision = self.documents.revision
-        folder = self._words_folder()
-        return BM25Index.load(folder) if folder.is_dir() else self._build_words()
+        return words
 
     def _build_words(self) -> BM25Index:
         passages = self.documents.all_passages()
-        words = BM25Index.build([p.id for p in passages], [p.embedded_text for p in passages])
+        return BM25Index.build([p.id for p in passages], [p.embedded_text for p in passages])
+
+    def _save_words(self, words: BM25Index) -> None:
         folder = self._words_folder()
         words.save(folder)
-        self._words_revision = self.documents.revision
         for old in self.folder.glob("lexical-*"):
             if old != folder:
                 shutil.rmtree(old)
-        return words
 
     def _words_folder(self) -> Path:
         return self.folder / f"lexical-{self.documents.revision}"

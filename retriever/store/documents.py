@@ -8,10 +8,12 @@ moment and deleted after it, so whatever a killed process leaves behind is surpl
 import functools
 import sqlite3
 import threading
+import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from retriever.store.disk_errors import is_damaged, opening_error
 from retriever.store.transaction import Transaction
 from retriever.types import Document, Passage, Period
 
@@ -29,24 +31,43 @@ CREATE TABLE IF NOT EXISTS times (
     passage_id TEXT PRIMARY KEY REFERENCES passages(id) ON DELETE CASCADE, periods TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS passages_document ON passages(document_id);
 CREATE TABLE IF NOT EXISTS state (revision INTEGER NOT NULL, settled INTEGER NOT NULL, generation INTEGER NOT NULL);
-INSERT INTO state SELECT 0, 1, 0 WHERE NOT EXISTS (SELECT 1 FROM state);
+CREATE TABLE IF NOT EXISTS library (id TEXT NOT NULL, collection TEXT NOT NULL);
 """
+# One statement, and before the first row of `state`, whose absence tells a new library. One of an earlier version keeps
+# the name of its Chroma collection until its vectors are copied.
+_IDENTITY = """
+INSERT INTO library
+SELECT ?1, coalesce((SELECT 'passages-' || generation FROM state), ?2) WHERE NOT EXISTS (SELECT 1 FROM library)
+"""
+_STATE = "INSERT INTO state SELECT 0, 1, 0 WHERE NOT EXISTS (SELECT 1 FROM state)"
 _PASSAGES = """
 SELECT id, document_id, title, text, page, start, end, language, periods
 FROM passages LEFT JOIN times ON passage_id = id"""
 
 
 class DocumentStore:
-    """The SQLite file. Any process may read it; one process writes."""
+    """The SQLite file. Any process may read it; one process writes. Raises IsthmusError if the file is damaged."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._db.close()
+            if not is_damaged(error):
+                raise
+            raise opening_error(error, path.parent) from error
+        self._languages: tuple[int, dict[str, int]] = (-1, {})  # counting takes long, and every search asks
+
+    def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.executescript(_SCHEMA)
-        self._languages: tuple[int, dict[str, int]] = (-1, {})  # counting takes long, and every search asks
+        library_id = uuid.uuid4().hex
+        self._db.execute(_IDENTITY, (library_id, _collection_name(library_id, 0)))
+        self._db.execute(_STATE)
 
     def documents(self) -> list[Document]:
         """All documents, oldest first, with their number of passages."""
@@ -139,20 +160,47 @@ class DocumentStore:
             self._db.execute("UPDATE state SET settled = ?", (int(value),))
 
     @property
+    def library_id(self) -> str:
+        """What tells this library from every other."""
+        with self._lock:
+            return str(self._db.execute("SELECT id FROM library").fetchone()[0])
+
+    @property
     def generation(self) -> int:
-        """Which Chroma collection holds the vectors of these documents."""
+        """How often the vectors were copied into a new Chroma collection."""
         with self._lock:
             return int(self._db.execute("SELECT generation FROM state").fetchone()[0])
 
-    @generation.setter
-    def generation(self, value: int) -> None:
+    @property
+    def collection(self) -> str:
+        """The Chroma collection that holds the vectors of these documents."""
         with self._lock:
-            self._db.execute("UPDATE state SET generation = ?", (value,))
+            return str(self._db.execute("SELECT collection FROM library").fetchone()[0])
+
+    @property
+    def next_collection(self) -> str:
+        """The name of the collection that the vectors are copied into next."""
+        return _collection_name(self.library_id, self.generation + 1)
+
+    def switch_collection(self) -> None:
+        """In one transaction, make `next_collection` the one that holds the vectors."""
+        with self._lock, Transaction(self._db):
+            self._db.execute("UPDATE library SET collection = ?", (self.next_collection,))
+            self._db.execute("UPDATE state SET generation = generation + 1")
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def collection_prefix(library_id: str) -> str:
+    """What the names of a library's Chroma collections begin with, except those of earlier versions."""
+    return f"isthmus-{library_id}-"
+
+
+def _collection_name(library_id: str, generation: int) -> str:
+    return f"{collection_prefix(library_id)}{generation}"
 
 
 def _passage(row: tuple[Any, ...]) -> Passage:

@@ -1,17 +1,24 @@
 """A library is open in one process at a time; the lock says which."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from retriever.errors import LibraryBusyError
+from retriever.store.files import write_file
+
+logger = logging.getLogger(__name__)
 
 
 def acquire(folder: Path, holder: str) -> FileLock:
-    """Lock the library in this folder; `holder` names this process for others. Raises LibraryBusyError."""
-    lock = FileLock(folder / "library.lock")
+    """Lock the library in this folder; `holder` names this process for others. Any thread may release the lock.
+
+    Raises LibraryBusyError.
+    """
+    lock = FileLock(folder / "library.lock", thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -20,7 +27,10 @@ def acquire(folder: Path, holder: str) -> FileLock:
             f"The library {folder} is in use by {other.get('what', 'another process')} "
             f"(process {other.get('pid', '?')}); use it there, or stop it first."
         ) from error
-    (folder / "holder.json").write_text(json.dumps({"what": holder, "pid": str(os.getpid())}), encoding="utf-8")
+    try:
+        write_file(folder / "holder.json", json.dumps({"what": holder, "pid": str(os.getpid())}))
+    except OSError as error:  # the note only names this process to others
+        logger.warning("%s could not be written (%s); other processes cannot say who holds the library.", folder, error)
     return lock
 
 
@@ -30,10 +40,15 @@ def read_holder(folder: Path) -> dict[str, str]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        try:
-            holder: dict[str, str] = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # it is being written at this moment, or never was
-            return {"what": "another process", "pid": "?"}
-        return holder
+        return _read_note(folder / "holder.json")
     lock.release()
     return {}
+
+
+def _read_note(path: Path) -> dict[str, str]:
+    """What the holder noted; "another process" where there is no such note or it is damaged."""
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        return {"what": str(note["what"]), "pid": str(note["pid"])}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {"what": "another process", "pid": "?"}

@@ -1,6 +1,6 @@
 """Making the indexes fit the documents again: after a kill, or where files were deleted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -10,9 +10,10 @@ from retriever.store.documents import DocumentStore
 from retriever.store.embedding import EMBED_BATCH, embed_passages, embed_tokens, vector_rows
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
+from retriever.types import Passage
 
-OpenVectors = Callable[[int], VectorIndex]
-"""Opens the empty vector index of a generation."""
+OpenVectors = Callable[[str], VectorIndex]
+"""Opens an empty vector index by the name of its collection."""
 
 
 def recover_vectors(
@@ -22,28 +23,37 @@ def recover_vectors(
     encoder: PassageEncoder,
     open_empty: OpenVectors,
 ) -> VectorIndex:
-    """The vector index to use: the one given if it was closed cleanly and is complete, else a new copy.
+    """A new copy of a vector index, in a new collection; the old one is closed.
 
     What Chroma holds after a kill is only read, never built upon: the vectors of the stored passages are copied into a
     new collection, those that cannot be read are made anew, and one transaction switches over.
     """
-    count = len(documents.passage_ids())
-    if documents.clean_shutdown and len(vectors) == count:
-        return vectors
     documents.clean_shutdown = False
-    generation = documents.generation + 1
-    fresh = open_empty(generation)
-    passages = documents.all_passages()
-    for start in range(0, count, EMBED_BATCH):
+    fresh = open_empty(documents.next_collection)
+    try:
+        _copy_vectors(documents.all_passages(), vectors, fresh, tokens, encoder)
+        documents.switch_collection()
+    except BaseException:
+        fresh.close()
+        raise
+    vectors.close()
+    return fresh
+
+
+def _copy_vectors(
+    passages: Sequence[Passage],
+    vectors: VectorIndex,
+    fresh: VectorIndex,
+    tokens: TokenVectorStore | None,
+    encoder: PassageEncoder,
+) -> None:
+    for start in range(0, len(passages), EMBED_BATCH):
         batch = passages[start : start + EMBED_BATCH]
         readable = vectors.read([passage.id for passage in batch])
         embed_passages(encoder, [passage for passage in batch if passage.id not in readable], fresh, tokens)
         copied = [passage for passage in batch if passage.id in readable]
         if copied:
             fresh.add(vector_rows(copied), np.stack([readable[passage.id] for passage in copied]))
-    documents.generation = generation
-    vectors.drop()
-    return fresh
 
 
 def recover_token_vectors(documents: DocumentStore, tokens: TokenVectorStore, encoder: PassageEncoder) -> None:

@@ -49,9 +49,13 @@ class TokenVectorStore:
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("CREATE TABLE IF NOT EXISTS tokens (id TEXT PRIMARY KEY, width INTEGER, packed BLOB)")
-        self._db.execute("CREATE TABLE IF NOT EXISTS encoder (probe BLOB)")
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("CREATE TABLE IF NOT EXISTS tokens (id TEXT PRIMARY KEY, width INTEGER, packed BLOB)")
+            self._db.execute("CREATE TABLE IF NOT EXISTS encoder (probe BLOB)")
+        except BaseException:
+            self._db.close()
+            raise
 
     def claim(self, probe: Vectors) -> None:
         """Say whose vectors these are, by `encoder_probe`; those of another encoder are deleted."""

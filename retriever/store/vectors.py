@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import chromadb
 import numpy as np
 from chromadb.api import ClientAPI
+from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
 from chromadb.errors import ChromaError
 
@@ -39,23 +40,30 @@ class VectorIndex:
         name: str = "passages",
         fresh: bool = False,
     ) -> None:
-        self._encoder = encoder
-        self._client = client = _client(path, url)
-        if fresh and name in {collection.name for collection in client.list_collections()}:
-            client.delete_collection(name)
+        self._client = _client(path, url)
+        try:
+            self._collection = self._open_collection(encoder, name, str(path or url), fresh=fresh)
+            self._max_batch = self._client.get_max_batch_size()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_collection(self, encoder: PassageEncoder, name: str, place: str, *, fresh: bool) -> chromadb.Collection:
+        if fresh and name in self._names():
+            self._client.delete_collection(name)
         probe = encoder_probe(encoder)
         metadata = {"encoder": encoder.name, "probe": json.dumps([round(float(value), 5) for value in probe])}
-        self._collection = client.get_or_create_collection(
+        collection = self._client.get_or_create_collection(
             name, metadata=metadata, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
         )
-        stored = self._collection.metadata or {}
+        stored = collection.metadata or {}
         if not same_encoder(np.asarray(json.loads(stored.get("probe", "[]")), dtype=np.float32), probe):
             raise IsthmusError(
-                f"The vectors in {path or url} were made by the encoder {stored.get('encoder')!r}, not by "
+                f"The vectors in {place} were made by the encoder {stored.get('encoder')!r}, not by "
                 f"{encoder.name!r} as it is now. Set the encoder back, or delete that folder or collection: they are "
                 "made anew at the next start."
             )
-        self._max_batch = client.get_max_batch_size()
+        return collection
 
     def add(self, passages: Sequence[tuple[str, str, str]], vectors: Vectors) -> None:
         """Store vectors[i] for passages[i] = (passage id, document id, language)."""
@@ -111,9 +119,20 @@ class VectorIndex:
         """Close the store. If this process opens it again, it sees what other processes have written."""
         cast(Any, self._client).close()
 
-    def drop(self) -> None:
-        """Delete the whole collection."""
-        self._client.delete_collection(self._collection.name)
+    def drop_others(self, is_leftover: Callable[[str], bool]) -> None:
+        """Delete the store's other collections whose names are leftovers."""
+        for name in self._names():
+            if name != self._collection.name and is_leftover(name):
+                self._client.delete_collection(name)
+
+    def _names(self) -> list[str]:
+        names: list[str] = []
+        for offset in itertools.count(0, PAGE_SIZE):
+            page = self._client.list_collections(limit=PAGE_SIZE, offset=offset)
+            names += [collection.name for collection in page]
+            if len(page) < PAGE_SIZE:
+                return names
+        return names
 
     def ids(self) -> set[str]:
         """Every stored passage id."""
@@ -129,10 +148,20 @@ class VectorIndex:
         return self._collection.count()
 
 
+def _embedded_client(path: str, settings: Settings) -> ClientAPI:
+    try:
+        return chromadb.PersistentClient(path=path, settings=settings)
+    except BaseException:
+        # Chroma keeps what it could not start, and would give it to the next one who opens this folder.
+        if path not in SharedSystemClient._identifier_to_refcount:
+            SharedSystemClient._identifier_to_system.pop(path, None)
+        raise
+
+
 def _client(path: Path | None, url: str | None) -> ClientAPI:
     quiet = Settings(anonymized_telemetry=False)
     if url is None:
-        return chromadb.PersistentClient(path=str(path), settings=quiet)
+        return _embedded_client(str(path), quiet)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise IsthmusError(f"The Chroma address {url!r} is no http(s) URL; give one like http://127.0.0.1:8001.")

@@ -9,6 +9,7 @@ import bm25s
 import numpy as np
 
 from retriever.languages.words import tokenize
+from retriever.store.files import Seal, sync, sync_tree
 
 
 class BM25Index:
@@ -29,19 +30,28 @@ class BM25Index:
         return cls(ids, bm25)
 
     def save(self, folder: Path) -> None:
-        """Write the index to a new folder, which appears whole or not at all."""
+        """Write the index to a new folder, which appears whole or not at all, whatever ends the process."""
         draft = folder.with_name(folder.name + ".draft")
         shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        if self._bm25 is not None:
-            self._bm25.save(draft, show_progress=False)
-        (draft / "ids.json").write_text(json.dumps(self.ids), encoding="utf-8")
+        try:
+            draft.mkdir(parents=True)
+            if self._bm25 is not None:
+                self._bm25.save(draft, show_progress=False)
+            (draft / "ids.json").write_text(json.dumps(self.ids), encoding="utf-8")
+            _seal(draft).write()
+            sync_tree(draft)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
+        sync(folder.parent)
 
     @classmethod
-    def load(cls, folder: Path) -> "BM25Index":
-        """Read a saved index."""
+    def load(cls, folder: Path) -> "BM25Index | None":
+        """Read a saved index; None if it is missing, damaged, or of a version that kept no seal."""
+        if _seal(folder).state() != "whole":
+            return None
         ids = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
         is_empty = not any(folder.glob("params*"))
         return cls(ids, None if is_empty else bm25s.BM25.load(folder, verbosity=0))
@@ -55,3 +65,7 @@ class BM25Index:
         scores = self._bm25.get_scores(terms)
         best = np.argsort(-scores, kind="stable")[:k]
         return [(self.ids[i], float(scores[i])) for i in best if scores[i] > 0]
+
+
+def _seal(folder: Path) -> Seal:
+    return Seal(folder / "seal.json", folder)

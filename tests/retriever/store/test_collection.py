@@ -130,9 +130,10 @@ def test_only_vectors_that_are_gone_are_made_anew(tmp_path, fake_encoder, make_d
     assert counting.passages == 1
     assert (recovered.documents.generation, recovered.faults()) == (1, [])
     assert nearest(recovered, fake_encoder, "Beta") == "a-1"
+    name = recovered.documents.collection
     recovered.close()
-    client = VectorIndex(fake_encoder, path=tmp_path / "vectors", name="passages-1")
-    assert [stored.name for stored in client._client.list_collections()] == ["passages-1"]  # the old one was dropped
+    client = VectorIndex(fake_encoder, path=tmp_path / "vectors", name=name)
+    assert [stored.name for stored in client._client.list_collections()] == [name]  # the old one was dropped
     client.close()
 
 

@@ -81,10 +81,25 @@ def test_the_revision_grows_with_each_change(store, make_document):
 def test_state_stays_in_the_file(store, tmp_path):
     assert (store.clean_shutdown, store.generation) == (True, 0)
     store.clean_shutdown = False
-    store.generation = 3
+    library_id, next_collection = store.library_id, store.next_collection
+    assert store.collection == f"isthmus-{library_id}-0"
+    store.switch_collection()
     again = DocumentStore(tmp_path / DOCUMENTS_FILE)
-    assert (again.clean_shutdown, again.generation) == (False, 3)
+    assert (again.clean_shutdown, again.generation) == (False, 1)
+    assert (again.library_id, again.collection) == (library_id, next_collection)
     again.close()
+
+
+def test_a_library_of_an_earlier_version_keeps_the_name_of_its_collection_until_the_next_copy(tmp_path):
+    DocumentStore(tmp_path / DOCUMENTS_FILE).close()
+    with sqlite3.connect(tmp_path / DOCUMENTS_FILE) as database:
+        database.execute("DROP TABLE library")
+        database.execute("UPDATE state SET generation = 4")
+    store = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    assert store.collection == "passages-4"
+    store.switch_collection()
+    assert store.collection == f"isthmus-{store.library_id}-5"
+    store.close()
 
 
 def test_passages_of_a_library_from_before_times_get_theirs(store, make_document, tmp_path):

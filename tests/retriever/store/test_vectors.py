@@ -128,11 +128,17 @@ def test_fresh_deletes_the_collection_of_that_name_alone(index, tmp_path, fake_e
     assert (len(fresh), len(other)) == (0, 1)
 
 
-def test_drop_deletes_the_collection(index, tmp_path, fake_encoder):
-    index.drop()
-    again = VectorIndex(fake_encoder, path=tmp_path / "vectors")
-    assert len(again) == 0
-    again.close()
+def test_leftovers_are_deleted_and_other_collections_stay(index, tmp_path, fake_encoder):
+    for name in ("mine-1", "mine-2", "foreign"):
+        other = VectorIndex(fake_encoder, path=tmp_path / "vectors", name=name)
+        other.add(ROWS[:1], VECTORS[:1])
+        other.close()
+    index.drop_others(lambda name: name.startswith(("mine-", "passages")))
+    assert len(index) == 3
+    for name, count in (("mine-1", 0), ("mine-2", 0), ("foreign", 1)):
+        other = VectorIndex(fake_encoder, path=tmp_path / "vectors", name=name)
+        assert len(other) == count
+        other.close()
 
 
 def test_a_server_that_is_none_is_named(fake_encoder, free_port):
