@@ -222,10 +222,10 @@ def test_a_port_that_is_taken_is_named_in_one_sentence(page, tmp_path):
 # Uploads.
 
 
-def upload_and_add(page, name, text):
+def upload_and_add(page, name, text, *, replace=False):
     path = page.upload(name, text.encode()).json()[0]
     data = [{"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}]
-    return path, page.last_output("upload", "upload", data)
+    return path, page.last_output("upload", "upload", data, replace)
 
 
 def titles(documents: list[Document]) -> list[str]:
@@ -242,6 +242,18 @@ def test_an_upload_is_gone_once_it_is_taken_in_and_never_served(page):
     assert page.http.get(f"/gradio_api/file={path}").status_code == 403
     page.rag.remove("bridge")
     assert page.http.get(f"/gradio_api/file={path}").status_code == 403
+
+
+def test_uploads_of_one_name_are_two_documents_unless_the_user_says_replace(page):
+    upload_and_add(page, "tower.txt", "The tower was built in 1891.")
+    _, beside = upload_and_add(page, "tower.txt", "The tower was built in 1912.")
+    assert "1 added" in beside
+    assert sorted(titles(page.rag.documents())) == ["tower", "tower (2)"]
+    page.rag.remove("tower (2).txt")
+    _, replaced = upload_and_add(page, "tower.txt", "The tower was built in 1935.", replace=True)
+    assert "1 replaced" in replaced
+    assert titles(page.rag.documents()) == ["tower"]
+    page.rag.remove("tower")
 
 
 def test_an_upload_that_fails_is_gone_too(page):

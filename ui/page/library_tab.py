@@ -20,6 +20,7 @@ def build(rag: RAG, uploads: Uploads, t: Any) -> None:
             files = gr.File(
                 label=t("upload"), file_count="multiple", file_types=sorted(PARSERS), elem_id="upload", type="filepath"
             )
+            replace = gr.Checkbox(label=t("replace_same_name"), elem_id="replace")
             report = gr.HTML(elem_id="report")
             query = gr.Textbox(placeholder=t("search_placeholder"), label=t("search"), elem_id="search")
             results = gr.HTML(elem_id="results")
@@ -34,7 +35,12 @@ def build(rag: RAG, uploads: Uploads, t: Any) -> None:
         choices = [(f"{document.title} ({Path(document.source).name})", document.id) for document in library_documents]
         return cards.documents(library_documents, strings_for(request)), gr.Dropdown(choices, value=[])
 
-    def upload(paths: list[str] | None, request: gr.Request, progress: gr.Progress = gr.Progress()) -> tuple[Any, str]:  # noqa: B008
+    def upload(
+        paths: list[str] | None,
+        replace_same_name: bool,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, str]:
         words = strings_for(request)
         if not paths:
             return None, ""
@@ -43,6 +49,7 @@ def build(rag: RAG, uploads: Uploads, t: Any) -> None:
             results = rag.library.add_upload(
                 [(file.name, file) for file in files],
                 lambda done, total, name: progress((done, total), desc=name),
+                replace=replace_same_name,
             )
         except IsthmusError as error:
             return None, cards.failure(str(error))
@@ -74,7 +81,7 @@ def build(rag: RAG, uploads: Uploads, t: Any) -> None:
 
     document_fields = [documents, to_delete]
     gr.on(None, refresh, None, document_fields, api_visibility="private")
-    files.upload(upload, files, [files, report], api_visibility="private").then(
+    files.upload(upload, [files, replace], [files, report], api_visibility="private").then(
         refresh, None, document_fields, api_visibility="private"
     )
     query.submit(search, query, results, api_visibility="private")
