@@ -42,7 +42,7 @@ class VectorIndex:
     ) -> None:
         self._client = _client(path, url)
         try:
-            self._collection = self._open_collection(encoder, name, str(path or url), fresh=fresh)
+            self._collection = self._open_collection(encoder, name, str(path or _shown(url or "")), fresh=fresh)
             self._max_batch = self._client.get_max_batch_size()
         except BaseException:
             self.close()
@@ -164,7 +164,9 @@ def _client(path: Path | None, url: str | None) -> ClientAPI:
         return _embedded_client(str(path), quiet)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise IsthmusError(f"The Chroma address {url!r} is no http(s) URL; give one like http://127.0.0.1:8001.")
+        raise IsthmusError(
+            f"The Chroma address {_shown(url)!r} is no http(s) URL; give one like http://127.0.0.1:8001."
+        )
     try:
         return chromadb.HttpClient(
             host=parts.hostname,
@@ -173,4 +175,12 @@ def _client(path: Path | None, url: str | None) -> ClientAPI:
             settings=quiet,
         )
     except (ValueError, ChromaError, OSError) as error:
-        raise IsthmusError(f"No Chroma server answers at {url} ({error}). Start it, or unset chroma_url.") from error
+        raise IsthmusError(
+            f"No Chroma server answers at {_shown(url)} ({error}). Start it, or unset chroma_url."
+        ) from error
+
+
+def _shown(url: str) -> str:
+    """The URL without user and password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

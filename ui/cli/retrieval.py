@@ -9,7 +9,7 @@ import typer
 
 from rag.settings import Settings, load_settings
 from ui.cli.choices import parse_choices
-from ui.cli.terminal import Json, err, out, print_json
+from ui.cli.terminal import Json, err, out, plain_cells, print_json
 
 if TYPE_CHECKING:
     from rag.generation.rewriting import RewriteMode
@@ -44,7 +44,7 @@ def eval_retrieval(
     as_json: Json = False,
 ) -> None:
     """Measure how often queries in each language find the right passage. Systems are compared with the first one."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from rag.build import build_encoder
     from retriever.evaluation import Evaluation, format_cell, read_tasks
@@ -81,9 +81,10 @@ def eval_retrieval(
     for direction in evaluation.directions:
         columns, rows = evaluation.table(direction)
         # One row a language: a terminal is wide enough for a few systems, but not for forty languages.
-        table = Table(f"{direction}, R@1", *(str(row[0]) for row in rows))
+        headers = plain_cells(f"{direction}, R@1", *(str(row[0]) for row in rows))
+        table = Table(*(Column(header) for header in headers))
         for name, *values in list(zip(columns, *rows, strict=True))[1:]:
-            table.add_row(name, *(format_cell(value, name) for value in values))
+            table.add_row(*plain_cells(name, *(format_cell(value, name) for value in values)))
         out.print(table)
     if save:
         err.print(f"Runs, results.json, plots and report.html are in {save}", markup=False)

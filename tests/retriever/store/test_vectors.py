@@ -144,5 +144,5 @@ def test_leftovers_are_deleted_and_other_collections_stay(index, tmp_path, fake_
 def test_a_server_that_is_none_is_named(fake_encoder, free_port):
     with pytest.raises(IsthmusError, match=r"The Chroma address 'ftp://here' is no http\(s\) URL"):
         VectorIndex(fake_encoder, url="ftp://here")
-    with pytest.raises(IsthmusError, match="No Chroma server answers at"):
-        VectorIndex(fake_encoder, url=f"http://127.0.0.1:{free_port}")
+    with pytest.raises(IsthmusError, match=f"No Chroma server answers at http://127.0.0.1:{free_port} "):
+        VectorIndex(fake_encoder, url=f"http://me:secret@127.0.0.1:{free_port}")
