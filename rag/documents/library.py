@@ -27,9 +27,8 @@ from retriever.errors import IsthmusError
 from retriever.models.protocols import TextEncoder
 from retriever.search.retriever import CrossLingualRetriever
 from retriever.store.baseline import ScoreBaseline
-from retriever.store.collection import Collection
+from retriever.store.collection import STORAGE_ERRORS, Collection
 from retriever.store.disk_errors import (
-    STORAGE_ERRORS,
     closing_error,
     make_library_folder,
     opening_error,

@@ -16,6 +16,7 @@ library is opened are damaged, and made anew.
 
 import logging
 import shutil
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,7 +27,7 @@ from chromadb.errors import ChromaError
 from retriever.models.encoder import encoder_probe
 from retriever.models.protocols import PassageEncoder
 from retriever.store.baseline import ScoreBaseline
-from retriever.store.disk_errors import STORAGE_ERRORS, is_sound
+from retriever.store.disk_errors import is_sound
 from retriever.store.documents import DOCUMENTS_FILE, DocumentStore, collection_prefix
 from retriever.store.embedding import embed_passages
 from retriever.store.files import Seal, sync_tree
@@ -38,6 +39,8 @@ from retriever.types import Document, Passage, Vectors
 
 logger = logging.getLogger(__name__)
 
+STORAGE_ERRORS = (sqlite3.OperationalError, ChromaError, OSError)
+"""What the stores raise when the disk is full or fails."""
 BASELINE_PASSAGES = 1000
 """Passages whose scores tell what an ordinary one scores."""
 

@@ -5,12 +5,8 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from chromadb.errors import ChromaError
-
 from retriever.errors import IsthmusError
 
-STORAGE_ERRORS = (sqlite3.OperationalError, ChromaError, OSError)
-"""What the stores raise when the disk is full or fails."""
 FULL_BYTES = 100_000
 """With less space than this an error is put down to a full disk: SQLite cannot always tell."""
 
