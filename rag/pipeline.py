@@ -22,6 +22,7 @@ from rag.timer import StageTimer
 from rag.types import Added, Answer, AskOptions, Turn
 from retriever.errors import IsthmusError
 from retriever.languages.detection import detect_language
+from retriever.languages.normalization import replace_surrogates
 from retriever.models.protocols import TextEncoder
 from retriever.types import Document, Hit, Month, Query
 
@@ -220,7 +221,7 @@ class RAG:
 
 def _checked(question: str) -> str:
     """The question on one line, a lone surrogate as U+FFFD. Raises IsthmusError if it is empty or too long."""
-    question = " ".join(question.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split())
+    question = " ".join(replace_surrogates(question).split())
     if not question:
         raise IsthmusError("The question is empty; type one.")
     if len(question) > MAX_QUESTION:

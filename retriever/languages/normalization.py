@@ -1,4 +1,4 @@
-"""Composed characters (NFC), in time that grows with the text alone."""
+"""Text in one form: composed characters (NFC), in time that grows with the text alone, and no lone surrogates."""
 
 import unicodedata
 
@@ -16,3 +16,12 @@ def nfc(text: str) -> str:
     ('é', 31)
     """
     return text if text.isascii() else unicodedata.normalize("NFC", _LONG_RUN.sub(r"\1", text))
+
+
+def replace_surrogates(text: str) -> str:
+    r"""The text with U+FFFD for every half of a surrogate pair, which no encoding of text can hold.
+
+    >>> replace_surrogates("a\ud800b")
+    'a\ufffdb'
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

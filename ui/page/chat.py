@@ -13,9 +13,9 @@ from rag.settings import TimeMode
 from rag.types import AskOptions, Turn
 from retriever.errors import IsthmusError
 from retriever.languages.locales import native_name
+from retriever.languages.normalization import replace_surrogates
 from ui.page import cards
 from ui.page.strings import strings_for
-from ui.page.text import replace_surrogates
 
 Messages = list[dict[str, Any]]
 
