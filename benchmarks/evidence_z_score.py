@@ -4,7 +4,7 @@
 
 For each of XQuAD's eight languages the same questions, once against all 120 English passages and once with the right
 passage taken out of the hits. Prints the area under the ROC curve, and the share of answerable questions kept and
-unanswerable ones refused at the threshold in use (rag.pipeline.MIN_EVIDENCE_Z_SCORE) and at the one that keeps 98 %.
+unanswerable ones refused at the threshold in use (MIN_EVIDENCE_Z_SCORE) and at the one that keeps 98 %.
 Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
@@ -18,13 +18,13 @@ import numpy as np
 from scipy import stats
 from tqdm import tqdm
 
-from benchmarks.answers import LANGUAGES
+from benchmarks.answer_data import LANGUAGES
 from benchmarks.report import data_folder, publish
+from rag.answering.answerer import MIN_EVIDENCE_Z_SCORE
 from rag.answering.evidence import evidence_z_score, select_evidence
 from rag.build import build_encoder
 from rag.documents.library import Library
 from rag.generation.embedded import EVIDENCE_TOKENS
-from rag.pipeline import MIN_EVIDENCE_Z_SCORE
 from rag.settings import load_settings
 from retriever.data.squad import Question, read_squad
 from retriever.types import Hit, Query

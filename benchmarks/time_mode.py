@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks.answers import LANGUAGES
+from benchmarks.answer_data import LANGUAGES
 from benchmarks.report import data_folder, publish
 from rag.answering.evidence import select_evidence
 from rag.build import build_encoder

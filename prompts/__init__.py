@@ -18,11 +18,18 @@ FIELDS = {
     "answer": {
         "language": {"language"},
         "no_answer": set[str](),
+        "quote": {"words"},
         "brief": {"language"},
         "system": {"no_answer", "language"},
         "user": {"passages", "question", "language"},
     },
     "rewrite": {"system": set[str](), "user": {"history", "question", "language"}},
+    "read": {
+        "system": set[str](),
+        "judge": {"passage", "question"},
+        "extract": {"passage", "question", "language"},
+        "confirm": {"passage", "question", "answer"},
+    },
     "rerank": {"system": set[str](), "user": {"passage", "question"}},
     "expand": {"system": {"language"}, "user": {"text"}},
     "ask": {"system": {"language"}, "user": {"text"}},

@@ -85,7 +85,7 @@ def build_engine(settings: Settings) -> Engine:
     Raises GeneratorError if a named engine cannot be had.
     """
     from rag.generation.client import vllm_model_at
-    from rag.generation.embedded import EmbeddedEngine
+    from rag.generation.embedded import open_embedded
 
     kind = settings.generator
     local = f"http://127.0.0.1:{settings.serve_port}/v1"
@@ -96,7 +96,7 @@ def build_engine(settings: Settings) -> Engine:
         return _client(settings, str(settings.endpoint), key)
     if kind == "vllm" or (kind == "auto" and vllm_model_at(local)):
         return _client(settings, local, NO_KEY, "vLLM on this machine")
-    return EmbeddedEngine(settings)
+    return open_embedded(settings)
 
 
 def _client(settings: Settings, url: str, key: str, place: str | None = None) -> "ChatClient":

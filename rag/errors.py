@@ -7,5 +7,9 @@ class GeneratorError(IsthmusError):
     """The generator could not answer; the message says why and what to do."""
 
 
+class NoProbabilitiesError(GeneratorError):
+    """The generator does not tell how probable its tokens are."""
+
+
 class UnreadableFileError(IsthmusError):
     """A file that cannot be added; the message is one sentence for its owner."""

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from prompts import check_language
 from rag.answering.answerer import Answerer
-from rag.answering.evidence import evidence_z_score, select_evidence
-from rag.answering.history import conversation_language, rewrite_follow_up
+from rag.answering.history import conversation_language, rewrite_follow_up, stands_alone
 from rag.answering.time_mode import calendar_answer, parse_as_of, question_timing
 from rag.build import build_demonstrations, build_engine
 from rag.documents.library import Library
@@ -32,12 +31,6 @@ if TYPE_CHECKING:
 
 MAX_QUESTION = 2000
 BATCH_THREADS = 8
-MIN_EVIDENCE_Z_SCORE = 2.7
-"""Standard deviations that the best sentence must stand above ordinary passages to be worth an answer:
-`python -m benchmarks.evidence_z_score`, XQuAD in eight languages, kept 99.8 % of the answerable questions and refused
-9 % of those whose passage had been taken out while others of its article stayed. 3.2 would refuse 31 %, but also
-questions that have their answer there: six in a hundred in Hindi, and short ones in languages not measured (Polish,
-Turkish)."""
 
 
 class RAG:
@@ -119,21 +112,20 @@ class RAG:
         draft = Answer("", language, generator=engine.label, timings=timer.timings, final=False)
         yield draft
 
-        standalone = rewrite_follow_up(question, spoken_language, history, engine) if history else question
-        known_language = question_language if standalone == question else None
-        query = self._understand(standalone, known_language, mode, as_of_month)
+        query = self._understand(question, question_language, mode, as_of_month)
         timer.end_stage("understand")
         hits = self.library.retriever.search(query, as_of=as_of_month)
-        baseline = self.library.baseline
-        snippets = select_evidence(query, hits, self.library.encoder, baseline, engine.evidence_tokens)
         timer.end_stage("retrieve")
-        answerer = Answerer(engine, self.library.encoder, self.settings, timer)
-        strict = self.settings.grounding == "strict"
-        if not snippets or (strict and evidence_z_score(query, snippets, baseline) < MIN_EVIDENCE_Z_SCORE):
-            yield answerer.abstain(draft, query, snippets)
-            return
+        baseline = self.library.baseline
+        if history and not stands_alone(query, hits, baseline):
+            standalone = rewrite_follow_up(question, spoken_language, history, engine)
+            query = self._understand(standalone, None, mode, as_of_month)
+            timer.end_stage("understand")
+            hits = self.library.retriever.search(query, as_of=as_of_month)
+            timer.end_stage("retrieve")
+        answerer = Answerer(engine, self.library.encoder, baseline, self.settings, timer)
         demonstrations = self._demonstrations.nearest(query) if query.timing and self._demonstrations else ()
-        yield from answerer.stream(draft, query, snippets, demonstrations)
+        yield from answerer.stream(draft, query, hits, demonstrations)
 
     def batch(self, questions: Sequence[str], **options: Unpack[AskOptions]) -> list[Answer]:
         """The answers to questions, in their order; several are in flight at a time."""

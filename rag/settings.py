@@ -32,6 +32,7 @@ DAY = 86_400
 TimeMode = Literal["auto", "on", "off"]
 Backend = Literal["auto", "torch", "openvino", "onnx"]
 Grounding = Literal["strict", "flag", "off"]
+ReaderMode = Literal["auto", "extract", "write"]
 GeneratorKind = Literal["auto", "endpoint", "vllm", "embedded"]
 
 
@@ -82,9 +83,15 @@ class Settings(BaseSettings):
     )
     max_answer_tokens: int = Field(200, ge=16, description="longest answer, in tokens")
     evidence_tokens: int | None = Field(None, ge=50, description="tokens of passages in the prompt; default: by engine")
+    reader: ReaderMode = Field(
+        "auto",
+        description='how an answer comes about: "extract" reads the exact words out of one passage and puts them into '
+        'the user\'s language, "write" lets the model write from all passages; auto: extract for models under 4 '
+        "billion parameters",
+    )
     grounding: Grounding = Field(
         "strict",
-        description='an answer with invented numbers or names: "strict" withholds it, "flag" marks it, "off" shows it',
+        description='an answer that no passage supports: "strict" withholds it, "flag" marks it, "off" shows it',
     )
 
     time: TimeMode = Field(

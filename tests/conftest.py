@@ -3,6 +3,7 @@
 import hashlib
 import ipaddress
 import json
+import math
 import os
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 import regex
 
 from rag.documents.library import Library
-from rag.generation.engine import Message
+from rag.generation.engine import Completion, Message
 from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.models.encoder import Encoder
@@ -156,9 +157,14 @@ class ScriptedEngine:
     def complete(self, prompt: str, *, max_tokens: int) -> str:
         return self._next_reply([{"role": "user", "content": prompt}])
 
-    def first_token(self, messages: Sequence[Message]) -> dict[str, float]:
-        """The first word of the next reply, for certain."""
-        return {self._next_reply(messages).split(" ")[0]: 1.0}
+    def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Completion:
+        """The next reply, without probabilities."""
+        return Completion(self._next_reply(messages))
+
+    def choice_logprobs(self, messages: Sequence[Message], choices: Sequence[str]) -> list[float]:
+        """The next reply is the choice that is nearly certain."""
+        reply = self._next_reply(messages)
+        return [math.log(0.99) if choice == reply else math.log(0.01) for choice in choices]
 
     def _next_reply(self, messages: Sequence[Message]) -> str:
         self.asked.append(list(messages))
@@ -202,10 +208,10 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def embedded(cache, tmp_path_factory):
-    """The real embedded engine with the 1.5B model, started once."""
-    from rag.generation.embedded import EmbeddedEngine
+    """The real embedded engine with the 1.5B model, in the runtime that is faster here; started once."""
+    from rag.generation.embedded import open_embedded
 
-    engine = EmbeddedEngine(load_settings(library=tmp_path_factory.mktemp("unused"), cache=cache))
+    engine = open_embedded(load_settings(library=tmp_path_factory.mktemp("unused"), cache=cache))
     yield engine
     engine.close()
 

@@ -9,6 +9,7 @@ import regex
 from rag.answering.claims import Claim, NameSimilarity, Source, extract_claims
 from rag.answering.countries import uncovered_countries
 from rag.answering.evidence import Snippet
+from rag.answering.reader import Reading, sentence_around
 from rag.generation.citation_marks import MARK, cited_numbers, strip_citation_marks
 from rag.types import Citation
 from retriever.languages.sentences import split_sentences
@@ -69,6 +70,12 @@ def cite(text: str, query: Query, language: str, snippets: Sequence[Snippet], en
     cited_sources = [(citation.passage, sources[citation.number]) for citation in ordered]
     doubts += uncovered_countries(query.text, query.language, cited_sources)
     return CitedText(" ".join(parts), ordered, tuple(dict.fromkeys(doubts)))
+
+
+def read_citation(reading: Reading) -> Citation:
+    """The passage that words were read from, cited by the sentence that holds them."""
+    start, end = sentence_around(reading)
+    return Citation(1, reading.hit.passage, start, end, reading.hit.score)
 
 
 def _find_holder(claim: Claim, sources: Mapping[int, Source], similarity: NameSimilarity) -> int | None:

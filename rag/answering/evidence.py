@@ -70,6 +70,18 @@ def evidence_z_score(query: Query, snippets: Sequence[Snippet], baseline: ScoreB
     return max(z_scores)
 
 
+def passage_z_score(query: Query, hit: Hit, baseline: ScoreBaseline) -> float | None:
+    """How far a passage stands above ordinary ones in its language, in standard deviations.
+
+    0 for a hit that only its words brought; None for a library too small to have a baseline.
+    """
+    mean_std = baseline.mean_std(query.vector, hit.passage.language)
+    if mean_std is None:
+        return None
+    mean, deviation = mean_std
+    return 0.0 if hit.dense is None else (hit.dense - mean) / deviation
+
+
 def select_evidence(
     query: Query, hits: Sequence[Hit], encoder: PassageEncoder, baseline: ScoreBaseline, budget: int
 ) -> list[Snippet]:

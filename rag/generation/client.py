@@ -1,8 +1,6 @@
 """Chat completion over the OpenAI protocol: one client for a remote endpoint, vLLM and the embedded engine."""
 
-import math
 import random
-import re
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,18 +8,20 @@ from typing import Any, TypeVar, cast
 
 import httpx2
 import openai
+from openai.types.chat.chat_completion import Choice as ChatChoice
 
-from rag.errors import GeneratorError
+from rag.errors import GeneratorError, NoProbabilitiesError
 from rag.generation.connection import Deadline, open_client, shown_url
-from rag.generation.engine import Message
+from rag.generation.engine import Completion, Message
+from rag.generation.model_size import SMALL_PARAMETERS, parameters_in_name
 
 ENDPOINT_EVIDENCE_TOKENS = 1500
 """Tokens of passages in a prompt for a server of unknown speed; the embedded engine takes far fewer."""
 PROBE_SECONDS = 1.0
-SMALL_BILLIONS = 4
-"""A model of fewer parameters (10^9) is small."""
 TOP_LOGPROBS = 20
 """Tokens whose probabilities are requested."""
+MIN_LOGPROB = -20.0
+"""Stands in for the log-probability of a token that is not reported."""
 TOKEN_CHARACTERS, SPARE_CHARACTERS = 8, 256
 """An answer is cut after so many characters a token, and some to spare: not every server keeps to max_tokens."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
@@ -61,8 +61,11 @@ class ChatClient:
         self._retries = retries
         self._shown_url = shown_url(base_url)
         self._calls: set[Deadline] = set()
+        self.parameters: float | None = None
+        """How many the model has, as far as the server or the model's name tells."""
         self.model = model or self._first_model()
-        self.small = is_small_model(self.model)
+        self.parameters = self.parameters or parameters_in_name(self.model)
+        self.small = self.parameters is not None and self.parameters < SMALL_PARAMETERS
         self.label = label or f"{self.model} at {self._shown_url}"
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
@@ -107,37 +110,54 @@ class ChatClient:
             )
             return checked_text(response.choices[0].text)[: longest_answer(max_tokens)]
 
-    def first_token(self, messages: Sequence[Message]) -> dict[str, float]:
-        """See `Engine.first_token`."""
-        with self._call() as (client, deadline):
-            response = self._send(
-                deadline,
-                lambda: client.chat.completions.create(
-                    model=self.model,
-                    messages=cast(Any, list(messages)),
-                    max_tokens=1,
-                    temperature=0,
-                    seed=0,
-                    logprobs=True,
-                    top_logprobs=TOP_LOGPROBS,
-                ),
+    def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Completion:
+        """See `Engine.answer`."""
+        choice = self._completion(messages, max_tokens, top_logprobs=0)
+        text = checked_text(choice.message.content or "")[: longest_answer(max_tokens)].strip()
+        tokens = choice.logprobs.content if choice.logprobs else None
+        return Completion(text, tuple(float(token.logprob) for token in tokens or ()))
+
+    def choice_logprobs(self, messages: Sequence[Message], choices: Sequence[str]) -> list[float]:
+        """See `Engine.choice_logprobs`."""
+        logprobs = self._completion(messages, 1, top_logprobs=TOP_LOGPROBS).logprobs
+        if logprobs is None or not logprobs.content:
+            raise NoProbabilitiesError(
+                f"The generator at {self._shown_url} tells no probabilities; set rerank to late, and reader to write."
             )
-            logprobs = response.choices[0].logprobs
-            if logprobs is None or not logprobs.content:
-                raise GeneratorError(f"The generator at {self._shown_url} tells no probabilities; set rerank to late.")
-            tops = logprobs.content[0].top_logprobs
-            return {checked_text(top.token): math.exp(min(0.0, top.logprob)) for top in tops}
+        tops = [(checked_text(top.token), float(top.logprob)) for top in logprobs.content[0].top_logprobs]
+        least = min((logprob for _, logprob in tops), default=MIN_LOGPROB)
+        return [first_token_logprob(choice, tops, least) for choice in choices]
 
     def close(self) -> None:
         """End the calls that are under way."""
         for deadline in list(self._calls):
             deadline.shut()
 
+    def _completion(self, messages: Sequence[Message], max_tokens: int, top_logprobs: int) -> ChatChoice:
+        """One whole answer with the log-probabilities of its tokens, and so many alternatives for each."""
+        with self._call() as (client, deadline):
+            response = self._send(
+                deadline,
+                lambda: client.chat.completions.create(
+                    model=self.model,
+                    messages=cast(Any, list(messages)),
+                    max_tokens=max_tokens,
+                    temperature=0,
+                    seed=0,
+                    logprobs=True,
+                    top_logprobs=top_logprobs,
+                ),
+            )
+            return response.choices[0]
+
     def _first_model(self) -> str:
         with self._call() as (client, deadline):
             served_models = self._send(deadline, client.models.list).data
             if not served_models:
                 raise GeneratorError(f"The generator at {self._shown_url} serves no model; start it with one.")
+            metadata = getattr(served_models[0], "meta", None)  # llama.cpp's servers tell it
+            count = metadata.get("n_params") if isinstance(metadata, dict) else None
+            self.parameters = float(count) if isinstance(count, int) else None
             return checked_text(served_models[0].id)
 
     @contextmanager
@@ -253,6 +273,18 @@ def checked_text(value: object) -> str:
     return value
 
 
+def first_token_logprob(choice: str, tops: Sequence[tuple[str, float]], least: float) -> float:
+    """The log-probability of the longest of the likeliest tokens that the choice begins with, else `least`.
+
+    >>> first_token_logprob("Yes", [("No", -1.2), ("Yes", -0.4), ("Y", -3.0)], -3.0)
+    -0.4
+    """
+    beginnings = [
+        (len(token), logprob) for token, logprob in tops if token.strip() and choice.startswith(token.strip())
+    ]
+    return max(beginnings)[1] if beginnings else least
+
+
 def longest_answer(max_tokens: int) -> int:
     """Characters after which an answer of so many tokens is cut.
 
@@ -260,16 +292,6 @@ def longest_answer(max_tokens: int) -> int:
     1856
     """
     return TOKEN_CHARACTERS * max_tokens + SPARE_CHARACTERS
-
-
-def is_small_model(model: str) -> bool:
-    """Whether a model's name gives a size under SMALL_BILLIONS.
-
-    >>> is_small_model("Qwen2.5-1.5B-Instruct"), is_small_model("Llama-3.1-8B")
-    (True, False)
-    """
-    sizes = re.findall(r"(?<![\d.])(\d+(?:\.\d+)?)([bm])(?![a-z])", model.lower())
-    return any(float(size) / (1000 if unit == "m" else 1) < SMALL_BILLIONS for size, unit in sizes)
 
 
 def vllm_model_at(base_url: str) -> str | None:

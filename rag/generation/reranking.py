@@ -1,5 +1,6 @@
 """Passages scored by the generator: does this one hold the answer?"""
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,8 +10,6 @@ from retriever.types import Passage, Query
 
 IN_FLIGHT = 10
 """Passages scored at a time."""
-MIN_PROBABILITY = 1e-9
-"""Stands in for a probability that is too small to be reported."""
 
 
 class GeneratorReranker:
@@ -34,11 +33,7 @@ class GeneratorReranker:
 
 
 def _yes_share(engine: Engine, question: str, passage: Passage) -> float:
-    """The share of "yes" in the probability of "yes" and "no", in any spelling."""
+    """The share of "Yes" in the probability of "Yes" and "No"."""
     messages = load_prompt("rerank", "en").messages(passage=passage.embedded_text, question=question)
-    probabilities = {"yes": MIN_PROBABILITY, "no": MIN_PROBABILITY}
-    for token, probability in engine.first_token(messages).items():
-        word = token.strip().lower()
-        if word in probabilities:
-            probabilities[word] += probability
-    return probabilities["yes"] / (probabilities["yes"] + probabilities["no"])
+    yes, no = engine.choice_logprobs(messages, ("Yes", "No"))
+    return 1 / (1 + math.exp(no - yes))

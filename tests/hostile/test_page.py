@@ -360,7 +360,10 @@ class EndlessEngine:
     def complete(self, prompt, *, max_tokens):
         raise AssertionError
 
-    def first_token(self, messages):
+    def answer(self, messages, *, max_tokens):
+        raise AssertionError
+
+    def choice_logprobs(self, messages, choices):
         raise AssertionError
 
     def close(self):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rag.generation.client import vllm_model_at
 from rag.generation.connection import shown_url
+from rag.generation.embedded import read_choice
 from rag.generation.vllm_server import has_gpu
 from rag.generation.weights import generator_folder, packaged_size
 from rag.settings import Settings
@@ -23,6 +24,7 @@ PACKAGES = [
     "langchain",
     "chromadb",
     "openvino",
+    "openvino-genai",
     "gradio",
     "xllamacpp",
     "bm25s",
@@ -98,9 +100,15 @@ def _generator(settings: Settings) -> Finding:
     if settings.generator == "endpoint":
         return Finding("generator", "no endpoint is named", "Set endpoint (ISTHMUS_ENDPOINT).")
     size = packaged_size(settings.embedded_model)
-    is_fetched = generator_folder(size, settings.cache).is_dir() if size else Path(settings.embedded_model).is_file()
-    state = f"embedded {settings.embedded_model}, " + ("ready" if is_fetched else "not fetched yet")
-    return Finding("generator", state, "" if is_fetched else "It is fetched at the first question (0.5 or 1.1 GB).")
+    gguf = generator_folder(size, settings.cache) / "model.gguf" if size else Path(settings.embedded_model).expanduser()
+    if not gguf.is_file():
+        remedy = "It is fetched at the first question (0.5 or 1.1 GB)." if size else "Correct embedded_model."
+        return Finding("generator", f"embedded {settings.embedded_model}, not there yet", remedy)
+    choice = read_choice(gguf, settings.cache)
+    if choice is None:
+        return Finding("generator", f"embedded {settings.embedded_model}, ready; its runtime is chosen at first use")
+    seconds = ", ".join(f"{name} {value:.1f} s" for name, value in choice.seconds.items())
+    return Finding("generator", f"embedded {settings.embedded_model} in {choice.runtime}, ready (a test: {seconds})")
 
 
 def _library(settings: Settings) -> Finding:

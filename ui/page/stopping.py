@@ -4,7 +4,7 @@ import contextlib
 import threading
 from collections.abc import Generator, Sequence
 
-from rag.generation.engine import Engine, Message
+from rag.generation.engine import Completion, Engine, Message
 from retriever.errors import IsthmusError
 
 
@@ -35,10 +35,15 @@ class StoppableEngine:
         self._check()
         return self.engine.complete(prompt, max_tokens=max_tokens)
 
-    def first_token(self, messages: Sequence[Message]) -> dict[str, float]:
-        """The engine's likeliest first tokens."""
+    def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Completion:
+        """The engine's whole answer."""
         self._check()
-        return self.engine.first_token(messages)
+        return self.engine.answer(messages, max_tokens=max_tokens)
+
+    def choice_logprobs(self, messages: Sequence[Message], choices: Sequence[str]) -> list[float]:
+        """The engine's log-probabilities of the choices."""
+        self._check()
+        return self.engine.choice_logprobs(messages, choices)
 
     def close(self) -> None:
         """Free what the engine holds."""

@@ -58,7 +58,10 @@ class Answering:
         self.prompts[prompt] += 1
         return " Club 5."
 
-    def first_token(self, messages):
+    def answer(self, messages, *, max_tokens):
+        raise GeneratorError("This generator has no probabilities.")
+
+    def choice_logprobs(self, messages, choices):
         raise GeneratorError("This generator has no probabilities.")
 
     def close(self):

@@ -11,7 +11,8 @@ import pytest
 
 from rag.build import build_engine
 from rag.errors import GeneratorError
-from rag.generation.client import ChatClient, is_small_model, vllm_model_at
+from rag.generation.client import ChatClient, vllm_model_at
+from rag.generation.model_size import SMALL_PARAMETERS, parameters_in_name
 from rag.settings import load_settings
 
 
@@ -191,4 +192,5 @@ def test_choice_of_engine(server):
     ],
 )
 def test_small_models_are_recognised_by_name(model, small):
-    assert is_small_model(model) is small
+    parameters = parameters_in_name(model)
+    assert (parameters is not None and parameters < SMALL_PARAMETERS) is small

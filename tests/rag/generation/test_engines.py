@@ -1,8 +1,9 @@
-"""The same contract for both real engines: llama.cpp in this process and vLLM beside it."""
+"""The same contract for the real engines: both embedded runtimes, and vLLM."""
 
+import contextlib
 import json
-import math
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 from prompts import load_prompt
 from rag.errors import GeneratorError
 from rag.generation.client import ChatClient
+from rag.generation.embedded import embedded_file, open_llama_cpp, open_openvino
 from rag.generation.language_check import is_in_language
 from rag.generation.reranking import GeneratorReranker
 from rag.pipeline import RAG
+from rag.settings import load_settings
 from retriever.types import Passage, Query
 
 pytestmark = pytest.mark.slow
@@ -26,10 +29,24 @@ ARTICLES = {
 }
 
 
-@pytest.fixture(params=["embedded", "vllm"])
+@pytest.fixture(scope="module")
+def openvino(cache):
+    settings = load_settings(cache=cache)
+    with contextlib.closing(open_openvino(embedded_file(settings), settings, 1.5e9)) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def llama_cpp(cache):
+    settings = load_settings(cache=cache)
+    with contextlib.closing(open_llama_cpp(embedded_file(settings), settings)) as engine:
+        yield engine
+
+
+@pytest.fixture(params=["openvino", "llama_cpp", "vllm"])
 def engine(request):
-    if request.param == "embedded":
-        return request.getfixturevalue("embedded")
+    if request.param != "vllm":
+        return request.getfixturevalue(request.param)
     return ChatClient(request.getfixturevalue("vllm_url"), model=None, api_key="none", timeout=300)
 
 
@@ -53,9 +70,10 @@ def test_max_tokens_and_cancel(engine):
 
 
 def test_the_likeliest_first_words_tell_a_passage_that_answers(engine):
-    likely = engine.first_token([{"role": "user", "content": "What is 1 + 1? Answer with one digit."}])
-    assert max(likely, key=likely.__getitem__).strip() == "2"
-    assert math.fsum(likely.values()) <= 1.001
+    sum_question = [{"role": "user", "content": "What is 1 + 1? Answer with one digit."}]
+    two, seven, again = engine.choice_logprobs(sum_question, ["2", "7", "2"])
+    assert seven < two <= 0
+    assert again == pytest.approx(two, abs=0.3)
     passages = [
         Passage(str(n), "d", "", text, None, 0, len(text), "en")
         for n, text in enumerate(["The first coffee house of Vienna opened in 1685.", "Tea comes from China."])
@@ -64,6 +82,39 @@ def test_the_likeliest_first_words_tell_a_passage_that_answers(engine):
         Query("În ce an s-a deschis prima cafenea din Viena?", "ro", np.zeros(2, dtype=np.float32)), passages
     )
     assert 0 <= wrong < right <= 1
+
+
+def test_an_answer_tells_how_probable_its_tokens_are(engine):
+    completion = engine.answer([{"role": "user", "content": "What is 1 + 1? Answer with one digit."}], max_tokens=8)
+    assert "2" in completion.text
+    assert 1 <= len(completion.logprobs) <= 8
+    assert all(logprob <= 0.01 for logprob in completion.logprobs)
+    assert engine.small
+
+
+def test_several_ask_at_once(engine):
+    questions = [f"How many is {number} + 1? Answer with digits alone." for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(lambda text: engine.answer([{"role": "user", "content": text}], max_tokens=8).text, questions)
+        )
+    assert [str(number + 1) in answer for number, answer in enumerate(answers)] == [True] * 4
+
+
+def test_an_openvino_process_that_dies_is_named_and_started_again(openvino):
+    question = [{"role": "user", "content": "Count from 1 to 200 in words."}]
+    stream = openvino.stream(question, max_tokens=400)
+    next(stream)
+    openvino._process.kill()
+    with pytest.raises(GeneratorError, match="ended while it answered"):
+        list(stream)
+    assert list(openvino.stream(question, max_tokens=3))
+
+
+def test_openvino_keeps_to_the_time_limit(openvino, monkeypatch):
+    monkeypatch.setattr(openvino, "_timeout", 0.2)
+    with pytest.raises(GeneratorError, match=r"longer than 0\.2 seconds"):
+        list(openvino.stream([{"role": "user", "content": "Count from 1 to 200 in words."}], max_tokens=400))
 
 
 def test_a_prompt_beyond_the_context_is_a_clear_error(engine):

@@ -1,5 +1,7 @@
 """The re-rankers of the nearest passages: the setting, the generator, a cross-encoder."""
 
+import math
+
 import numpy as np
 import pytest
 from sentence_transformers import CrossEncoder
@@ -27,7 +29,7 @@ def query(text: str) -> Query:
 
 
 class Judge:
-    """An engine that gives the probabilities of the first word of `answers` that its prompt holds."""
+    """An engine that gives the log-odds of Yes that `answers` holds for a word of its prompt."""
 
     label = "judge"
     evidence_tokens = 400
@@ -37,9 +39,13 @@ class Judge:
         self.answers = answers
         self.asked = []
 
-    def first_token(self, messages):
+    def choice_logprobs(self, messages, choices):
+        assert list(choices) == ["Yes", "No"]
         self.asked.append(messages[-1]["content"])
-        return next(likely for word, likely in self.answers.items() if word in messages[-1]["content"])
+        return [next(odds for word, odds in self.answers.items() if word in messages[-1]["content"]), 0.0]
+
+    def answer(self, messages, *, max_tokens):
+        raise AssertionError("A judge only gives probabilities.")
 
     def stream(self, messages, *, max_tokens):
         raise AssertionError("A judge only gives probabilities.")
@@ -51,8 +57,8 @@ class Judge:
         pass
 
 
-def test_the_generators_yes_counts_in_any_spelling():
-    judge = Judge({"Tea": {"No": 0.6, " yes": 0.2}, "Coffee": {"Yes": 0.5, "YES": 0.25, "no": 0.25}, "Maté": {"Hm": 1}})
+def test_the_share_of_yes_is_the_score():
+    judge = Judge({"Tea": math.log(1 / 3), "Coffee": math.log(3), "Maté": 0.0})
     scores = GeneratorReranker(lambda: judge).scores(
         query("Woher kommt Kaffee?"), passages("Tea …", "Coffee …", "Maté …")
     )
@@ -90,9 +96,9 @@ def test_a_cross_encoder_that_is_not_there_is_named(tmp_path):
 def test_the_setting_names_the_reranker(make_rag):
     rag, engine = make_rag(dict(TEXTS), rerank="generator")
     assert isinstance(rag.library.retriever.reranker, GeneratorReranker)
-    engine.first_token = Judge({"Tea": {"Yes": 1.0}, "Coffee": {"No": 1.0}}).first_token
+    engine.choice_logprobs = Judge({"Tea": 9.0, "Coffee": -9.0}).choice_logprobs
     assert [hit.passage.title for hit in rag.search("Woher kommt Kaffee?")] == ["tea", "coffee"]  # as the judge says
-    engine.first_token = lambda messages: (_ for _ in ()).throw(GeneratorError("tells no probabilities"))
+    engine.choice_logprobs = lambda messages, choices: (_ for _ in ()).throw(GeneratorError("tells no probabilities"))
     with pytest.raises(GeneratorError, match="tells no probabilities"):
         rag.search("Woher kommt Kaffee?")
 

@@ -21,7 +21,10 @@ class Slow:
     def complete(self, prompt, *, max_tokens):
         raise AssertionError("A query is rewritten in a chat.")
 
-    def first_token(self, messages):
+    def answer(self, messages, *, max_tokens):
+        raise AssertionError("A query is rewritten in a chat.")
+
+    def choice_logprobs(self, messages, choices):
         raise AssertionError("A query is rewritten in a chat.")
 
     def close(self):

@@ -57,7 +57,10 @@ class Scribe:
     def complete(self, prompt, *, max_tokens):
         raise AssertionError("Questions are written in a chat.")
 
-    def first_token(self, messages):
+    def answer(self, messages, *, max_tokens):
+        raise AssertionError("Questions are written in a chat.")
+
+    def choice_logprobs(self, messages, choices):
         raise AssertionError("Questions are written in a chat.")
 
     def close(self):

@@ -1,0 +1,110 @@
+"""A small model's way from hits to an answer: read, check the support, render."""
+
+import pytest
+
+from prompts import load_prompt
+from rag.errors import NoProbabilitiesError
+from rag.pipeline import RAG
+
+TEXTS = {
+    "panama.txt": "The Panama Canal joins the Atlantic and the Pacific. It was opened on 15 August 1914.",
+    "suez.txt": "The Suez Canal joins the Mediterranean and the Red Sea. It was opened in November 1869.",
+}
+QUESTION = "When was the Panama Canal opened?"
+IN_ROMANIAN = "Canalul Panama a fost deschis la 15 august 1914."
+
+
+@pytest.fixture
+def reading_rag(settings, fake_encoder, scripted):
+    """A RAG with a small scripted model over TEXTS."""
+    opened: list[RAG] = []
+
+    def make(*replies, **changes):
+        engine = scripted(*replies)
+        engine.small = True
+        folder = settings.library / str(len(opened))
+        changes = {"rerank": "off", "library": folder, **changes}
+        rag = RAG(settings.model_copy(update=changes), encoder=fake_encoder, engine=engine)
+        rag.library.add_texts(list(TEXTS.items()))
+        opened.append(rag)
+        return rag, engine
+
+    yield make
+    for rag in opened:
+        rag.close()
+
+
+def test_read_check_render(reading_rag):
+    rag, engine = reading_rag("Yes", "15 August 1914", IN_ROMANIAN)
+    *drafts, answer = rag.stream(QUESTION, language="ro")
+    assert answer.text == f"{IN_ROMANIAN} [1]"
+    assert (answer.language, answer.abstained, answer.final, answer.doubts) == ("ro", False, True, ())
+    (citation,) = answer.citations
+    assert citation.quote.strip() == "It was opened on 15 August 1914."
+    assert citation.passage.title == "panama"
+    assert drafts[-1].text == "În documente scrie: „15 August 1914”."  # shown while the sentence is written
+    assert len(engine.asked) == 3
+    assert {"understand", "retrieve", "read", "generate", "check", "first_token"} <= set(answer.timings)
+
+
+def test_words_without_support_are_withheld_marked_or_shown(reading_rag):
+    denied = ("No", "No", "15 August 1914")
+    rag, engine = reading_rag(*denied)
+    withheld = rag.ask(QUESTION)
+    assert (withheld.abstained, withheld.text) == (True, load_prompt("answer", "en").texts["no_answer"])
+    assert all(not citation.used for citation in withheld.citations)
+    assert not engine.replies
+
+    flagged = reading_rag(*denied, "It was opened on 15 August 1914.", grounding="flag")[0].ask(QUESTION)
+    assert (flagged.abstained, flagged.doubts) == (False, ("15 August 1914",))
+    shown = reading_rag(*denied, "It was opened on 15 August 1914.", grounding="off")[0].ask(QUESTION)
+    assert (shown.abstained, shown.doubts) == (False, ())
+
+
+def test_words_that_no_passage_has_are_never_shown(reading_rag):
+    for grounding in ("strict", "flag", "off"):
+        rag, _ = reading_rag("Yes", "on the seventh day of creation", grounding=grounding)
+        assert rag.ask(QUESTION).abstained
+
+
+def test_an_empty_library_abstains(settings, fake_encoder, scripted):
+    engine = scripted()
+    engine.small = True
+    with RAG(settings, encoder=fake_encoder, engine=engine) as rag:
+        assert rag.ask(QUESTION).abstained
+
+
+@pytest.mark.parametrize(("reader", "small", "reads"), [("auto", False, False), ("extract", False, True)])
+def test_the_setting_decides_who_reads(reading_rag, reader, small, reads):
+    replies = ("Yes", "15 August 1914", IN_ROMANIAN) if reads else (IN_ROMANIAN,)
+    rag, engine = reading_rag(*replies, reader=reader)
+    engine.small = small
+    assert rag.ask(QUESTION, language="ro").text == f"{IN_ROMANIAN} [1]"
+    assert not engine.replies
+
+
+def test_a_small_model_writes_where_the_setting_says_so(reading_rag):
+    rag, engine = reading_rag(IN_ROMANIAN, reader="write")
+    assert rag.ask(QUESTION, language="ro").text == f"{IN_ROMANIAN} [1]"
+    assert len(engine.asked) == 1
+
+
+def test_a_server_without_probabilities_writes(reading_rag):
+    silent = NoProbabilitiesError("It tells no probabilities; set reader to write.")
+    rag, _ = reading_rag(silent, IN_ROMANIAN)
+    assert rag.ask(QUESTION, language="ro").text == f"{IN_ROMANIAN} [1]"
+    rag, _ = reading_rag(silent, reader="extract")
+    with pytest.raises(NoProbabilitiesError, match="set reader to write"):
+        rag.ask(QUESTION, language="ro")
+
+
+def test_an_abstention_in_a_language_without_a_prompt_is_in_it_or_in_english(reading_rag):
+    georgian = "დოკუმენტები არ შეიცავს ამ კითხვაზე პასუხს."
+    refused = ("No", "No", "15 August 1914")
+    rag, _ = reading_rag(*refused, georgian)
+    answer = rag.ask(QUESTION, language="ka")
+    assert (answer.text, answer.language, answer.abstained) == (georgian, "ka", True)
+    for useless in ("Документи не містять відповіді на це питання.", "დოკუმენტები " * 40):
+        rag, _ = reading_rag(*refused, useless)
+        answer = rag.ask(QUESTION, language="ka")
+        assert (answer.text, answer.language) == (load_prompt("answer", "ka").texts["no_answer"], "en")

@@ -1,0 +1,69 @@
+import pytest
+
+from prompts import languages
+from rag.answering.reader import Reading
+from rag.answering.rendering import quote, render
+from retriever.types import Hit, Passage
+
+TEXT = "The Panama Canal was opened on 15 August 1914 by the SS Ancon. It was built by ten thousand workers."
+QUESTION = "Când a fost deschis Canalul Panama?"
+
+
+def reading(words: str, text: str = TEXT, title: str = "Panama Canal") -> Reading:
+    passage = Passage("1", "d", title, text, None, 0, len(text), "en")
+    start = text.index(words)
+    return Reading(Hit(passage, 1.0, 0.9, None, "ro"), start, start + len(words), 2.0, (-0.1,))
+
+
+def test_a_sentence_of_the_language_that_holds_the_words_is_taken(scripted, fake_encoder):
+    engine = scripted("Canalul Panama a fost deschis la 15 august 1914.")
+    rendering = render(engine, QUESTION, "ro", reading("15 August 1914"), fake_encoder)
+    assert rendering.text == "Canalul Panama a fost deschis la 15 august 1914."
+    assert not rendering.is_quote
+    (messages,) = engine.asked
+    assert "15 August 1914" in messages[1]["content"]
+    assert "limba română" in messages[1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("The canal was opened on 15 August 1914 by a ship.", "the language of the passage"),
+        ("Canalul a fost deschis la 15 august 1915, după mult timp.", "another year"),
+        ("Canalul a fost deschis la 15 septembrie 1914, după mult timp.", "another month"),
+        ("Canalul a fost deschis în luna august de muncitori.", "no year"),
+        ("Canalul a fost deschis la 15 august 1914 de regele Napoleon.", "a name of nobody"),
+        ("Când a fost deschis Canalul Panama?", "the question"),
+        ("Documentele nu conțin răspunsul la această întrebare.", "a refusal"),
+        ("[1] …", "nothing"),
+    ],
+)
+def test_else_the_words_are_quoted(scripted, fake_encoder, written, why):
+    rendering = render(scripted(written), QUESTION, "ro", reading("15 August 1914"), fake_encoder)
+    assert rendering == quote(reading("15 August 1914"), "ro"), why
+    assert rendering.text == "În documente scrie: „15 August 1914”."
+
+
+@pytest.mark.parametrize(
+    ("better", "is_quote"), [(("Yes", "No"), False), (("Yes", "Yes"), True), (("No", "Yes"), True)]
+)
+def test_a_phrase_is_taken_if_the_model_finds_it_better_than_the_words(scripted, fake_encoder, better, is_quote):
+    sentence = "A fost construit de multe mii de muncitori."
+    engine = scripted(sentence, *better)
+    phrase = reading("workers", text="It was built by many thousand workers.")
+    rendering = render(engine, "Cine a construit canalul?", "ro", phrase, fake_encoder)
+    assert rendering.is_quote == is_quote
+    assert rendering.text == (quote(phrase, "ro").text if is_quote else sentence)
+
+
+@pytest.mark.parametrize("language", [*languages(), "ka", "fi"])
+def test_every_language_quotes(language):
+    rendering = quote(reading("15 August 1914"), language)
+    assert rendering.is_quote
+    assert "15 August 1914" in rendering.text
+    assert "$" not in rendering.text
+
+
+def test_quoted_text_is_never_a_template(scripted, fake_encoder):
+    hostile = reading("$question", text="He said $question to all.")
+    assert "$question" in quote(hostile, "en").text
