@@ -104,7 +104,7 @@ class RAG:
         question_language = detect_language(question)
         spoken_language = conversation_language(question_language, history)
         language = language or spoken_language
-        if mode != "off" and (date := calendar_answer(question, question_language, language)):
+        if mode != "off" and (date := calendar_answer(question, question_language, language, self.library.encoder)):
             timer.end_stage("calculate")
             yield Answer(date, language, generator="calendar", timings=timer.timings)
             return

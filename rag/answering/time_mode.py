@@ -8,22 +8,25 @@ from babel.dates import format_date
 from rag.settings import TimeMode
 from retriever.errors import IsthmusError
 from retriever.languages.locales import locale_of
+from retriever.models.protocols import QueryEncoder
 from retriever.temporal import arithmetic
+from retriever.temporal.intent import asks_for_date
 from retriever.temporal.timing import nonexistent_date, read_timing
 from retriever.types import Month, Period, Timing
 
 
-def calendar_answer(question: str, question_language: str, answer_language: str) -> str | None:
+def calendar_answer(question: str, question_language: str, answer_language: str, encoder: QueryEncoder) -> str | None:
     """The answer to a question of calendar arithmetic, or that there is no such date; None for any other question.
 
-    Small models guess at arithmetic, so it is calculated.
-
-    >>> calendar_answer("Was ist 2 Monate nach Mai 1990?", "de", "de")
-    'Juli 1990 (berechnet: 2 Monate nach Mai 1990).'
+    Small models guess at arithmetic, so it is calculated. Words that are not in the language's phrases are left to the
+    encoder.
     """
     if answer_language not in arithmetic.languages():
         return None
     shift = arithmetic.parse_shift(question, question_language)
+    if shift is None and (found := arithmetic.find_shift(question, question_language)):
+        named, _ = found
+        shift = named if asks_for_date(question, named, encoder) else None
     if shift:
         return arithmetic.write_answer(shift, answer_language)
     return nonexistent_date(question, question_language, answer_language)

@@ -136,15 +136,26 @@ def format_month(month: Month, language: str) -> str:
 
 
 def parse_shift(question: str, language: str) -> MonthShift | None:
-    """The shift that a question asks for; None if it asks for anything else.
+    """The shift that a question asks for; None if it asks for anything else, or in words that are not known.
 
-    The question must hold one month with its year, a span of years or months, one word of direction, and otherwise
-    only words from the language's `filler`.
+    The question must hold the parts of a shift, and otherwise only words from the language's `filler`.
 
     >>> parse_shift("Was ist 3 Jahre nach Mai 2000?", "de")
     MonthShift(start=Month(year=2000, month=5), months=36, after=True)
     >>> parse_shift("Who was king 5 years after May 1990?", "en") is None
     True
+    """
+    found = find_shift(question, language)
+    return found[0] if found and _is_filler(found[1], phrases(language).filler) else None
+
+
+def find_shift(question: str, language: str) -> tuple[MonthShift, str] | None:
+    """The shift that a question names, whatever it asks of it, and its other words; None if it names none.
+
+    It must hold one month with its year, a span of years or months, a word of direction, and no other number.
+
+    >>> find_shift("Who was king 5 years after May 1990?", "en")[0]
+    MonthShift(start=Month(year=1990, month=5), months=60, after=True)
     """
     if language not in languages():
         return None
@@ -159,9 +170,10 @@ def parse_shift(question: str, language: str) -> MonthShift | None:
     rest = text[: date.start()] + " ; " + text[date.end() :]
     months, rest = _take_spans(rest, language)
     after, rest = _take_direction(rest, language_phrases)
-    if months is None or after is None or not 1 <= number <= 12 or not _is_filler(rest, language_phrases.filler):
+    is_partly_read = regex.search(r"\d", rest)  # a span in words that are not known
+    if months is None or after is None or is_partly_read or not 1 <= number <= 12:
         return None
-    return MonthShift(start, months, after)
+    return MonthShift(start, months, after), rest
 
 
 def _fill(template: str, shift: MonthShift, language: str, **values: str) -> str:

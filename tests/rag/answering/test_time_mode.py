@@ -11,11 +11,11 @@ from retriever.types import Month, Period, Timing
 MAY_1990 = Month(1990, 5)
 
 
-def test_calendar_arithmetic_is_answered_in_the_answers_language():
+def test_calendar_arithmetic_is_answered_in_the_answers_language(fake_encoder):
     # October 1241 and 7 years and 5 months: 1241 + 7 = 1248, October + 5 = March of the next year.
     question = "Ce dată este la 7 ani și 5 luni după octombrie 1241?"
-    assert calendar_answer(question, "ro", "ro").startswith("martie 1249")
-    assert calendar_answer(question, "ro", "de").startswith("März 1249")
+    assert calendar_answer(question, "ro", "ro", fake_encoder).startswith("martie 1249")
+    assert calendar_answer(question, "ro", "de", fake_encoder).startswith("März 1249")
 
 
 @pytest.mark.parametrize(
@@ -26,12 +26,15 @@ def test_calendar_arithmetic_is_answered_in_the_answers_language():
         ("Cine a fost primar pe 28 februarie 1990?", "ro", "ro"),
     ],
 )
-def test_other_questions_need_the_documents(question, language, answer_language):
-    assert calendar_answer(question, language, answer_language) is None
+def test_other_questions_need_the_documents(fake_encoder, question, language, answer_language):
+    assert calendar_answer(question, language, answer_language, fake_encoder) is None
 
 
-def test_a_date_that_does_not_exist_is_named():
-    assert calendar_answer("Cine a fost primar pe 31 februarie 1990?", "ro", "ro") == "Nu există o astfel de dată."
+def test_a_date_that_does_not_exist_is_named(fake_encoder):
+    assert (
+        calendar_answer("Cine a fost primar pe 31 februarie 1990?", "ro", "ro", fake_encoder)
+        == "Nu există o astfel de dată."
+    )
 
 
 def test_timing_in_each_mode():

@@ -1,0 +1,127 @@
+"""A date and a span: is the date asked for, or a fact of that time?"""
+
+import numpy as np
+import pytest
+
+from rag.answering.time_mode import calendar_answer
+from retriever.data.squad import read_squad
+from retriever.temporal.arithmetic import MonthShift, find_shift
+from retriever.temporal.intent import ASKS_FOR_DATE, MIN_MARGIN, asks_for_date
+from retriever.types import Month
+
+SHIFT = MonthShift(Month(1990, 5), 38, after=True)
+DATES = [
+    ("en", "Tell me the date that falls 3 years and 2 months after May 1990."),
+    ("en", "Which month do we reach 14 months before March 2001?"),
+    ("en", "May 1990, 3 years and 2 months after: when is that?"),
+    ("de", "Welches Datum liegt 3 Jahre und 2 Monate nach Mai 1990?"),
+    ("de", "In welchem Monat sind wir 14 Monate vor März 2001?"),
+    ("de", "Sag mir, welcher Monat 3 Jahre nach Mai 1990 kommt."),
+    ("es", "Dime qué fecha cae 3 años y 2 meses después de mayo de 1990."),
+    ("es", "¿En qué mes estamos 14 meses antes de marzo de 2001?"),
+    ("fr", "Dis-moi la date qui tombe 3 ans et 2 mois après mai 1990."),
+    ("it", "Dimmi quale data cade 3 anni e 2 mesi dopo maggio 1990."),
+    ("it", "In che mese siamo 14 mesi prima di marzo 2001?"),
+    ("pt", "Diga-me que data cai 3 anos e 2 meses depois de maio de 1990."),
+    ("pt", "Em que mês estamos 14 meses antes de março de 2001?"),
+    ("ro", "Spune-mi ce dată cade la 3 ani și 2 luni după mai 1990."),
+    ("ro", "În ce lună suntem cu 14 luni înainte de martie 2001?"),
+    ("ru", "Скажи, какая дата наступит через 3 года и 2 месяца после мая 1990 года."),
+    ("ru", "Какой месяц был за 14 месяцев до марта 2001 года?"),
+    ("hi", "बताओ मई 1990 के 3 साल और 2 महीने बाद कौन सी तारीख आती है।"),
+    ("hi", "मार्च 2001 से 14 महीने पहले कौन सा महीना था?"),
+    ("sw", "Niambie tarehe gani inafika miaka 3 baada ya Mei 1990."),
+    ("sw", "Ni mwezi upi miezi 14 kabla ya Machi 2001?"),
+    ("th", "บอกหน่อยว่า 3 ปี 2 เดือนหลังจากพฤษภาคม 1990 ตรงกับวันที่ใด"),
+    ("th", "14 เดือนก่อนมีนาคม 2001 คือเดือนอะไร"),
+    ("vi", "Cho tôi biết ngày nào là 3 năm 2 tháng sau tháng 5 năm 1990."),
+    ("vi", "14 tháng trước tháng 3 năm 2001 là tháng nào?"),
+    ("zh", "告诉我1990年5月之后3年2个月是哪一天。"),
+    ("zh", "2001年3月之前14个月是几月？"),
+]
+FACTS = [
+    ("en", "Who ruled Spain 3 years and 2 months after May 1990?"),
+    ("en", "What did the firm sell 3 years after May 1990?"),
+    ("de", "Wer regierte Spanien 3 Jahre nach Mai 1990?"),
+    ("de", "Was kostete Brot 2 Jahre nach Mai 1990?"),
+    ("es", "¿Quién gobernaba España 3 años después de mayo de 1990?"),
+    ("es", "¿Qué vendía la empresa 3 años después de mayo de 1990?"),
+    ("fr", "Qui gouvernait l'Espagne 3 ans après mai 1990 ?"),
+    ("fr", "Où vivait-il 2 ans après mai 1990 ?"),
+    ("it", "Chi governava la Spagna 3 anni dopo maggio 1990?"),
+    ("it", "Dove viveva 2 anni dopo maggio 1990?"),
+    ("pt", "Quem governava a Espanha 3 anos depois de maio de 1990?"),
+    ("pt", "Onde vivia ele 2 anos depois de maio de 1990?"),
+    ("ro", "Cine conducea Spania la 3 ani după mai 1990?"),
+    ("ro", "Unde locuia el la 2 ani după mai 1990?"),
+    ("ru", "Кто правил Испанией через 3 года после мая 1990 года?"),
+    ("ru", "Где он жил через 2 года после мая 1990 года?"),
+    ("hi", "मई 1990 के 3 साल बाद स्पेन पर किसका शासन था?"),
+    ("hi", "मई 1990 के 2 साल बाद वह कहाँ रहता था?"),
+    ("ar", "من حكم إسبانيا بعد 3 سنوات من مايو 1990؟"),
+    ("ar", "أين كان يعيش بعد 3 سنوات من مايو 1990؟"),
+    ("sw", "Nani alitawala Hispania miaka 3 baada ya Mei 1990?"),
+    ("sw", "Aliishi wapi miaka 2 baada ya Mei 1990?"),
+    ("th", "ใครปกครองสเปน 3 ปีหลังจากพฤษภาคม 1990"),
+    ("th", "เขาอาศัยอยู่ที่ไหน 2 ปีหลังจากพฤษภาคม 1990"),
+    ("vi", "Ai cai trị Tây Ban Nha 3 năm sau tháng 5 năm 1990?"),
+    ("vi", "Anh ấy sống ở đâu 2 năm sau tháng 5 năm 1990?"),
+    ("zh", "1990年5月之后3年谁统治西班牙？"),
+    ("zh", "1990年5月之后2年他住在哪里？"),
+]
+
+
+class Fixed:
+    """An encoder that puts questions on a date `date` from the asked one, and those on facts `fact`."""
+
+    def __init__(self, date, fact):
+        self.date, self.fact = date, fact
+        self.asked = []
+
+    def encode_queries(self, texts):
+        self.asked = texts
+        cosines = [1.0, *[self.date] * len(ASKS_FOR_DATE), *[self.fact] * (len(texts) - 1 - len(ASKS_FOR_DATE))]
+        return np.array([[cosine, (1 - cosine**2) ** 0.5] for cosine in cosines], dtype=np.float32)
+
+
+def test_the_nearer_kind_of_question_wins_by_a_margin():
+    assert asks_for_date("?", SHIFT, Fixed(0.9, 0.8))
+    assert not asks_for_date("?", SHIFT, Fixed(0.8, 0.9))
+    assert not asks_for_date("?", SHIFT, Fixed(0.9, 0.9 - MIN_MARGIN / 2))
+
+
+def test_it_is_compared_with_questions_on_the_same_dates():
+    encoder = Fixed(0.9, 0.8)
+    asks_for_date("Wann?", SHIFT, encoder)
+    assert encoder.asked[0] == "Wann?"
+    assert all("3 years and 2 months after May 1990" in text for text in encoder.asked[1:])
+
+
+def test_a_span_in_words_that_are_not_known_is_no_shift():
+    assert find_shift("Which month is 3 fortnights and 2 months after May 1990?", "en") is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("language", "question"), DATES)
+def test_any_wording_that_asks_for_the_date_is_calculated(encoder, language, question):
+    assert calendar_answer(question, language, "en", encoder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("language", "question"), FACTS)
+def test_what_asks_for_a_fact_needs_the_documents(encoder, language, question):
+    assert find_shift(question, language)
+    assert calendar_answer(question, language, "en", encoder) is None
+
+
+@pytest.mark.slow
+def test_no_other_question_is_taken_for_arithmetic(encoder, data):
+    squad = read_squad(data / "xquad")
+    taken = [
+        question.text
+        for language, questions in squad.questions.items()
+        for question in questions
+        if calendar_answer(question.text, language, "en", encoder)
+    ]
+    assert len([q for rows in squad.questions.values() for q in rows]) > 2000
+    assert not taken
