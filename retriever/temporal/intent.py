@@ -13,8 +13,8 @@ ASKS_FOR_FACT = (
     "What law was passed {rest}",
 )
 MIN_MARGIN = 0.005
-"""Of 50 made-up questions in 14 languages that ask for a fact, one (in Swahili) was nearer to asking for a date, by .004;
-of 47 in 19 languages that ask for the date 41 are nearer by at least this. The misses go to the documents."""
+"""Of 50 made-up questions in 14 languages that ask for a fact, one (Swahili) was nearer to asking for a date, by .004.
+Of 47 in 19 languages that ask for the date 41 are nearer by this much; the others go to the documents."""
 
 
 def asks_for_date(question: str, shift: MonthShift, encoder: QueryEncoder) -> bool:
