@@ -1,4 +1,4 @@
-"""Write docs/figures.md, and the README's table, from benchmarks/results: `python -m benchmarks.figures [--check]`.
+"""Write docs/figures.md, and the README's tables, from benchmarks/results: `python -m benchmarks.figures [--check]`.
 
 With `--check` nothing is written; it fails if a page differs from what would be.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import RESULTS, ROOT
+from rag.evaluation.answer_report import UNANSWERABLE
 from retriever.evaluation import format_cell, markdown_table
 from retriever.languages.locales import english_name
 
@@ -50,7 +51,7 @@ ORDER: Mapping[str, Sequence[str]] = {
         "temporal_answers-styles-1.5b",
         "temporal_answers-facts-1.5b",
     ),
-    "Answers": ("latency-1.5b", "answers-embedded-1.5b", "answers-vllm-1.5b"),
+    "Answers": ("latency-1.5b", "answers-embedded-1.5b", "answers-vllm-1.5b", "support"),
 }
 """The results by heading. Results of other names come last, under their own heading."""
 
@@ -117,18 +118,37 @@ def readme_table() -> str:
     return f"{markdown_table(columns, rows)}\n\n({source(result)})"
 
 
+def readme_answers() -> str:
+    """What a user reads from the packaged model: recall, wrong answers and refusals."""
+    result = read_result("answers-embedded-1.5b")
+    table = {row[0]: dict(zip(result["columns"], row, strict=True)) for row in result["rows"]}
+    languages = [name for name in table if name not in ("all", UNANSWERABLE)]
+    worst = min(languages, key=lambda language: float(table[language]["recall"]))
+    total, without = table["all"], table[UNANSWERABLE]
+    rows = [
+        ["share of the right answer that is in the answer, mean", total["recall"]],
+        [f"the same, worst language ({english_name(worst)})", table[worst]["recall"]],
+        ["questions answered", total["answered"]],
+        ["wrong answers among these", total["wrong of these"]],
+        ["refused, of questions whose passage is not there", 1 - float(without["answered"])],
+        ["in the language of the question", total["in the language"]],
+        ["whole answer, median s", total["median s"]],
+    ]
+    return f"{markdown_table(['answers of the packaged 1.5B', ''], rows)}\n\n({source(result)})"
+
+
 def worst_language(system: Mapping[str, Any], languages: Sequence[str]) -> str:
     """The English name of the language with a system's least figure."""
     return english_name(min(languages, key=lambda language: float(system[language])))
 
 
 def with_table(readme: str) -> str:
-    """The README with the table between its marks. Raises ValueError if it lacks them."""
+    """The README with the tables between its marks. Raises ValueError if it lacks them."""
     before, start, rest = readme.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
         raise ValueError(f"{README.name} lacks the marks {START} and {END}.")
-    return f"{before}{START}\n\n{readme_table()}\n\n{END}{after}"
+    return f"{before}{START}\n\n{readme_table()}\n\n{readme_answers()}\n\n{END}{after}"
 
 
 def pages() -> dict[Path, str]:

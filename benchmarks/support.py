@@ -13,7 +13,6 @@ that is wrong. Without the data (ISTHMUS_DATA) it says so and ends.
 
 import argparse
 import json
-import random
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,13 +26,14 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 import rag.answering
-from benchmarks.answer_data import AnswerQuestion, Part, draw_afriqa, draw_xquad
-from benchmarks.answer_scores import recall3
+from benchmarks.answer_data import LANGUAGES, Part, afriqa_part, xquad_part
 from benchmarks.report import data_folder, publish
 from rag.answering.reader import read
 from rag.answering.support import load_support_model, support, support_features
 from rag.build import build_engine
 from rag.documents.library import Library
+from rag.evaluation.answer_data import AnswerQuestion, draw_questions
+from rag.evaluation.answer_scores import trigram_recall
 from rag.generation.engine import Engine
 from rag.settings import load_settings
 
@@ -41,6 +41,7 @@ CAPTION = "Does support tell right answers from wrong ones? Questions held out f
 COLUMNS = ("questions", "n", "right", "area", "Brier", "answered", "wrong of these", "refused without passage")
 RIGHT = 0.5
 """Least recall of the gold answer's 3-grams."""
+LANGUAGES_EACH = 3
 KEPT = 0.95
 """Share of the right answers that the threshold keeps."""
 FEATURES = ("answers", "logprob", "z_score")
@@ -57,17 +58,29 @@ class Case:
     is_answerable: bool
 
 
-def read_cases(library: Library, engine: Engine, questions: Sequence[AnswerQuestion]) -> Iterator[Case]:
-    """Two cases a question: with all hits, and without those of its passage."""
+def read_cases(
+    library: Library, engine: Engine, questions: Sequence[AnswerQuestion], group: str | None
+) -> Iterator[Case]:
+    """Two cases a question, of a group or of its language: with all hits, and without those of its passage."""
     for question in tqdm(questions, unit="question"):
         query = library.retriever.understand(question.text)
         hits = library.retriever.search(query, 2 * library.settings.top_k)
-        others = [hit for hit in hits if " ".join(hit.passage.text.split()) not in question.passage]
+        others = [hit for hit in hits if " ".join(hit.passage.text.split()) not in str(question.passage)]
         for some_hits, is_answerable in ((hits, True), (others, False)):
             reading = read(engine, query, question.text, some_hits, library.baseline)
             features = support_features(query, reading, library.baseline) if reading else None
-            recall = max(recall3(reading.words, gold) for gold in question.golds) if reading else 0.0
-            yield Case(question.group, features, is_answerable and recall >= RIGHT, is_answerable)
+            recall = max(trigram_recall(reading.words, gold) for gold in question.golds) if reading else 0.0
+            yield Case(group or question.language, features, is_answerable and recall >= RIGHT, is_answerable)
+
+
+def _in_turn(questions: Sequence[AnswerQuestion]) -> list[AnswerQuestion]:
+    """Each question in LANGUAGES_EACH of its languages, another choice for every one."""
+    places = {id_: place for place, id_ in enumerate(dict.fromkeys(question.id for question in questions))}
+    return [
+        question
+        for question in questions
+        if (LANGUAGES.index(question.language) - places[question.id]) % len(LANGUAGES) < LANGUAGES_EACH
+    ]
 
 
 def fit(cases: Sequence[Case]) -> dict[str, object]:
@@ -128,22 +141,19 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=36, help="XQuAD's questions before translation, and AfriQA's")
     parser.add_argument("--seed", type=int, default=3)
     arguments = parser.parse_args()
-    xquad, afriqa = data_folder("xquad"), data_folder("afriqa")
     part: Part = "dev" if arguments.fit else "test"
-    rng = random.Random(arguments.seed)
-    pools = [
-        draw_xquad(xquad, part, arguments.questions, rng, languages_each=3 if arguments.fit else None),
-        draw_afriqa(afriqa, part, arguments.questions, rng),
-    ]
+    pools = [(xquad_part(data_folder("xquad"), part), None), (afriqa_part(data_folder("afriqa"), part), "AfriQA")]
     cases: list[Case] = []
     with tempfile.TemporaryDirectory() as scratch:
         settings = load_settings(generator="embedded")
         engine = build_engine(settings)
-        for number, pool in enumerate(pools):
+        for number, (pool, group) in enumerate(pools):
+            drawn, _ = draw_questions(pool, arguments.questions, 0, arguments.seed)
+            questions = drawn.questions if group or not arguments.fit else _in_turn(drawn.questions)
             folder = Path(scratch, str(number))
             with Library(settings.model_copy(update={"library": folder}), engine=lambda: engine) as library:
                 library.add_texts([(f"{n:04}.txt", text) for n, text in enumerate(pool.passages)])
-                cases += read_cases(library, engine, pool.questions)
+                cases += read_cases(library, engine, questions, group)
         engine.close()
     if arguments.fit:
         FILE.write_text(json.dumps(fit(cases), indent=1) + "\n", encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
@@ -81,31 +81,43 @@ def open_folder(plan: TemporalPlan, folder: Path) -> dict[str, ItemResult]:
 
     Raises DataError if the folder holds another plan, or a line that is no item.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "plan.json"
-    text = json.dumps(asdict(plan), ensure_ascii=False, indent=1) + "\n"
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise DataError(f"{folder} holds another evaluation (plan.json); name another folder or delete it.")
-    path.write_text(text, encoding="utf-8")
+    write_plan(asdict(plan), folder)
     return read_results(folder)
 
 
-def read_results(folder: Path) -> dict[str, ItemResult]:
-    """The results in a folder by key; the last line of a key counts.
+def write_plan(plan: Mapping[str, object], folder: Path) -> None:
+    """Make the folder and write its plan.json. Raises DataError if it holds another plan."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "plan.json"
+    text = json.dumps(plan, ensure_ascii=False, indent=1) + "\n"
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise DataError(f"{folder} holds another evaluation (plan.json); name another folder or delete it.")
+    path.write_text(text, encoding="utf-8")
 
-    A last line without an end, which a killed run leaves behind, is cut off the file. Raises DataError for a line that
-    is no item.
+
+def read_complete_lines(path: Path) -> list[str]:
+    """The lines of a file, none if it is missing.
+
+    A last line without an end, which a killed run leaves behind, is cut off the file.
     """
-    path = folder / ITEMS
     if not path.is_file():
-        return {}
+        return []
     data = path.read_bytes()
     complete_lines = data[: data.rfind(b"\n") + 1]
     if len(complete_lines) < len(data):
         with path.open("r+b") as file:
             file.truncate(len(complete_lines))
+    return complete_lines.decode("utf-8").splitlines()
+
+
+def read_results(folder: Path) -> dict[str, ItemResult]:
+    """The results in a folder by key; the last line of a key counts.
+
+    Raises DataError for a line that is no item.
+    """
+    path = folder / ITEMS
     results: dict[str, ItemResult] = {}
-    for number, line in enumerate(complete_lines.decode("utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_complete_lines(path), start=1):
         try:
             result = ItemResult.from_json(line)
         except (ValueError, KeyError, TypeError) as error:
@@ -116,6 +128,11 @@ def read_results(folder: Path) -> dict[str, ItemResult]:
 
 def append_results(results: Iterable[ItemResult], file: TextIO) -> None:
     """Write results to an open items.jsonl, through to the disk."""
-    file.writelines(result.to_json() + "\n" for result in results)
+    append_lines([result.to_json() for result in results], file)
+
+
+def append_lines(lines: Iterable[str], file: TextIO) -> None:
+    """Write lines to an open file, through to the disk."""
+    file.writelines(line + "\n" for line in lines)
     file.flush()
     os.fsync(file.fileno())

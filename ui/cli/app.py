@@ -10,7 +10,7 @@ import sys
 import typer
 
 from retriever.errors import IsthmusError
-from ui.cli import align, ask, documents, models, page, retrieval, temporal
+from ui.cli import align, answers, ask, documents, models, page, retrieval, temporal
 from ui.cli.terminal import err
 
 app = typer.Typer(
@@ -20,8 +20,8 @@ app = typer.Typer(
 )
 for module in (ask, documents, models, page, align):
     app.add_typer(module.app)
-evaluation = typer.Typer(help="Evaluate search, and answers to questions about time.", no_args_is_help=True)
-for module in (retrieval, temporal):
+evaluation = typer.Typer(help="Evaluate search, answers, and answers to questions about time.", no_args_is_help=True)
+for module in (retrieval, answers, temporal):
     evaluation.add_typer(module.app)
 app.add_typer(evaluation, name="eval")
 

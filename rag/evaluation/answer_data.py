@@ -1,0 +1,152 @@
+"""Questions with gold answers, and the passages that are searched for them: SQuAD's form, AfriQA's, and plain lines."""
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from retriever.data.files import clean_line, numbered_lines
+from retriever.data.squad import ParallelSquad, read_squad
+from retriever.errors import DataError
+from retriever.languages.detection import detect_language
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerQuestion:
+    """A question; `golds` are its answers in its own language and in the passage's.
+
+    `passage` is the text that holds the answer, None if that is not known. Translations share the `id`.
+    """
+
+    id: str
+    language: str
+    text: str
+    golds: tuple[str, ...]
+    passage: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerData:
+    """Questions, and all passages that are searched for them; none if the user's library is searched."""
+
+    questions: list[AnswerQuestion]
+    passages: list[str]
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages of the questions, in their order."""
+        return list(dict.fromkeys(question.language for question in self.questions))
+
+
+def read_answer_data(path: Path, languages: Sequence[str] | None = None) -> AnswerData:
+    """The questions of a file or folder, in all or in these languages. Raises DataError.
+
+    - A folder of SQuAD files NAME.LANGUAGE.json: questions in each language, the passages of the English file, or of
+      the first if there is none.
+    - JSON lines, a file or a folder of them, in AfriQA's form: each question twice, as it was asked and in English
+      translation. Lines without a question, a context or an answer are left out.
+    - JSON lines {"question": …, "answers": […]}, with "passage" and "language" if they are known.
+    """
+    if path.is_dir() and any(path.glob("*.json")):
+        return _from_squad(read_squad(path), languages)
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not files or not all(file.is_file() for file in files):
+        raise DataError(f"{path} holds no questions; name a folder of SQuAD files, or a file of JSON lines.")
+    questions = [question for file in files for question in _from_lines(file)]
+    passages = list(dict.fromkeys(question.passage for question in questions if question.passage))
+    wanted = [question for question in questions if languages is None or question.language in languages]
+    if not wanted:
+        raise DataError(f"{path} has no question in {', '.join(languages or ['any language'])}.")
+    return AnswerData(wanted, passages)
+
+
+def draw_questions(data: AnswerData, count: int, unanswerable: int, seed: int) -> tuple[AnswerData, set[str]]:
+    """So many questions a language that can be answered and so many that cannot, and the ids of the latter.
+
+    Of the second kind the passage is taken out, while others on its subject stay. Translations are drawn together.
+    Raises DataError if there are too few questions, or if questions that cannot be answered name no passage.
+    """
+    rng = random.Random(seed)
+    by_id: dict[str, list[AnswerQuestion]] = {}
+    for question in data.questions:
+        by_id.setdefault(question.id, []).append(question)
+    ids = rng.sample(sorted(by_id), len(by_id))
+    removed: set[str] = set()
+    drawn: dict[bool, dict[str, int]] = {True: {}, False: {}}
+    questions: list[AnswerQuestion] = []
+    unanswerable_ids: set[str] = set()
+    for is_answerable, wanted in ((False, unanswerable), (True, count)):
+        for id_ in ids:
+            group = by_id[id_]
+            passage = group[0].passage
+            if id_ in unanswerable_ids or (is_answerable and passage in removed):
+                continue
+            if not is_answerable and passage is None:
+                raise DataError("A question that cannot be answered needs to name its passage; the data has none.")
+            counts = drawn[is_answerable]
+            fresh = [question for question in group if counts.get(question.language, 0) < wanted]
+            for question in fresh:
+                counts[question.language] = counts.get(question.language, 0) + 1
+            questions += fresh
+            if fresh and not is_answerable:
+                unanswerable_ids.add(id_)
+                removed.add(str(passage))
+    if min((drawn[True].get(language, 0) for language in data.languages), default=0) == 0:
+        raise DataError("There are too few questions; ask for fewer that cannot be answered.")
+    return AnswerData(questions, [text for text in data.passages if text not in removed]), unanswerable_ids
+
+
+def _from_squad(squad: ParallelSquad, languages: Sequence[str] | None) -> AnswerData:
+    pivot = "en" if "en" in squad.passages else next(iter(squad.passages))
+    if missing := set(languages or ()) - set(squad.questions):
+        raise DataError(f"The data has no file for {', '.join(sorted(missing))}; it has {', '.join(squad.questions)}.")
+    pivot_answers = {question.id: question.answers for question in squad.questions[pivot]}
+    passages = squad.passages[pivot]
+    questions = [
+        AnswerQuestion(
+            question.id,
+            language,
+            question.text,
+            tuple(dict.fromkeys((*question.answers, *pivot_answers.get(question.id, ())))),
+            passages.get(question.passage_id),
+        )
+        for language in languages or squad.questions
+        for question in squad.questions[language]
+    ]
+    return AnswerData(questions, list(passages.values()))
+
+
+def _from_lines(file: Path) -> Iterator[AnswerQuestion]:
+    for number, line in numbered_lines(file):
+        try:
+            row = json.loads(line)
+            id_ = f"{file.stem}-{row.get('id', number)}"
+            yield from _from_afriqa(row, id_, file) if "answer_pivot" in row else _from_plain(row, id_)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                f'{file}, line {number}: not a question such as {{"question": …, "answers": […]}} ({error}).'
+            ) from error
+
+
+def _from_afriqa(row: Mapping[str, object], id_: str, file: Path) -> Iterator[AnswerQuestion]:
+    pivot = row["answer_pivot"]
+    golds = [clean_line(text) for text in pivot.get("text", [])] if isinstance(pivot, dict) else []
+    context = clean_line(str(row.get("context") or ""))
+    native = {"hau": "ha", "ibo": "ig", "twi": "tw", "yor": "yo", "zul": "zu"}.get(file.stem.split(".")[0], "und")
+    answer = clean_line(str(row.get("answer_lang") or ""))
+    for language, key in ((native, "question_lang"), ("en", "question_translated")):
+        text = clean_line(str(row.get(key) or ""))
+        if text and context and golds:
+            own = [answer] if answer and language == native else []
+            yield AnswerQuestion(id_, language, text, tuple(dict.fromkeys([*own, *golds])), context)
+
+
+def _from_plain(row: Mapping[str, object], id_: str) -> Iterator[AnswerQuestion]:
+    text, answers = clean_line(str(row["question"])), row["answers"]
+    if not text or not isinstance(answers, list) or not answers:
+        raise ValueError("a question and at least one answer are needed")
+    passage = row.get("passage")
+    language = str(row.get("language") or detect_language(text))
+    golds = tuple(clean_line(str(answer)) for answer in answers)
+    yield AnswerQuestion(id_, language, text, golds, clean_line(str(passage)) if passage else None)
