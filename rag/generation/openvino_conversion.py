@@ -34,7 +34,7 @@ def convert_once(gguf: Path, cache: Path) -> Path:
     folder = converted_folder(gguf, cache)
     with create_once(folder) as draft:
         if draft is not None:
-            command = [sys.executable, "-m", "rag.generation.openvino_conversion", str(gguf), str(draft)]
+            command = [sys.executable, "-P", "-m", "rag.generation.openvino_conversion", str(gguf), str(draft)]
             try:
                 result = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
             except subprocess.TimeoutExpired as error:

@@ -141,7 +141,7 @@ class OpenVinoEngine:
 
     def _start(self) -> "subprocess.Popen[str]":
         """Start the process and wait until it has warmed up."""
-        command = [sys.executable, "-m", "rag.generation.openvino_worker", str(self._folder)]
+        command = [sys.executable, "-P", "-m", "rag.generation.openvino_worker", str(self._folder)]
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

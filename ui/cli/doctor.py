@@ -29,7 +29,7 @@ PACKAGES = [
     "xllamacpp",
     "bm25s",
 ]
-NEEDED_GB = 4
+NEEDED_GB = 6
 """Disk space for the packaged models."""
 
 

@@ -111,6 +111,14 @@ def test_an_openvino_process_that_dies_is_named_and_started_again(openvino):
     assert list(openvino.stream(question, max_tokens=3))
 
 
+def test_nothing_of_the_working_folder_is_imported(cache, tmp_path):
+    for name in ("json.py", "rag.py", "openvino_genai.py"):
+        (tmp_path / name).write_text("raise SystemExit('a stranger ran')", encoding="utf-8")
+    settings = load_settings(cache=cache)  # the tests' working folder is tmp_path
+    with contextlib.closing(open_openvino(embedded_file(settings), settings, 1.5e9)) as engine:
+        assert engine.answer([{"role": "user", "content": "Say yes."}], max_tokens=3).text
+
+
 def test_openvino_keeps_to_the_time_limit(openvino, monkeypatch):
     monkeypatch.setattr(openvino, "_timeout", 0.2)
     with pytest.raises(GeneratorError, match=r"longer than 0\.2 seconds"):
