@@ -4,12 +4,14 @@ import functools
 
 from babel import Locale, UnknownLocaleError
 
-from retriever.languages.detection import ROMANISED_HINDI
+from retriever.languages.detection import ROMANISED_HINDI, UNKNOWN
 
 
 @functools.cache
 def locale_of(language: str) -> Locale | None:
-    """CLDR's locale of a language code, None if it has none."""
+    """CLDR's locale of a language code, None if it has none, or the language is unknown."""
+    if language == UNKNOWN:
+        return None  # for CLDR it is the root, whose text is English
     try:
         return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
@@ -19,9 +21,11 @@ def locale_of(language: str) -> Locale | None:
 def english_name(language: str) -> str:
     """The language's English name; a code that CLDR does not know is returned as it is.
 
-    >>> english_name("ro")
-    'Romanian'
+    >>> english_name("ro"), english_name("und")
+    ('Romanian', 'the language of the text')
     """
+    if language == UNKNOWN:
+        return "the language of the text"
     if language == ROMANISED_HINDI:
         return "Hinglish (romanised Hindi)"
     locale = locale_of(language)
