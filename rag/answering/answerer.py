@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from rag.answering.abstention import abstain
 from rag.answering.citations import read_citation
+from rag.answering.claims import Source
+from rag.answering.countries import uncovered_countries
 from rag.answering.evidence import evidence_z_score, select_evidence
 from rag.answering.numerals import localise_numbers
-from rag.answering.reader import read
+from rag.answering.reader import Reading, read
 from rag.answering.rendering import quote, render
 from rag.answering.support import load_support_model, support, support_features
 from rag.answering.time_mode import today_in
@@ -64,12 +66,8 @@ class Answerer:
         question = f"{query.text} ({today_in('en')})" if query.timing.now else query.text
         reading = read(self._engine, query, question, hits, self._baseline)
         self._timer.end_stage("read")
-        grounding = self._settings.grounding
-        is_supported = reading is not None and (
-            grounding == "off"
-            or support(support_features(query, reading, self._baseline)) >= load_support_model().min_support
-        )
-        if reading is None or (not is_supported and grounding == "strict"):
+        is_supported = reading is not None and (self._settings.grounding == "off" or self._is_supported(query, reading))
+        if reading is None or (not is_supported and self._settings.grounding == "strict"):
             snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
             yield self._timed(abstain(self._engine, draft, query, snippets), "check")
             return
@@ -82,6 +80,13 @@ class Answerer:
         text = localise_numbers(rendering.text, draft.language, [reading.hit.passage])
         doubts = () if is_supported else (reading.words,)
         yield self._timed(replace(draft, text=f"{text} [1]", citations=(citation,), doubts=doubts, final=True), "check")
+
+    def _is_supported(self, query: Query, reading: Reading) -> bool:
+        """Whether words are probably right, and their passage is not on other countries than the question's."""
+        passage = reading.hit.passage
+        if uncovered_countries(query.text, query.language, [(passage, Source.of_passage(passage))]):
+            return False
+        return support(support_features(query, reading, self._baseline)) >= load_support_model().min_support
 
     def _write(
         self, draft: Answer, query: Query, hits: Sequence[Hit], demonstrations: Sequence[TemporalQuestion]

@@ -34,9 +34,7 @@ def cite(text: str, query: Query, language: str, snippets: Sequence[Snippet], en
     and the question's country if the cited passages are about others.
     """
     question_source = Source.read(query.text, language)
-    sources = {
-        s.number: Source.read(f"{s.hit.passage.title} {s.hit.passage.text}", s.hit.passage.language) for s in snippets
-    }
+    sources = {snippet.number: Source.of_passage(snippet.hit.passage) for snippet in snippets}
     by_number = {snippet.number: snippet for snippet in snippets}
 
     def similarity(left: Sequence[str], right: Sequence[str]) -> float:

@@ -13,6 +13,7 @@ from rag.answering.names import find_names, is_same_name, romanise
 from rag.answering.number_values import WORD, find_numbers
 from retriever.languages.digits import ascii_digits
 from retriever.languages.scripts import CASED
+from retriever.types import Passage
 
 SAME_MEANING = 0.90
 """Least cosine of a name and its translation, as the stock encoder sees them ("Dunărea", "Danube")."""
@@ -64,8 +65,13 @@ class Source:
     romanised: tuple[str, ...]
 
     @classmethod
+    def of_passage(cls, passage: Passage) -> "Source":
+        """Read a passage with its title."""
+        return cls.read(f"{passage.title} {passage.text}", passage.language)
+
+    @classmethod
     def read(cls, text: str, language: str) -> "Source":
-        """Read a passage or a question."""
+        """Read a text, such as a question."""
         plain_text = ascii_digits(text)
         numbers = {value for _, values in find_numbers(plain_text, language, claims_only=False) for value in values}
         months = {float(number) for _, number in find_months(plain_text, language)}

@@ -11,7 +11,6 @@ from rag.generation.engine import Engine, complete
 from rag.generation.language_check import is_in_language
 from retriever.languages.digits import ascii_digits
 from retriever.models.protocols import QueryEncoder
-from retriever.types import Passage
 
 MAX_TOKENS = 64
 """Longest sentence."""
@@ -76,7 +75,7 @@ def keeps_claims(text: str, language: str, reading: Reading, question: str, enco
 
     passage = reading.hit.passage
     written = Source.read(text, language)
-    allowed = [_source(passage), Source.read(question, language)]
+    allowed = [Source.of_passage(passage), Source.read(question, language)]
     return all(written.holds(claim) or written.holds(claim, similarity) for claim in claims_of_words(reading)) and all(
         any(source.holds(claim) for source in allowed) or any(source.holds(claim, similarity) for source in allowed)
         for claim in extract_claims(text, language)
@@ -89,7 +88,3 @@ def claims_of_words(reading: Reading) -> list[Claim]:
     sentence = passage.text[slice(*sentence_around(reading))]
     words = ascii_digits(reading.words).casefold()
     return [claim for claim in extract_claims(sentence, passage.language) if claim.surface.casefold() in words]
-
-
-def _source(passage: Passage) -> Source:
-    return Source.read(f"{passage.title} {passage.text}", passage.language)

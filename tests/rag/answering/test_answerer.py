@@ -61,6 +61,13 @@ def test_words_without_support_are_withheld_marked_or_shown(reading_rag):
     assert (shown.abstained, shown.doubts) == (False, ())
 
 
+def test_a_passage_on_another_country_is_no_support(reading_rag):
+    rag, engine = reading_rag("Yes", "Brasília")
+    rag.library.add_texts([("brasilia.txt", "Brasília is the capital of Brazil.")])
+    assert rag.ask("Care este capitala Egiptului? Brasília?", language="ro").abstained
+    assert not engine.replies
+
+
 def test_words_that_no_passage_has_are_never_shown(reading_rag):
     for grounding in ("strict", "flag", "off"):
         rag, _ = reading_rag("Yes", "on the seventh day of creation", grounding=grounding)
