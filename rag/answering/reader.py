@@ -6,6 +6,7 @@ language, the answer is words of the passage, and only `rendering` puts it into 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 import regex
 from rapidfuzz import fuzz
@@ -31,6 +32,11 @@ MAX_TOKENS = 48
 """Longest answer out of a passage."""
 MIN_ALIGNMENT = 80
 """Least similarity (rapidfuzz, 0-100) of an answer and the words of the passage that it is taken for."""
+SAME_WORD = 75
+"""Least similarity of two words that count as one."""
+MIN_RUN = 0.3
+"""Least share of an answer's letters in a row of the passage's words: the model wraps sentences around what it read."""
+_TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[.,'’-][\p{L}\p{M}\p{N}]+)*")
 _EDGES = "\"'“”„«»‘’.,;:!?() \n"
 
 
@@ -87,11 +93,13 @@ def confirm_odds(engine: Engine, reading: Reading, question: str, answer: str) -
 
 
 def locate(answer: str, text: str, language: str) -> Span | None:
-    """Where a text has the words of an answer, or words like them, or its number written otherwise.
+    """Where a text has the words of an answer, or words like them, or most of them in a row, or its number.
 
     >>> text = "It was opened on 15 August 1914 by a ship."
     >>> text[slice(*locate("15 august 1914", text, "en"))]
     '15 August 1914'
+    >>> text[slice(*locate("On 15 August 1914 by a Schiff", text, "en"))]
+    'on 15 August 1914 by a'
     >>> locate("in the year of the plague", text, "en") is None
     True
     >>> locate("5", "It has five rooms.", "en")
@@ -101,9 +109,38 @@ def locate(answer: str, text: str, language: str) -> Span | None:
     if not words.strip():
         return None
     aligned = fuzz.partial_ratio_alignment(words, folded, score_cutoff=MIN_ALIGNMENT)
-    if aligned is None or len(words) > len(folded):
-        return _locate_number(answer, text, language)
-    return _whole_words(text, aligned.dest_start, aligned.dest_end)
+    if aligned is not None and len(words) <= len(folded):
+        return _trim(text, _whole_words(text, aligned.dest_start, aligned.dest_end), words)
+    return _locate_number(answer, text, language) or _longest_run(words, folded)
+
+
+def _trim(text: str, span: Span, words: str) -> Span:
+    """The span without first and last words that do not begin or end the answer: an alignment may be a little off."""
+    tokens = [match.span() for match in _TOKEN.finditer(text, *span)]
+    answer_tokens = _TOKEN.findall(words)
+    first = next((n for n, token in enumerate(tokens) if _is_one_of(text, token, answer_tokens[:2])), None)
+    last = next((n for n, token in enumerate(reversed(tokens)) if _is_one_of(text, token, answer_tokens[-2:])), None)
+    if first is None or last is None or first > len(tokens) - 1 - last:
+        return span
+    return (tokens[first][0] if first else span[0]), (tokens[-1 - last][1] if last else span[1])
+
+
+def _is_one_of(text: str, token: Span, words: Sequence[str]) -> bool:
+    """Whether a word of the text is like one of these."""
+    word = _fold(text[slice(*token)])
+    return any(fuzz.ratio(word, other) >= SAME_WORD for other in words)
+
+
+def _longest_run(words: str, text: str) -> Span | None:
+    """The most words of an answer that stand in a row in the text, if they are MIN_RUN of its letters."""
+    answer_tokens = _TOKEN.findall(words)
+    tokens = [match.span() for match in _TOKEN.finditer(text)]
+    blocks = SequenceMatcher(None, answer_tokens, [text[slice(*token)] for token in tokens], autojunk=False)
+    block = blocks.find_longest_match()
+    run = answer_tokens[block.a : block.a + block.size]
+    if not run or len("".join(run)) < MIN_RUN * len("".join(answer_tokens)):
+        return None
+    return tokens[block.b][0], tokens[block.b + block.size - 1][1]
 
 
 def _locate_number(answer: str, text: str, language: str) -> Span | None:

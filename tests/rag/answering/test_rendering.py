@@ -36,6 +36,7 @@ def test_a_sentence_of_the_language_that_holds_the_words_is_taken(scripted, fake
         ("Când a fost deschis Canalul Panama?", "the question"),
         ("Documentele nu conțin răspunsul la această întrebare.", "a refusal"),
         ("[1] …", "nothing"),
+        ("The answer is: 15 August 1914", "what the prompt says"),
     ],
 )
 def test_else_the_words_are_quoted(scripted, fake_encoder, written, why):
