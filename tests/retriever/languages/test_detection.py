@@ -50,3 +50,8 @@ def test_romanised_hindi_is_told_from_english(data):
     english = sum(detect_language(row["en_query"]) == "hi-Latn" for row in rows)
     assert hinglish / len(rows) >= 0.8
     assert english / len(rows) <= 0.02
+
+
+@pytest.mark.parametrize(("text", "language"), [("补办借书证要多少钱？", "zh"), ("ازاي اجدد الكارت بتاعي؟", "ar")])
+def test_a_language_that_cldr_does_not_know_gives_way_to_the_next(text, language):
+    assert detect_language(text) == language
