@@ -108,6 +108,8 @@ def locate(answer: str, text: str, language: str) -> Span | None:
     folded, words = _fold(text), _fold(answer)
     if not words.strip():
         return None
+    if exact := regex.search(rf"(?<!\p{{L}}){regex.escape(answer)}(?!\p{{L}})", text):
+        return exact.span()
     aligned = fuzz.partial_ratio_alignment(words, folded, score_cutoff=MIN_ALIGNMENT)
     if aligned is not None and len(words) <= len(folded):
         return _trim(text, _whole_words(text, aligned.dest_start, aligned.dest_end), words)

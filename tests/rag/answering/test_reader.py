@@ -87,6 +87,7 @@ def test_the_language_asked_for_is_the_passages(scripted):
         ("the Black sea", "It flows into the Black Sea.", "the Black Sea"),
         ("Stephen Bathory", "Stephen Báthory founded it.", "Stephen Báthory"),
         ("12", "It has twelve towers.", "twelve"),
+        ("ARTS", "A channel for the arts, the Alpha Television Service (ARTS).", "ARTS"),
         ("Alexander Fleming discovered penicilina", "Alexander Fleming found it.", "Alexander Fleming"),
         ("The canal opened on 15 August 1914", "They opened it on 15 August 1914.", "on 15 August 1914"),
         (
@@ -105,6 +106,11 @@ def test_words_are_found_in_every_script(answer, text, words):
     span = locate(answer, text, "en")
     assert span is not None
     assert text[slice(*span)] == words
+
+
+def test_a_name_is_not_taken_for_the_word_that_it_looks_like():
+    text = "It shows the arts. The channel is called ARTS."
+    assert locate("ARTS", text, "en") == (41, 45)
 
 
 WORDS = st.lists(st.text(st.characters(categories=("Ll", "Nd")), min_size=2, max_size=8), min_size=3, max_size=20)
