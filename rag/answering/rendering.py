@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from prompts import load_prompt
 from rag.answering.claims import Claim, Source, extract_claims
 from rag.answering.reader import Reading, confirm_odds, sentence_around
-from rag.generation.degeneration import is_degenerate, is_refusal, strip_echoes
+from rag.generation.degeneration import has_mixed_words, is_degenerate, is_refusal, strip_echoes
 from rag.generation.engine import Engine, complete
 from rag.generation.language_check import is_in_language
+from retriever.languages.detection import is_latin
 from retriever.languages.digits import ascii_digits
+from retriever.languages.scripts import scripts_of
 from retriever.models.protocols import QueryEncoder
 
 MAX_TOKENS = 64
@@ -44,6 +46,7 @@ def render(engine: Engine, question: str, language: str, reading: Reading, encod
         is_degenerate(text, question)
         or CARRIER.casefold() in text.casefold()
         or is_refusal(text, prompt.texts["no_answer"])
+        or has_mixed_words(text)
         or not is_in_language(text, language)
         or not keeps_claims(text, language, reading, question, encoder)
         or not (claims_of_words(reading) or _is_better(engine, reading, question, text))
@@ -69,7 +72,8 @@ def _is_better(engine: Engine, reading: Reading, question: str, text: str) -> bo
 def keeps_claims(text: str, language: str, reading: Reading, question: str, encoder: QueryEncoder) -> bool:
     """Whether a text states every number, month and name of the words, and no others than the passage or the question.
 
-    Names that are translated are recognised by the encoder.
+    Names that are translated are recognised by the encoder. A name of the words in Latin letters stands so in a text in
+    another script: what a small model transliterates is often no name.
     """
 
     def similarity(left: Sequence[str], right: Sequence[str]) -> float:
@@ -78,7 +82,13 @@ def keeps_claims(text: str, language: str, reading: Reading, question: str, enco
     passage = reading.hit.passage
     written = Source.read(text, language)
     allowed = [Source.of_passage(passage), Source.read(question, language)]
-    return all(written.holds(claim) or written.holds(claim, similarity) for claim in claims_of_words(reading)) and all(
+
+    def is_kept(claim: Claim) -> bool:
+        if claim.kind == "name" and is_latin(claim.surface) and scripts_of(language) not in ((), ("Latin",)):
+            return claim.surface.casefold() in text.casefold()
+        return written.holds(claim) or written.holds(claim, similarity)
+
+    return all(map(is_kept, claims_of_words(reading))) and all(
         any(source.holds(claim) for source in allowed) or any(source.holds(claim, similarity) for source in allowed)
         for claim in extract_claims(text, language)
     )

@@ -9,6 +9,8 @@ from retriever.languages.sentences import split_sentences
 
 _QUESTION_END = regex.compile(r"[?？؟\u037e]['\"»”’)\]\s]*$")
 _ANNOUNCEMENT_END = regex.compile(r"[:：]\s*$")
+_OTHER_LETTER = r"[\p{L}\p{M}--[\p{Latin}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Common}\p{Inherited}]]"
+_MIXED_WORD = regex.compile(rf"\p{{Latin}}{_OTHER_LETTER}|{_OTHER_LETTER}\p{{Latin}}", flags=regex.V1)
 LOOP_CHARACTERS, LOOP_SHARE = 100, 0.5
 """A text of at least so many characters, with less than this share of distinct 4-grams, repeats itself."""
 ECHO = 85
@@ -27,6 +29,17 @@ def is_degenerate(text: str, question: str) -> bool:
     if not any(character.isalnum() for character in words):
         return True
     return is_echo(words, question) or is_repetitive(words)
+
+
+def has_mixed_words(text: str) -> bool:
+    """Whether Latin letters and those of another alphabet stand in one word: small models leave off in mid-name.
+
+    Chinese, Japanese and Korean write Latin letters beside their own ("Tシャツ").
+
+    >>> has_mixed_words("اكتشفه أLEXاندرو"), has_mixed_words("Его нашёл Fleming."), has_mixed_words("Tシャツ")
+    (True, False, False)
+    """
+    return bool(_MIXED_WORD.search(text))
 
 
 def is_repetitive(text: str) -> bool:

@@ -46,6 +46,20 @@ def test_else_the_words_are_quoted(scripted, fake_encoder, written, why):
 
 
 @pytest.mark.parametrize(
+    ("language", "written", "is_quote"),
+    [
+        ("ru", "Канал открыл корабль SS Ancon.", False),
+        ("ru", "Канал открыл корабль Анкон.", True),
+        ("ar", "افتتحت القناة سفينة أAncon الكبيرة.", True),
+        ("ro", "Canalul a fost deschis de nava Ancon.", False),
+    ],
+)
+def test_a_latin_name_stays_as_it_is_in_other_scripts(scripted, fake_encoder, language, written, is_quote):
+    rendering = render(scripted(written), "Who opened it?", language, reading("Ancon"), fake_encoder)
+    assert rendering.is_quote == is_quote
+
+
+@pytest.mark.parametrize(
     ("better", "is_quote"), [(("Yes", "No"), False), (("Yes", "Yes"), True), (("No", "Yes"), True)]
 )
 def test_a_phrase_is_taken_if_the_model_finds_it_better_than_the_words(scripted, fake_encoder, better, is_quote):
