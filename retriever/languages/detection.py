@@ -11,6 +11,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from babel import localedata
+from babel.core import get_global
 
 from retriever.languages.normalization import nfc
 
@@ -101,4 +102,9 @@ def detect_language(text: str) -> str:
         if language is not None:
             return language.iso_code_639_1.name.lower()
     codes = [str(candidate["lang"]).lower() for candidate in candidates]
-    return next((code for code in codes if localedata.exists(code)), codes[0])
+    return next((code for code in codes if _is_in_cldr(code)), codes[0])
+
+
+def _is_in_cldr(code: str) -> bool:
+    """Whether CLDR has a locale of a language, maybe under another code: "tl" is "fil" there."""
+    return bool(localedata.exists(get_global("language_aliases").get(code, code)))
