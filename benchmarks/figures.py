@@ -51,7 +51,7 @@ ORDER: Mapping[str, Sequence[str]] = {
         "temporal_answers-styles-1.5b",
         "temporal_answers-facts-1.5b",
     ),
-    "Answers": ("latency-1.5b", "answers-embedded-1.5b", "answers-vllm-1.5b", "support", "injection"),
+    "Answers": ("latency-1.5b", "answers-embedded-1.5b", "answers-vllm-1.5b"),
 }
 """The results by heading. Results of other names come last, under their own heading."""
 

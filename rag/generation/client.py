@@ -112,7 +112,7 @@ class ChatClient:
 
     def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Completion:
         """See `Engine.answer`."""
-        choice = self._completion(messages, max_tokens, top_logprobs=0)
+        choice = self._completion(messages, max_tokens, top_logprobs=1)
         text = checked_text(choice.message.content or "")[: longest_answer(max_tokens)].strip()
         tokens = choice.logprobs.content if choice.logprobs else None
         return Completion(text, tuple(float(token.logprob) for token in tokens or ()))
