@@ -29,7 +29,7 @@ import rag.answering
 from benchmarks.answer_data import LANGUAGES, Part, afriqa_part, xquad_part
 from benchmarks.report import data_folder, publish
 from rag.answering.reader import read
-from rag.answering.support import load_support_model, support, support_features
+from rag.answering.support import is_supported, support, support_features
 from rag.build import build_engine
 from rag.documents.library import Library
 from rag.evaluation.answer_data import AnswerQuestion, draw_questions
@@ -94,36 +94,32 @@ def fit(cases: Sequence[Case]) -> dict[str, object]:
         rows = np.array([[case.features[feature] for feature in features] for case in read_ones if case.features])
         pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=1.0)).fit(rows, right)
         scaler, regression = pipeline[0], pipeline[1]
+        probabilities = pipeline.predict_proba(rows)[:, 1]
+        is_afriqa = np.array([case.group == AFRIQA for case in read_ones])
+        thresholds = [float(np.quantile(probabilities[right & kind], 1 - KEPT)) for kind in (is_afriqa, ~is_afriqa)]
         weights = regression.coef_[0] / scaler.scale_
         bias = float(regression.intercept_[0] - weights @ scaler.mean_)
         regressions[name] = {
             "weights": dict(zip(features, (round(float(weight), 4) for weight in weights), strict=True)),
             "bias": round(bias, 4),
+            "min_support": round(min(thresholds), 4),
         }
-        probabilities = pipeline.predict_proba(rows)[:, 1]
-        if name == "with_baseline":
-            is_afriqa = np.array([case.group == AFRIQA for case in read_ones])
-            threshold = min(
-                float(np.quantile(probabilities[right & group], 1 - KEPT)) for group in (is_afriqa, ~is_afriqa)
-            )
     return {
         "command": "python -m benchmarks.support --fit",
         "cases": len(cases),
         **regressions,
-        "min_support": round(threshold, 4),
     }
 
 
 def table_row(name: str, cases: Sequence[Case]) -> list[object]:
     """The row of some questions."""
-    threshold = load_support_model().min_support
     answerable = [case for case in cases if case.is_answerable]
     read_ones = [case for case in cases if case.features]
     scores = [support(case.features) for case in read_ones if case.features]
     right = [case.is_right for case in read_ones]
 
     def is_given(case: Case) -> bool:
-        return case.features is not None and support(case.features) >= threshold
+        return case.features is not None and is_supported(case.features)
 
     given = [case for case in answerable if is_given(case)]
     others = [case for case in cases if not case.is_answerable]

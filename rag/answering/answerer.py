@@ -11,7 +11,7 @@ from rag.answering.evidence import evidence_z_score, select_evidence
 from rag.answering.numerals import localise_numbers
 from rag.answering.reader import Reading, read
 from rag.answering.rendering import quote, render
-from rag.answering.support import load_support_model, support, support_features
+from rag.answering.support import is_supported, support_features
 from rag.answering.time_mode import today_in
 from rag.answering.writing import Writer
 from rag.errors import NoProbabilitiesError
@@ -66,8 +66,8 @@ class Answerer:
         question = f"{query.text} ({today_in('en')})" if query.timing.now else query.text
         reading = read(self._engine, query, question, hits, self._baseline)
         self._timer.end_stage("read")
-        is_supported = reading is not None and (self._settings.grounding == "off" or self._is_supported(query, reading))
-        if reading is None or (not is_supported and self._settings.grounding == "strict"):
+        has_support = reading is not None and (self._settings.grounding == "off" or self._is_supported(query, reading))
+        if reading is None or (not has_support and self._settings.grounding == "strict"):
             snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
             yield self._timed(abstain(self._engine, draft, query, snippets), "check")
             return
@@ -78,7 +78,7 @@ class Answerer:
         rendering = render(self._engine, query.text, draft.language, reading, self._encoder)
         self._timer.end_stage("generate")
         text = localise_numbers(rendering.text, draft.language, [reading.hit.passage])
-        doubts = () if is_supported else (reading.words,)
+        doubts = () if has_support else (reading.words,)
         yield self._timed(replace(draft, text=f"{text} [1]", citations=(citation,), doubts=doubts, final=True), "check")
 
     def _is_supported(self, query: Query, reading: Reading) -> bool:
@@ -86,7 +86,7 @@ class Answerer:
         passage = reading.hit.passage
         if uncovered_countries(query.text, query.language, [(passage, Source.of_passage(passage))]):
             return False
-        return support(support_features(query, reading, self._baseline)) >= load_support_model().min_support
+        return is_supported(support_features(query, reading, self._baseline))
 
     def _write(
         self, draft: Answer, query: Query, hits: Sequence[Hit], demonstrations: Sequence[TemporalQuestion]

@@ -19,10 +19,14 @@ from retriever.types import Query
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """A logistic regression: the probability is 1 / (1 + exp(-(bias + Σ weight · feature)))."""
+    """A logistic regression: the probability is 1 / (1 + exp(-(bias + Σ weight · feature))).
+
+    `min_support` is the least probability of an answer that is shown.
+    """
 
     weights: Mapping[str, float]
     bias: float
+    min_support: float
 
     def probability(self, features: Mapping[str, float]) -> float:
         """The probability for these features, each of which must be there."""
@@ -32,20 +36,17 @@ class Regression:
 
 @dataclass(frozen=True, slots=True)
 class SupportModel:
-    """The regression for libraries with a baseline, the one for smaller ones, and the least support of an answer."""
+    """The regression for libraries with a baseline, and the one for smaller ones."""
 
     with_baseline: Regression
     without_baseline: Regression
-    min_support: float
 
 
 @functools.cache
 def load_support_model() -> SupportModel:
     """The model that ships."""
     values = json.loads(files("rag.answering").joinpath("support.json").read_text(encoding="utf-8"))
-    return SupportModel(
-        Regression(**values["with_baseline"]), Regression(**values["without_baseline"]), values["min_support"]
-    )
+    return SupportModel(Regression(**values["with_baseline"]), Regression(**values["without_baseline"]))
 
 
 def support_features(query: Query, reading: Reading, baseline: ScoreBaseline) -> dict[str, float]:
@@ -66,5 +67,14 @@ def support_features(query: Query, reading: Reading, baseline: ScoreBaseline) ->
 
 def support(features: Mapping[str, float]) -> float:
     """The probability that the words answer the question."""
+    return _regression(features).probability(features)
+
+
+def is_supported(features: Mapping[str, float]) -> bool:
+    """Whether the words are probable enough to be shown."""
+    return support(features) >= _regression(features).min_support
+
+
+def _regression(features: Mapping[str, float]) -> Regression:
     model = load_support_model()
-    return (model.with_baseline if "z_score" in features else model.without_baseline).probability(features)
+    return model.with_baseline if "z_score" in features else model.without_baseline

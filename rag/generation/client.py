@@ -276,12 +276,11 @@ def checked_text(value: object) -> str:
 def first_token_logprob(choice: str, tops: Sequence[tuple[str, float]], least: float) -> float:
     """The log-probability of the longest of the likeliest tokens that the choice begins with, else `least`.
 
-    >>> first_token_logprob("Yes", [("No", -1.2), ("Yes", -0.4), ("Y", -3.0)], -3.0)
+    >>> first_token_logprob("Yes", [("Yes", -0.4), (" Yes", -7.0), ("Y", -3.0)], -7.0)
     -0.4
     """
-    beginnings = [
-        (len(token), logprob) for token, logprob in tops if token.strip() and choice.startswith(token.strip())
-    ]
+    words = [(token.strip(), logprob) for token, logprob in tops]
+    beginnings = [(len(word), logprob) for word, logprob in words if word and choice.startswith(word)]
     return max(beginnings)[1] if beginnings else least
 
 

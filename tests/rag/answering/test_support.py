@@ -23,7 +23,7 @@ def baseline(*cosines: float) -> ScoreBaseline:
 
 
 def test_a_logistic_regression_by_hand():
-    regression = Regression({"a": 2.0, "b": -1.0}, bias=0.5)
+    regression = Regression({"a": 2.0, "b": -1.0}, bias=0.5, min_support=0.5)
     assert regression.probability({"a": 1.0, "b": 2.5}) == pytest.approx(0.5)
     assert regression.probability({"a": 2.0, "b": 2.5}) == pytest.approx(1 / (1 + math.exp(-2)))
     assert regression.probability({"a": 1e9, "b": 0.0}) == pytest.approx(1.0)
@@ -50,7 +50,8 @@ def test_more_of_a_sign_is_more_support():
 
 def test_the_shipped_file_says_what_made_it():
     model = load_support_model()
-    assert 0 < model.min_support < 1
+    assert 0 < model.with_baseline.min_support < 1
+    assert 0 < model.without_baseline.min_support < 1
     assert set(model.without_baseline.weights) == set(model.with_baseline.weights) - {"z_score"}
     from importlib.resources import files
 

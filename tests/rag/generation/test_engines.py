@@ -146,7 +146,7 @@ def test_the_command_finds_the_server_by_itself(vllm_url, command, tmp_path):
     ("question", "language", "expected"),
     [
         ("Când a fost fondată Universitatea din Bologna?", "ro", "1088"),
-        ("Wie lang ist die Donau?", "de", "850"),
+        ("Wann wurde die Universität Bologna gegründet?", "de", "1088"),
     ],
 )
 def test_rag_answers_with_a_citation(engine, settings, encoder, question, language, expected):
