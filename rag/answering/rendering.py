@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from prompts import load_prompt
 from rag.answering.claims import Claim, Source, extract_claims
 from rag.answering.reader import Reading, confirm_odds, sentence_around
+from rag.answering.units import find_units
 from rag.generation.degeneration import has_mixed_words, is_degenerate, is_refusal, strip_echoes
 from rag.generation.engine import Engine, complete
 from rag.generation.language_check import is_in_language
@@ -48,6 +49,7 @@ def render(engine: Engine, question: str, language: str, reading: Reading, encod
         or is_refusal(text, prompt.texts["no_answer"])
         or has_mixed_words(text)
         or not is_in_language(text, language)
+        or not adds_no_unit(text, language, reading, question)
         or not keeps_claims(text, language, reading, question, encoder)
         or not (claims_of_words(reading) or _is_better(engine, reading, question, text))
     ):
@@ -67,6 +69,13 @@ def _is_better(engine: Engine, reading: Reading, question: str, text: str) -> bo
     """
     odds = [confirm_odds(engine, reading, question, answer) for answer in (text, reading.words)]
     return odds[0] - odds[1] >= MIN_GAIN
+
+
+def adds_no_unit(text: str, language: str, reading: Reading, question: str) -> bool:
+    """Whether every unit of a text is one of the sentence with the words, or of the question."""
+    passage = reading.hit.passage
+    sentence = passage.text[slice(*sentence_around(reading))]
+    return find_units(text, language) <= find_units(sentence, passage.language) | find_units(question, language)
 
 
 def keeps_claims(text: str, language: str, reading: Reading, question: str, encoder: QueryEncoder) -> bool:

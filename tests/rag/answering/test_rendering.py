@@ -60,6 +60,23 @@ def test_a_latin_name_stays_as_it_is_in_other_scripts(scripted, fake_encoder, la
 
 
 @pytest.mark.parametrize(
+    ("language", "written", "is_quote"),
+    [
+        ("ar", "عمق البحيرة هو 1,642 كيلومتر.", True),
+        ("ar", "عمق البحيرة هو 1,642 متر.", False),
+        ("de", "Der See ist 1.642 Kilometer tief.", True),
+        ("de", "Der See ist 1.642 Meter tief.", False),
+        ("hi", "झील 1,642 किलोमीटर गहरी है।", True),
+        ("zh", "这个湖深1,642公里。", True),
+    ],
+)
+def test_a_unit_of_its_own_is_never_the_models(scripted, fake_encoder, language, written, is_quote):
+    depth = reading("1,642 metres", text="The lake is 1,642 metres deep.", title="Lake")
+    rendering = render(scripted(written), "How deep is the lake?", language, depth, fake_encoder)
+    assert rendering.is_quote == is_quote
+
+
+@pytest.mark.parametrize(
     ("better", "is_quote"), [(("Yes", "No"), False), (("Yes", "Yes"), True), (("No", "Yes"), True)]
 )
 def test_a_phrase_is_taken_if_the_model_finds_it_better_than_the_words(scripted, fake_encoder, better, is_quote):
