@@ -2,14 +2,17 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from retriever.data.files import clean_line, numbered_lines
+from retriever.data.pairs import short_code
 from retriever.data.squad import ParallelSquad, read_squad
 from retriever.errors import DataError
 from retriever.languages.detection import detect_language
+from retriever.languages.locales import locale_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,11 @@ class AnswerQuestion:
     text: str
     golds: tuple[str, ...]
     passage: str | None
+
+    @property
+    def key(self) -> str:
+        """What no other question of the data has."""
+        return f"{self.id} {self.language}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +75,30 @@ def draw_questions(data: AnswerData, count: int, unanswerable: int, seed: int) -
     Of the second kind the passage is taken out, while others on its subject stay. Translations are drawn together.
     Raises DataError if there are too few questions, or if questions that cannot be answered name no passage.
     """
-    rng = random.Random(seed)
     by_id: dict[str, list[AnswerQuestion]] = {}
     for question in data.questions:
         by_id.setdefault(question.id, []).append(question)
-    ids = rng.sample(sorted(by_id), len(by_id))
-    removed: set[str] = set()
-    drawn: dict[bool, dict[str, int]] = {True: {}, False: {}}
-    questions: list[AnswerQuestion] = []
-    unanswerable_ids: set[str] = set()
-    for is_answerable, wanted in ((False, unanswerable), (True, count)):
-        for id_ in ids:
-            group = by_id[id_]
-            passage = group[0].passage
-            if id_ in unanswerable_ids or (is_answerable and passage in removed):
-                continue
-            if not is_answerable and passage is None:
-                raise DataError("A question that cannot be answered needs to name its passage; the data has none.")
-            counts = drawn[is_answerable]
-            fresh = [question for question in group if counts.get(question.language, 0) < wanted]
-            for question in fresh:
-                counts[question.language] = counts.get(question.language, 0) + 1
-            questions += fresh
-            if fresh and not is_answerable:
-                unanswerable_ids.add(id_)
-                removed.add(str(passage))
-    if min((drawn[True].get(language, 0) for language in data.languages), default=0) == 0:
+    groups = [by_id[id_] for id_ in random.Random(seed).sample(sorted(by_id), len(by_id))]
+    without = _draw(groups, unanswerable)
+    if any(question.passage is None for question in without):
+        raise DataError("A question that cannot be answered needs to name its passage; the data has none.")
+    removed = {question.passage for question in without}
+    answered = _draw([group for group in groups if group[0].passage not in removed], count)
+    if {question.language for question in answered} != set(data.languages):
         raise DataError("There are too few questions; ask for fewer that cannot be answered.")
-    return AnswerData(questions, [text for text in data.passages if text not in removed]), unanswerable_ids
+    passages = [text for text in data.passages if text not in removed]
+    return AnswerData([*without, *answered], passages), {question.id for question in without}
+
+
+def _draw(groups: Sequence[Sequence[AnswerQuestion]], wanted: int) -> list[AnswerQuestion]:
+    """The first questions of the groups, `wanted` of each language."""
+    counts: Counter[str] = Counter()
+    drawn = []
+    for question in (question for group in groups for question in group):
+        if counts[question.language] < wanted:
+            counts[question.language] += 1
+            drawn.append(question)
+    return drawn
 
 
 def _from_squad(squad: ParallelSquad, languages: Sequence[str] | None) -> AnswerData:
@@ -133,7 +137,8 @@ def _from_afriqa(row: Mapping[str, object], id_: str, file: Path) -> Iterator[An
     pivot = row["answer_pivot"]
     golds = [clean_line(text) for text in pivot.get("text", [])] if isinstance(pivot, dict) else []
     context = clean_line(str(row.get("context") or ""))
-    native = {"hau": "ha", "ibo": "ig", "twi": "tw", "yor": "yo", "zul": "zu"}.get(file.stem.split(".")[0], "und")
+    named = short_code(file.stem.split(".")[0])
+    native = named if locale_of(named) else detect_language(str(row.get("question_lang") or ""))
     answer = clean_line(str(row.get("answer_lang") or ""))
     for language, key in ((native, "question_lang"), ("en", "question_translated")):
         text = clean_line(str(row.get(key) or ""))

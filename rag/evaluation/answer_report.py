@@ -50,10 +50,11 @@ class AnswerReport:
 
     def save(self, folder: Path) -> None:
         """Write results.json and report.html."""
-        record = {**asdict(self.plan), "columns": COLUMNS, "rows": self.table()}
+        table = self.table()
+        record = {**asdict(self.plan), "columns": COLUMNS, "rows": table}
         text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
         (folder / "results.json").write_text(text + "\n", encoding="utf-8")
-        sections = [Section("By language", COLUMNS, self.table(), b"")]
+        sections = [Section("By language", COLUMNS, table, b"")]
         for heading, is_answerable in (("Answers", True), ("Answers without their passage", False)):
             rows = [_item_row(item) for item in self.items if item.is_answerable == is_answerable]
             if rows:

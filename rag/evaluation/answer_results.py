@@ -28,9 +28,12 @@ class CitedPassage:
 
 @dataclass(frozen=True, slots=True)
 class AnswerItem:
-    """A question and what became of it: an answer with its scores, or the error of the generator."""
+    """A question and what became of it: an answer with its scores, or the error of the generator.
 
-    id: str
+    `key` is the question's.
+    """
+
+    key: str
     language: str
     question: str
     golds: tuple[str, ...]
@@ -41,11 +44,6 @@ class AnswerItem:
     scores: AnswerScores | None = None
     seconds: float = 0.0
     error: str | None = None
-
-    @property
-    def key(self) -> str:
-        """What no other item of the evaluation has."""
-        return json.dumps([self.id, self.language])
 
     def answered(self, answer: Answer, scores: AnswerScores, citations: tuple[CitedPassage, ...]) -> "AnswerItem":
         """The item with its answer."""

@@ -11,6 +11,7 @@ from lingua import LanguageDetector, LanguageDetectorBuilder
 
 from rag.generation.citation_marks import strip_citation_marks
 from rag.types import Answer
+from retriever.languages.digits import ascii_digits
 
 WRONG = 0.3
 """An answer with less recall is wrong."""
@@ -100,5 +101,5 @@ def _normalize(text: str) -> str:
     >>> _normalize("Die «Olympischen» Spiele, १९३६")
     'die olympischen spiele 1936'
     """
-    digits = (str(unicodedata.decimal(c)) if c.isdecimal() else c for c in unicodedata.normalize("NFKC", text).lower())
-    return " ".join("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in digits).split())
+    lower = ascii_digits(unicodedata.normalize("NFKC", text).lower())
+    return " ".join("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in lower).split())

@@ -2,10 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TypeVar
+
+from tqdm import tqdm
 
 from rag.evaluation.plan import TemporalPlan
 from rag.evaluation.scores import AnswerScore
@@ -14,6 +18,9 @@ from retriever.errors import DataError
 
 ITEMS = "items.jsonl"
 
+S = TypeVar("S")
+T = TypeVar("T")
+R = TypeVar("R", bound="RecordedItem")
 Prompt = str | list[Message]
 """A text to complete, or a conversation."""
 
@@ -110,29 +117,55 @@ def read_complete_lines(path: Path) -> list[str]:
     return complete_lines.decode("utf-8").splitlines()
 
 
-def read_results(folder: Path) -> dict[str, ItemResult]:
-    """The results in a folder by key; the last line of a key counts.
-
-    Raises DataError for a line that is no item.
-    """
-    path = folder / ITEMS
-    results: dict[str, ItemResult] = {}
+def read_items(path: Path, parse: Callable[[str], T]) -> list[T]:
+    """The items of a file of lines, in their order. Raises DataError for a line that is no item."""
+    items = []
     for number, line in enumerate(read_complete_lines(path), start=1):
         try:
-            result = ItemResult.from_json(line)
+            items.append(parse(line))
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}, line {number}: not an item of an evaluation ({error}).") from error
-        results[result.key] = result
-    return results
+    return items
 
 
-def append_results(results: Iterable[ItemResult], file: TextIO) -> None:
-    """Write results to an open items.jsonl, through to the disk."""
-    append_lines([result.to_json() for result in results], file)
+def read_results(folder: Path) -> dict[str, ItemResult]:
+    """The results in a folder by key; the last line of a key counts. Raises DataError for a line that is no item."""
+    return {result.key: result for result in read_items(folder / ITEMS, ItemResult.from_json)}
 
 
-def append_lines(lines: Iterable[str], file: TextIO) -> None:
-    """Write lines to an open file, through to the disk."""
-    file.writelines(line + "\n" for line in lines)
-    file.flush()
-    os.fsync(file.fileno())
+class RecordedItem(Protocol):
+    """What becomes a line of items.jsonl."""
+
+    def to_json(self) -> str:
+        """The line, without its end."""
+        ...
+
+
+def record_items(
+    tasks: Sequence[S], work: Callable[[S], Sequence[R]], folder: Path, *, in_flight: int, total: int
+) -> Iterator[R]:
+    """The items that the work on each task makes, `total` in all, as they come; several tasks are in flight at a time.
+
+    Each is written to the folder's items.jsonl first, through to the disk. If one raises, those that wait are left out.
+    """
+    writing = threading.Lock()
+    with (folder / ITEMS).open("a", encoding="utf-8") as file, ThreadPoolExecutor(in_flight) as threads:
+
+        def work_and_record(task: S) -> Sequence[R]:
+            items = work(task)
+            with writing:
+                file.writelines(item.to_json() + "\n" for item in items)
+                file.flush()
+                os.fsync(file.fileno())
+            return items
+
+        futures = [threads.submit(work_and_record, task) for task in tasks]
+        try:
+            with tqdm(total=total, desc="Questions", disable=None) as progress:
+                for future in as_completed(futures):
+                    items = future.result()
+                    progress.update(len(items))
+                    yield from items
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise

@@ -6,20 +6,16 @@ again. Items with the same prompt share one answer.
 """
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from tqdm import tqdm
 
 from rag.build import EngineSource
 from rag.errors import GeneratorError
 from rag.evaluation.facts import FactSource, open_fact_source
 from rag.evaluation.plan import Item, TemporalPlan, plan_items
 from rag.evaluation.report import TemporalReport
-from rag.evaluation.results import ITEMS, ItemResult, Prompt, append_results, open_folder
+from rag.evaluation.results import ItemResult, Prompt, open_folder, record_items
 from rag.evaluation.scores import score_answer
 from rag.generation.engine import Engine
 from rag.generation.few_shot import PromptStyle, chat_prompt, completion_prompt
@@ -90,25 +86,12 @@ def evaluate_items(
     answered_keys = {key for key, result in results.items() if result.answer is not None}
     pending_items = [item for item in plan_items(plan, split, selectors) if item.key not in answered_keys]
     groups = _group_by_prompt(pending_items, plan.style, facts)
-    writing = threading.Lock()
-    with (folder / ITEMS).open("a", encoding="utf-8") as file, ThreadPoolExecutor(in_flight) as threads:
 
-        def answer_group(group: PromptGroup) -> list[ItemResult]:
-            group_results = _answer_group(group, engine, answers.get(_prompt_key(group.prompt)))
-            with writing:
-                append_results(group_results, file)
-            return group_results
+    def answer_group(group: PromptGroup) -> list[ItemResult]:
+        return _answer_group(group, engine, answers.get(_prompt_key(group.prompt)))
 
-        futures = [threads.submit(answer_group, group) for group in groups]
-        try:
-            with tqdm(total=len(pending_items), desc="Questions", disable=None) as progress:
-                for future in as_completed(futures):
-                    group_results = future.result()
-                    results.update((result.key, result) for result in group_results)
-                    progress.update(len(group_results))
-        except BaseException:
-            threads.shutdown(cancel_futures=True)
-            raise
+    for result in record_items(groups, answer_group, folder, in_flight=in_flight, total=len(pending_items)):
+        results[result.key] = result
     return list(results.values())
 
 
