@@ -13,7 +13,8 @@ from openai.types.chat.chat_completion import Choice as ChatChoice
 from rag.errors import GeneratorError, NoProbabilitiesError
 from rag.generation.connection import Deadline, open_client, shown_url
 from rag.generation.engine import Completion, Message
-from rag.generation.model_size import SMALL_PARAMETERS, parameters_in_name
+from rag.generation.messages import CONTEXT_EXCEEDED, empty_answer, took_too_long
+from rag.generation.model_size import is_small, parameters_in_name
 
 ENDPOINT_EVIDENCE_TOKENS = 1500
 """Tokens of passages in a prompt for a server of unknown speed; the embedded engine takes far fewer."""
@@ -65,7 +66,7 @@ class ChatClient:
         """How many the model has, as far as the server or the model's name tells."""
         self.model = model or self._first_model()
         self.parameters = self.parameters or parameters_in_name(self.model)
-        self.small = self.parameters is not None and self.parameters < SMALL_PARAMETERS
+        self.small = is_small(self.parameters)
         self.label = label or f"{self.model} at {self._shown_url}"
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
@@ -95,9 +96,7 @@ class ChatClient:
             if deadline.is_shut:  # to the reader that may look like an end
                 raise GeneratorError(self._shut_message(deadline))
             if not length:
-                raise GeneratorError(
-                    f"The generator ({self.label}) gave an empty answer; ask again or use another model."
-                )
+                raise GeneratorError(empty_answer(self.label))
 
     def complete(self, prompt: str, *, max_tokens: int) -> str:
         """What the model writes after a text, without any chat template, at temperature 0. Raises GeneratorError."""
@@ -216,10 +215,7 @@ class ChatClient:
         return self._timeout_message()
 
     def _timeout_message(self) -> str:
-        return (
-            f"The generator at {self._shown_url} took longer than {self._timeout:g} seconds; "
-            "ask again, give it more time (setting timeout), or use a smaller model."
-        )
+        return took_too_long(f"at {self._shown_url}", self._timeout)
 
     def _explanation(self, error: Exception) -> str:
         """One sentence on what went wrong and what to do."""
@@ -239,7 +235,7 @@ class ChatClient:
             return f"The generator at {url} knows no such model or address; check endpoint and model."
         if isinstance(error, openai.BadRequestError):
             if any(word in str(error).lower() for word in ("context", "too long", "maximum", "exceed")):
-                return "The question and its passages are longer than the generator's context; lower evidence_tokens."
+                return CONTEXT_EXCEEDED
             reason = " ".join(str(error).replace(self._api_key, "…").split())[:QUOTED_CHARACTERS]
             return f"The generator at {url} did not accept the request: {reason}."
         if isinstance(error, openai.APIStatusError):

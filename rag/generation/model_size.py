@@ -6,6 +6,11 @@ SMALL_PARAMETERS = 4e9
 """A model of fewer parameters is small."""
 
 
+def is_small(parameters: float | None) -> bool:
+    """Whether a model is small; one of unknown size is not."""
+    return parameters is not None and parameters < SMALL_PARAMETERS
+
+
 def parameters_in_name(model: str) -> float | None:
     """The parameters that the name of a model gives; None if it gives none.
 

@@ -1,5 +1,6 @@
 """The embedded engine on OpenVINO GenAI, which reads prompts faster than llama.cpp on many processors."""
 
+import contextlib
 import itertools
 import json
 import queue
@@ -9,15 +10,18 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from rag.errors import GeneratorError
 from rag.generation.engine import Completion, Message
-from rag.generation.model_size import SMALL_PARAMETERS
+from rag.generation.messages import CONTEXT_EXCEEDED, empty_answer, took_too_long
+from rag.generation.model_size import is_small
 
 START_SECONDS = 120
 """Longest time for loading a model; the packaged 1.5B takes 2 s."""
 END_SECONDS = 10
+READY = 0
+"""The id of what the process says of itself once it has warmed up."""
 Line = dict[str, Any]
 
 
@@ -32,15 +36,14 @@ class OpenVinoEngine:
         self, folder: Path, *, label: str, parameters: float | None, evidence_tokens: int, timeout: float
     ) -> None:
         self.label = label
-        self.small = parameters is not None and parameters < SMALL_PARAMETERS
+        self.small = is_small(parameters)
         self.evidence_tokens = evidence_tokens
         self._folder = folder
         self._timeout = timeout
-        self._ids = itertools.count(1)
-        self._replies: dict[int, queue.SimpleQueue[Line | None]] = {}
-        self._lock = threading.Lock()
+        self._ids = itertools.count(READY + 1)
+        self._starting = threading.Lock()
         self._closed = False
-        self._process = self._start()
+        self._process = _Process(folder)
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
         """See `Engine.stream`. Temperature is 0."""
@@ -50,7 +53,7 @@ class OpenVinoEngine:
                 is_empty = False
                 yield reply["text"]
         if is_empty:
-            raise GeneratorError(f"The generator ({self.label}) gave an empty answer; ask again or use another model.")
+            raise GeneratorError(empty_answer(self.label))
 
     def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Completion:
         """See `Engine.answer`."""
@@ -69,14 +72,7 @@ class OpenVinoEngine:
     def close(self) -> None:
         """End the calls that are under way, and the process."""
         self._closed = True
-        process = self._process
-        if process.stdin:
-            process.stdin.close()  # it ends by itself after the token that it computes
-        try:
-            process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        self._process.close()
 
     def _call(
         self,
@@ -88,61 +84,33 @@ class OpenVinoEngine:
     ) -> Iterator[Line]:
         """The replies to one request; giving up the iterator cancels it."""
         deadline = time.monotonic() + self._timeout
-        id_ = next(self._ids)
-        replies: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
-        order = {"id": id_, "messages": messages, "prompt": prompt, "max_tokens": max_tokens, "choice": choice}
-        with self._lock:
-            if not self._closed and self._process.poll() is not None:
-                self._process = self._start()
+        with self._starting:
+            if not self._closed and self._process.has_ended:
+                self._process = _Process(self._folder)
             process = self._process
-            self._replies[id_] = replies
-        try:
-            self._send(process, order)
-            while True:
-                reply = self._next_reply(replies, process, deadline)
-                if "error" in reply:
-                    raise GeneratorError(
-                        "The question and its passages are longer than the generator's context; lower evidence_tokens."
-                    )
-                yield reply
-                if reply["end"]:
-                    return
-        finally:
-            self._replies.pop(id_, None)
-            if process.poll() is None and not self._closed:
-                self._send(process, {"cancel": id_})
+        order = {"id": next(self._ids), "messages": messages, "prompt": prompt, "max_tokens": max_tokens}
+        with contextlib.closing(process.request(order | {"choice": choice}, deadline)) as replies:
+            try:
+                for reply in replies:
+                    if "error" in reply:
+                        raise GeneratorError(CONTEXT_EXCEEDED)
+                    yield reply
+            except queue.Empty as error:
+                raise GeneratorError(took_too_long(f"({self.label})", self._timeout)) from error
+            except BrokenPipeError as error:
+                what = "was closed while it answered" if self._closed else "ended while it answered (was memory short?)"
+                raise GeneratorError(f"The generator ({self.label}) {what}; ask again.") from error
 
-    def _next_reply(
-        self, replies: "queue.SimpleQueue[Line | None]", process: "subprocess.Popen[str]", deadline: float
-    ) -> Line:
-        try:
-            reply = replies.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty as error:
-            raise GeneratorError(
-                f"The generator ({self.label}) took longer than {self._timeout:g} seconds; "
-                "ask again, give it more time (setting timeout), or use a smaller model."
-            ) from error
-        if reply is None:
-            raise GeneratorError(self._end_message())
-        return reply
 
-    def _send(self, process: "subprocess.Popen[str]", order: Line) -> None:
-        try:
-            with self._lock:
-                assert process.stdin is not None  # noqa: S101
-                process.stdin.write(json.dumps(order) + "\n")
-                process.stdin.flush()
-        except (OSError, ValueError) as error:
-            raise GeneratorError(self._end_message()) from error
+class _Process:
+    """`openvino_worker` in a process, and those who wait for its replies.
 
-    def _end_message(self) -> str:
-        what = "was closed while it answered" if self._closed else "ended while it answered (was memory short?)"
-        return f"The generator ({self.label}) {what}; ask again."
+    Raises GeneratorError if it does not start.
+    """
 
-    def _start(self) -> "subprocess.Popen[str]":
-        """Start the process and wait until it has warmed up."""
-        command = [sys.executable, "-P", "-m", "rag.generation.openvino_worker", str(self._folder)]
-        process = subprocess.Popen(
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-P", "-m", "rag.generation.openvino_worker", str(folder)]
+        self._popen = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -150,26 +118,74 @@ class OpenVinoEngine:
             text=True,
             encoding="utf-8",
         )
+        self._orders = cast(IO[str], self._popen.stdin)
+        self._writing = threading.Lock()
         ready: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
-        self._replies[0] = ready
-        threading.Thread(target=self._read, args=(process,), daemon=True).start()
+        self._waiting = {READY: ready}
+        self._is_silent = False
+        threading.Thread(target=self._read, args=(cast(IO[str], self._popen.stdout),), daemon=True).start()
         try:
             is_ready = ready.get(timeout=START_SECONDS) is not None
         except queue.Empty:
             is_ready = False
         if not is_ready:
-            process.kill()
-            raise GeneratorError(f"The model in {self._folder} could not be loaded; delete it to make it anew.")
-        return process
+            self._popen.kill()
+            raise GeneratorError(f"The model in {folder} could not be loaded; delete it to make it anew.")
 
-    def _read(self, process: "subprocess.Popen[str]") -> None:
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is no more."""
+        return self._popen.poll() is not None
+
+    def request(self, order: Line, deadline: float) -> Generator[Line, None, None]:
+        """The replies to an order; closing the iterator cancels it.
+
+        Raises queue.Empty at the deadline (of time.monotonic), BrokenPipeError if the process ends.
+        """
+        replies: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        self._waiting[order["id"]] = replies
+        try:
+            if self._is_silent:
+                raise BrokenPipeError
+            self._write(order)
+            while True:
+                reply = replies.get(timeout=max(0.0, deadline - time.monotonic()))
+                if reply is None:
+                    raise BrokenPipeError
+                yield reply
+                if "error" in reply or reply["end"]:
+                    return
+        finally:
+            del self._waiting[order["id"]]
+            with contextlib.suppress(BrokenPipeError):  # a process that has ended has nothing to cancel
+                self._write({"cancel": order["id"]})
+
+    def close(self) -> None:
+        """End the process; by itself after the token that it computes, or else by force."""
+        with self._writing:
+            self._orders.close()
+        try:
+            self._popen.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+    def _write(self, order: Line) -> None:
+        try:
+            with self._writing:
+                self._orders.write(json.dumps(order) + "\n")
+                self._orders.flush()
+        except (OSError, ValueError) as error:  # ValueError: it was closed
+            raise BrokenPipeError from error
+
+    def _read(self, lines: IO[str]) -> None:
         """Hand the lines of the process to those who wait for them, until it ends."""
-        assert process.stdout is not None  # noqa: S101
-        for line in process.stdout:
+        for line in lines:
             reply = json.loads(line)
-            if replies := self._replies.get(reply["id"]):
+            if replies := self._waiting.get(reply["id"]):
                 replies.put(reply)
-        for replies in list(self._replies.values()):
+        self._is_silent = True
+        for replies in list(self._waiting.values()):
             replies.put(None)
 
 

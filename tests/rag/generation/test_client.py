@@ -12,7 +12,7 @@ import pytest
 from rag.build import build_engine
 from rag.errors import GeneratorError
 from rag.generation.client import ChatClient, vllm_model_at
-from rag.generation.model_size import SMALL_PARAMETERS, parameters_in_name
+from rag.generation.model_size import is_small, parameters_in_name
 from rag.settings import load_settings
 
 
@@ -192,5 +192,4 @@ def test_choice_of_engine(server):
     ],
 )
 def test_small_models_are_recognised_by_name(model, small):
-    parameters = parameters_in_name(model)
-    assert (parameters is not None and parameters < SMALL_PARAMETERS) is small
+    assert is_small(parameters_in_name(model)) is small

@@ -105,7 +105,7 @@ def test_an_openvino_process_that_dies_is_named_and_started_again(openvino):
     question = [{"role": "user", "content": "Count from 1 to 200 in words."}]
     stream = openvino.stream(question, max_tokens=400)
     next(stream)
-    openvino._process.kill()
+    openvino._process._popen.kill()
     with pytest.raises(GeneratorError, match="ended while it answered"):
         list(stream)
     assert list(openvino.stream(question, max_tokens=3))
