@@ -19,6 +19,7 @@ from rich.console import Console
 
 from retriever.evaluation import format_cell, terminal_table
 from retriever.models.encoder import Encoder
+from retriever.models.processor import processor_flags, processor_name
 from retriever.models.registry import ALIGNED_SHA256, E5_WEIGHTS
 
 ROOT = Path(__file__).parents[1]
@@ -122,14 +123,10 @@ def encoder_hash(encoder: Encoder) -> str | None:
 
 def machine() -> dict[str, object]:
     """Processor, whether it multiplies bf16 matrices, cores and memory."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    flags = fields.get("flags", "").split()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
-        "processor": fields.get("model name", platform.processor()),
-        "bf16": [flag for flag in BF16_FLAGS if flag in flags],
+        "processor": processor_name(),
+        "bf16": [flag for flag in BF16_FLAGS if flag in processor_flags()],
         "cores": os.cpu_count(),
         "memory_gib": round(memory, 1),
     }

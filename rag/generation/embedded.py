@@ -8,9 +8,9 @@ import contextlib
 import json
 import logging
 import os
-import platform
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from rag.generation.openvino_conversion import convert_once, converted_folder
 from rag.generation.openvino_engine import OpenVinoEngine
 from rag.generation.weights import GENERATORS, generator_file, packaged_size
 from rag.settings import Settings
+from retriever.models.processor import processor_name
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def open_embedded(settings: Settings) -> Engine:
     Raises GeneratorError if the model file is missing or cannot be loaded.
     """
     gguf = embedded_file(settings)
-    choice = read_choice(gguf, settings.cache) or measure_runtimes(gguf, settings)
+    choice = choose_runtime(gguf, settings)
     if choice.runtime == "openvino":
         return open_openvino(gguf, settings, choice.parameters)
     return open_llama_cpp(gguf, settings)
@@ -104,13 +105,26 @@ def read_choice(gguf: Path, cache: Path) -> RuntimeChoice | None:
         return None  # it is measured anew
 
 
-def measure_runtimes(gguf: Path, settings: Settings) -> RuntimeChoice:
-    """Measure both runtimes with a model file, and keep the choice.
+def choose_runtime(gguf: Path, settings: Settings, report: Callable[[str], None] = logger.info) -> RuntimeChoice:
+    """What was chosen for a model file on this processor; both runtimes are measured if nothing was.
 
-    OpenVINO is not chosen if it cannot read the file or answers otherwise than llama.cpp. Raises GeneratorError if
-    llama.cpp cannot read the file either.
+    `report` is told of a measurement before it begins. Raises GeneratorError if llama.cpp cannot read the file.
     """
-    logger.info("Measuring which runtime answers sooner here (once, half a minute) …")
+    choice = read_choice(gguf, settings.cache)
+    if choice is None:
+        report("Measuring which runtime answers sooner on this processor (once, half a minute) …")
+        choice = _measure_runtimes(gguf, settings)
+        file = _choice_file(gguf, settings.cache)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(asdict(choice)), encoding="utf-8")
+    return choice
+
+
+def _measure_runtimes(gguf: Path, settings: Settings) -> RuntimeChoice:
+    """Measure both runtimes with a model file.
+
+    OpenVINO is not chosen if it cannot read the file or answers otherwise than llama.cpp.
+    """
     with contextlib.closing(open_llama_cpp(gguf, settings)) as engine:
         parameters = engine.parameters
         expected, cpp_seconds = _probe(engine)
@@ -124,9 +138,6 @@ def measure_runtimes(gguf: Path, settings: Settings) -> RuntimeChoice:
         same = sum(ours.split()[:3] == theirs.split()[:3] for ours, theirs in zip(answers, expected, strict=True))
         runtime: Runtime = "openvino" if same >= MIN_SAME and seconds < cpp_seconds else "llama.cpp"
         choice = RuntimeChoice(runtime, parameters, choice.seconds | {"openvino": seconds})
-    file = _choice_file(gguf, settings.cache)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(asdict(choice)), encoding="utf-8")
     return choice
 
 
@@ -149,13 +160,5 @@ def _label(gguf: Path, settings: Settings) -> str:
 def _choice_file(gguf: Path, cache: Path) -> Path:
     """The file that keeps the choice for a model file on this processor."""
     folder = converted_folder(gguf, cache)
-    processor = "".join(letter if letter.isalnum() else "-" for letter in _processor())
+    processor = "".join(letter if letter.isalnum() else "-" for letter in processor_name())
     return folder.parent / f"{folder.name}-on-{processor}-{os.cpu_count()}.json"
-
-
-def _processor() -> str:
-    """The processor's name."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -1,7 +1,6 @@
 """One training loop for every method: sentence-transformers' trainer, with a guard on English."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -30,6 +29,7 @@ from retriever.alignment.folder import CHECKPOINTS
 from retriever.alignment.guard import EnglishGuard
 from retriever.alignment.recipe import Recipe
 from retriever.models.delta import State
+from retriever.models.processor import processor_flags
 
 SHORT_TOKENS = 128
 """Up to this length plain attention trains a quarter faster on a processor than torch's fused attention."""
@@ -156,7 +156,7 @@ def has_bf16() -> bool:
     """Whether bf16 arithmetic is worth it here: on a GPU that has it, or a processor with AVX-512 BF16 or AMX."""
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
-    return os.path.exists("/proc/cpuinfo") and "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    return "avx512_bf16" in processor_flags()
 
 
 def interpolate(base: State, tuned: State, factor: float) -> State:

@@ -51,7 +51,7 @@ def fetch(as_json: Json = False) -> None:
 
     Later starts need no network.
     """
-    from rag.generation.embedded import embedded_file, measure_runtimes, read_choice
+    from rag.generation.embedded import choose_runtime, embedded_file
     from retriever.models.encoder import PACKAGED
 
     settings = load_settings()
@@ -61,9 +61,7 @@ def fetch(as_json: Json = False) -> None:
     if settings.generator in ("auto", "embedded") and not settings.endpoint:
         gguf = embedded_file(settings)
         paths["generator"] = str(gguf)
-        if read_choice(gguf, settings.cache) is None:
-            err.print("Measuring which runtime answers sooner on this processor (once, half a minute) …")
-            measure_runtimes(gguf, settings)
+        choose_runtime(gguf, settings, report=err.print)
     if as_json:
         print_json(paths)
 

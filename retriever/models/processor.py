@@ -1,0 +1,23 @@
+"""What this machine's processor says of itself."""
+
+import functools
+import platform
+from pathlib import Path
+
+
+@functools.cache
+def _fields() -> dict[str, str]:
+    """The lines of /proc/cpuinfo by name, those of the last core; none where there is no such file."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def processor_name() -> str:
+    """The processor's name, or at least its kind."""
+    return _fields().get("model name") or platform.processor() or platform.machine()
+
+
+def processor_flags() -> frozenset[str]:
+    """The instruction sets that it names, such as avx512_bf16."""
+    return frozenset(_fields().get("flags", "").split())
