@@ -9,6 +9,7 @@ from rag.answering.evidence import Snippet
 from rag.generation.degeneration import is_degenerate
 from rag.generation.engine import Engine, complete
 from rag.generation.language_check import is_in_language
+from rag.timer import StageTimer
 from rag.types import Answer
 from retriever.types import Query
 
@@ -16,7 +17,7 @@ MAX_TOKENS = 60
 """Longest translation of the sentence."""
 
 
-def abstain(engine: Engine, draft: Answer, query: Query, snippets: Sequence[Snippet]) -> Answer:
+def abstain(engine: Engine, draft: Answer, query: Query, snippets: Sequence[Snippet], timer: StageTimer) -> Answer:
     """The draft as an abstention that shows the nearest passages.
 
     In a language without a prompt file the generator translates the English sentence, which stands as it is if the
@@ -29,4 +30,13 @@ def abstain(engine: Engine, draft: Answer, query: Query, snippets: Sequence[Snip
         is_usable = is_in_language(translation, language) and not is_degenerate(translation, query.text)
         text, language = (translation, language) if is_usable else (text, "en")
     citations = nearest_citations(snippets, query)
-    return replace(draft, text=text, language=language, citations=citations, abstained=True, final=True)
+    timer.end_stage("check")
+    return replace(
+        draft,
+        text=text,
+        language=language,
+        citations=citations,
+        abstained=True,
+        timings=timer.timings,
+        final=True,
+    )

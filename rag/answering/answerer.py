@@ -69,7 +69,7 @@ class Answerer:
         has_support = reading is not None and (self._settings.grounding == "off" or self._is_supported(query, reading))
         if reading is None or (not has_support and self._settings.grounding == "strict"):
             snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
-            yield self._timed(abstain(self._engine, draft, query, snippets), "check")
+            yield abstain(self._engine, draft, query, snippets, self._timer)
             return
         self._timer.mark_first("first_token")
         citation = read_citation(reading)
@@ -79,7 +79,15 @@ class Answerer:
         self._timer.end_stage("generate")
         text = localise_numbers(rendering.text, draft.language, [reading.hit.passage])
         doubts = () if has_support else (reading.words,)
-        yield self._timed(replace(draft, text=f"{text} [1]", citations=(citation,), doubts=doubts, final=True), "check")
+        self._timer.end_stage("check")
+        yield replace(
+            draft,
+            text=f"{text} [1]",
+            citations=(citation,),
+            doubts=doubts,
+            timings=self._timer.timings,
+            final=True,
+        )
 
     def _is_supported(self, query: Query, reading: Reading) -> bool:
         """Whether words are probably right, and their passage is not on other countries than the question's."""
@@ -96,11 +104,7 @@ class Answerer:
         self._timer.end_stage("retrieve")
         is_strict = self._settings.grounding == "strict"
         if not snippets or (is_strict and evidence_z_score(query, snippets, self._baseline) < MIN_EVIDENCE_Z_SCORE):
-            yield self._timed(abstain(self._engine, draft, query, snippets), "check")
+            yield abstain(self._engine, draft, query, snippets, self._timer)
             return
         writer = Writer(self._engine, self._encoder, self._settings, self._timer)
         yield from writer.stream(draft, query, snippets, demonstrations)
-
-    def _timed(self, answer: Answer, stage: str) -> Answer:
-        self._timer.end_stage(stage)
-        return replace(answer, timings=self._timer.timings)

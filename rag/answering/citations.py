@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import regex
 
-from rag.answering.claims import Claim, NameSimilarity, Source, extract_claims
+from rag.answering.claims import Claim, NameSimilarity, Source, extract_claims, name_similarity
 from rag.answering.countries import uncovered_countries
 from rag.answering.evidence import Snippet
 from rag.answering.reader import Reading, sentence_around
@@ -36,10 +36,7 @@ def cite(text: str, query: Query, language: str, snippets: Sequence[Snippet], en
     question_source = Source.read(query.text, language)
     sources = {snippet.number: Source.of_passage(snippet.hit.passage) for snippet in snippets}
     by_number = {snippet.number: snippet for snippet in snippets}
-
-    def similarity(left: Sequence[str], right: Sequence[str]) -> float:
-        return float((encoder.encode_queries(left) @ encoder.encode_queries(right).T).max())
-
+    similarity = name_similarity(encoder)
     parts: list[str] = []
     citations: dict[int, Citation] = {}
     doubts: list[str] = []

@@ -13,6 +13,7 @@ from rag.answering.names import find_names, is_same_name, romanise
 from rag.answering.number_values import WORD, find_numbers
 from retriever.languages.digits import ascii_digits
 from retriever.languages.scripts import CASED
+from retriever.models.protocols import QueryEncoder
 from retriever.types import Passage
 
 SAME_MEANING = 0.90
@@ -20,6 +21,15 @@ SAME_MEANING = 0.90
 
 NameSimilarity = Callable[[Sequence[str], Sequence[str]], float]
 """Largest cosine between any of the first texts and any of the second."""
+
+
+def name_similarity(encoder: QueryEncoder) -> NameSimilarity:
+    """The similarity of names as an encoder sees them."""
+
+    def similarity(left: Sequence[str], right: Sequence[str]) -> float:
+        return float((encoder.encode_queries(left) @ encoder.encode_queries(right).T).max())
+
+    return similarity
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rapidfuzz import fuzz
 from prompts import load_prompt
 from rag.answering.evidence import passage_z_score
 from rag.answering.number_values import find_numbers
-from rag.generation.engine import Engine, Message
+from rag.generation.engine import Engine, Message, yes_odds
 from retriever.languages.digits import ascii_digits
 from retriever.languages.sentences import Span, split_sentences
 from retriever.store.baseline import ScoreBaseline
@@ -108,7 +108,7 @@ def locate(answer: str, text: str, language: str) -> Span | None:
     folded, words = _fold(text), _fold(answer)
     if not words.strip():
         return None
-    if exact := regex.search(rf"(?<!\p{{L}}){regex.escape(answer)}(?!\p{{L}})", text):
+    if exact := regex.search(rf"(?<![\p{{L}}\p{{N}}]){regex.escape(answer)}(?![\p{{L}}\p{{N}}])", text):
         return exact.span()
     aligned = fuzz.partial_ratio_alignment(words, folded, score_cutoff=MIN_ALIGNMENT)
     if aligned is not None and len(words) <= len(folded):
@@ -192,8 +192,7 @@ def _joins(pair: str) -> bool:
 
 def _yes_odds(engine: Engine, task: str, hit: Hit, **values: str) -> float:
     """The log-odds of Yes against No."""
-    yes, no = engine.choice_logprobs(_prompt(task, hit, **values), ("Yes", "No"))
-    return yes - no
+    return yes_odds(engine, _prompt(task, hit, **values))
 
 
 def _prompt(task: str, hit: Hit, **values: str) -> list[Message]:

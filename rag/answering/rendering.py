@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prompts import load_prompt
-from rag.answering.claims import Claim, Source, extract_claims
+from rag.answering.claims import Claim, Source, extract_claims, name_similarity
 from rag.answering.reader import Reading, confirm_odds, sentence_around
 from rag.answering.units import find_units
 from rag.generation.degeneration import has_mixed_words, is_degenerate, is_refusal, strip_echoes
@@ -43,15 +43,17 @@ def render(engine: Engine, question: str, language: str, reading: Reading, encod
     prompt = load_prompt("answer", language)
     messages = prompt.messages(system="brief", passages=EVIDENCE.format(words=reading.words), question=question)
     text = strip_echoes(complete(engine, messages, max_tokens=MAX_TOKENS), question, prompt.closing)
+    sentence = reading.hit.passage.text[slice(*sentence_around(reading))]
+    claims = claims_of_words(reading, sentence)
     if (
         is_degenerate(text, question)
         or CARRIER.casefold() in text.casefold()
         or is_refusal(text, prompt.texts["no_answer"])
         or has_mixed_words(text)
         or not is_in_language(text, language)
-        or not adds_no_unit(text, language, reading, question)
-        or not keeps_claims(text, language, reading, question, encoder)
-        or not (claims_of_words(reading) or _is_better(engine, reading, question, text))
+        or not _adds_no_unit(text, language, reading, sentence, question)
+        or not _keeps_claims(text, language, reading, claims, question, encoder)
+        or not (claims or _is_better(engine, reading, question, text))
     ):
         return quote(reading, language)
     return Rendering(text, is_quote=False)
@@ -71,41 +73,37 @@ def _is_better(engine: Engine, reading: Reading, question: str, text: str) -> bo
     return odds[0] - odds[1] >= MIN_GAIN
 
 
-def adds_no_unit(text: str, language: str, reading: Reading, question: str) -> bool:
+def _adds_no_unit(text: str, language: str, reading: Reading, sentence: str, question: str) -> bool:
     """Whether every unit of a text is one of the sentence with the words, or of the question."""
-    passage = reading.hit.passage
-    sentence = passage.text[slice(*sentence_around(reading))]
-    return find_units(text, language) <= find_units(sentence, passage.language) | find_units(question, language)
+    allowed = find_units(sentence, reading.hit.passage.language) | find_units(question, language)
+    return find_units(text, language) <= allowed
 
 
-def keeps_claims(text: str, language: str, reading: Reading, question: str, encoder: QueryEncoder) -> bool:
-    """Whether a text states every number, month and name of the words, and no others than the passage or the question.
+def _keeps_claims(
+    text: str, language: str, reading: Reading, claims: Sequence[Claim], question: str, encoder: QueryEncoder
+) -> bool:
+    """Whether a text states every claim of the words, and no others than the passage or the question.
 
     Names that are translated are recognised by the encoder. A name of the words in Latin letters stands so in a text in
     another script: what a small model transliterates is often no name.
     """
-
-    def similarity(left: Sequence[str], right: Sequence[str]) -> float:
-        return float((encoder.encode_queries(left) @ encoder.encode_queries(right).T).max())
-
-    passage = reading.hit.passage
+    similarity = name_similarity(encoder)
     written = Source.read(text, language)
-    allowed = [Source.of_passage(passage), Source.read(question, language)]
+    allowed = [Source.of_passage(reading.hit.passage), Source.read(question, language)]
 
     def is_kept(claim: Claim) -> bool:
         if claim.kind == "name" and is_latin(claim.surface) and scripts_of(language) not in ((), ("Latin",)):
             return claim.surface.casefold() in text.casefold()
         return written.holds(claim) or written.holds(claim, similarity)
 
-    return all(map(is_kept, claims_of_words(reading))) and all(
+    return all(map(is_kept, claims)) and all(
         any(source.holds(claim) for source in allowed) or any(source.holds(claim, similarity) for source in allowed)
         for claim in extract_claims(text, language)
     )
 
 
-def claims_of_words(reading: Reading) -> list[Claim]:
-    """The numbers, months and names of the words, as their sentence shows them."""
-    passage = reading.hit.passage
-    sentence = passage.text[slice(*sentence_around(reading))]
+def claims_of_words(reading: Reading, sentence: str) -> list[Claim]:
+    """The numbers, months and names of the words, as the sentence around them shows them."""
     words = ascii_digits(reading.words).casefold()
-    return [claim for claim in extract_claims(sentence, passage.language) if claim.surface.casefold() in words]
+    claims = extract_claims(sentence, reading.hit.passage.language)
+    return [claim for claim in claims if claim.surface.casefold() in words]

@@ -28,7 +28,7 @@ def find_units(text: str, language: str) -> frozenset[str]:
     ['length-kilometer', 'length-meter']
     """
     finder = _finder(language)
-    return frozenset(finder.units[match.group().casefold()] for match in finder.pattern.finditer(text) if match.group())
+    return frozenset(finder.units[match.group().casefold()] for match in finder.pattern.finditer(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,16 @@ def _finder(language: str) -> _Finder:
         for count in COUNTS
         if len(name := _name(unit, count, locale)) > 1
     }
-    names = sorted(units, key=len, reverse=True)
-    unspaced = [regex.escape(name) for name in names if UNSPACED.search(name)]
-    spaced = [rf"(?<![\p{{L}}\p{{M}}]){regex.escape(name)}(?![\p{{L}}\p{{M}}])" for name in names]
-    return _Finder(regex.compile("|".join([*unspaced, *spaced]) or "(?!)", flags=regex.IGNORECASE), units)
+    longest_first = sorted(units, key=len, reverse=True)
+    pattern = "|".join(map(_pattern, longest_first)) or "(?!)"
+    return _Finder(regex.compile(pattern, flags=regex.IGNORECASE), units)
+
+
+def _pattern(name: str) -> str:
+    """A name as a whole word, or anywhere in a script without spaces."""
+    if UNSPACED.search(name):
+        return regex.escape(name)
+    return rf"(?<![\p{{L}}\p{{M}}]){regex.escape(name)}(?![\p{{L}}\p{{M}}])"
 
 
 def _name(unit: str, count: int, locale: Locale) -> str:

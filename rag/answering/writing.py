@@ -69,25 +69,20 @@ class Writer:
         prompt = load_prompt("answer", draft.language)
         text = strip_echoes(draft.text, query.text, prompt.closing)
         if is_degenerate(text, query.text) or is_refusal(text, prompt.texts["no_answer"]):
-            return self._abstain(draft, query, snippets)
+            return abstain(self._engine, draft, query, snippets, self._timer)
         if not is_in_language(text, draft.language):
             text, language = self._repair(text, query.text, messages, draft.language)
             draft = replace(draft, language=language)
             self._timer.end_stage("repair")
         cited = cite(text, query, draft.language, snippets, self._encoder)
         if self._settings.grounding == "strict" and cited.doubts:
-            return self._abstain(replace(draft, doubts=cited.doubts), query, snippets)
+            return abstain(self._engine, replace(draft, doubts=cited.doubts), query, snippets, self._timer)
         doubts = cited.doubts if self._settings.grounding == "flag" else ()
         text = localise_numbers(cited.text, draft.language, [citation.passage for citation in cited.citations])
         self._timer.end_stage("check")
         return replace(
             draft, text=text, citations=cited.citations, doubts=doubts, timings=self._timer.timings, final=True
         )
-
-    def _abstain(self, draft: Answer, query: Query, snippets: Sequence[Snippet]) -> Answer:
-        abstention = abstain(self._engine, draft, query, snippets)
-        self._timer.end_stage("check")
-        return replace(abstention, timings=self._timer.timings)
 
     def _repair(self, text: str, question: str, messages: list[Message], language: str) -> tuple[str, str]:
         """The answer in the language, and the language it came out in.

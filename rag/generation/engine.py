@@ -54,6 +54,12 @@ class Engine(Protocol):
         ...
 
 
+def yes_odds(engine: Engine, messages: Sequence[Message]) -> float:
+    """The log-odds of the answer Yes against No. Raises GeneratorError."""
+    yes, no = engine.choice_logprobs(messages, ("Yes", "No"))
+    return yes - no
+
+
 def complete(engine: Engine, messages: Sequence[Message], *, max_tokens: int) -> str:
     """The engine's whole answer. Raises GeneratorError."""
     with contextlib.closing(engine.stream(messages, max_tokens=max_tokens)) as pieces:

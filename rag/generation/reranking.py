@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from prompts import load_prompt
-from rag.generation.engine import Engine
+from rag.generation.engine import Engine, yes_odds
 from retriever.types import Passage, Query
 
 IN_FLIGHT = 10
@@ -35,5 +35,4 @@ class GeneratorReranker:
 def _yes_share(engine: Engine, question: str, passage: Passage) -> float:
     """The share of "Yes" in the probability of "Yes" and "No"."""
     messages = load_prompt("rerank", "en").messages(passage=passage.embedded_text, question=question)
-    yes, no = engine.choice_logprobs(messages, ("Yes", "No"))
-    return 1 / (1 + math.exp(no - yes))
+    return 1 / (1 + math.exp(-yes_odds(engine, messages)))

@@ -108,6 +108,10 @@ def test_words_are_found_in_every_script(answer, text, words):
     assert text[slice(*span)] == words
 
 
+def test_a_number_is_not_found_inside_another():
+    assert locate("5", "It has 15 rooms and 5 beds.", "en") == (20, 21)
+
+
 def test_a_name_is_not_taken_for_the_word_that_it_looks_like():
     text = "It shows the arts. The channel is called ARTS."
     assert locate("ARTS", text, "en") == (41, 45)
