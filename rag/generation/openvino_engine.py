@@ -134,8 +134,8 @@ class _Process:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is no more."""
-        return self._popen.poll() is not None
+        """Whether the process answers no more; its end is seen in its output before it can be waited for."""
+        return self._is_silent or self._popen.poll() is not None
 
     def request(self, order: Line, deadline: float) -> Generator[Line, None, None]:
         """The replies to an order; closing the iterator cancels it.

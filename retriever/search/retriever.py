@@ -1,7 +1,10 @@
 """From a question in any language to passages in any language."""
 
+import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from fractions import Fraction
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -33,6 +36,9 @@ FILTERED_DEPTH = 300
 Rewrite = Callable[[str, str, str], str | None]
 """From a query, its language and another language to a text in that one to search for too, or None."""
 
+MAX_SHARE_OF_DOCUMENT = Fraction(2, 3)
+"""Most of the hits that one document may have while there are others."""
+
 RUNNERS_UP = slice(3, 10)
 """The ranks (from 0) whose mean score is a language's level for a query: below the hits, above the noise."""
 
@@ -44,7 +50,8 @@ class CrossLingualRetriever(BaseRetriever):
     passages, stock e5-small returns the English answer to an Arabic question among its first six in 27 % of cases,
     against 95 % without the Arabic ones. So each language is searched apart, and a hit counts by how far it stands
     above the runners-up in its own language (89 %); and at most half of the hits are in the query's language while
-    there are others. The score of a hit is its cosine, or the re-ranker's score if there is one.
+    there are others. Nor can one document fill the hits (MAX_SHARE_OF_DOCUMENT). The score of a hit is its cosine, or the
+    re-ranker's score if there is one.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
@@ -96,7 +103,7 @@ class CrossLingualRetriever(BaseRetriever):
             for id_, score in fused.items()
             if id_ in passages
         ]
-        return _limit_query_language(hits, k)
+        return _limit_query_language(_limit_documents(hits, k), k)
 
     def _versions(self, query: Query, sizes: dict[str, int]) -> list[Query]:
         """The query, and what the rewrites make of it, in the language of most passages."""
@@ -153,6 +160,17 @@ def _runners_up_mean(scores: list[float]) -> float:
     """Mean of the scores at ranks RUNNERS_UP of a descending list, or of its second half if it is shorter."""
     chosen = scores[RUNNERS_UP] if len(scores) >= RUNNERS_UP.stop else scores[len(scores) // 2 :]
     return sum(chosen) / len(chosen) if chosen else 0.0
+
+
+def _limit_documents(hits: list[Hit], k: int) -> list[Hit]:
+    """The hits, those beyond a document's share of k behind those of other documents."""
+    room = math.ceil(MAX_SHARE_OF_DOCUMENT * k)
+    counts: Counter[str] = Counter()
+    within, beyond = [], []
+    for hit in hits:
+        counts[hit.passage.document_id] += 1
+        (within if counts[hit.passage.document_id] <= room else beyond).append(hit)
+    return within + beyond
 
 
 def _limit_query_language(hits: list[Hit], k: int) -> list[Hit]:
