@@ -1,0 +1,138 @@
+"""Where a text has the words that a model gives as an answer out of it."""
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+import regex
+from rapidfuzz import fuzz
+
+from rag.answering.number_values import find_numbers
+from retriever.languages.digits import ascii_digits
+from retriever.languages.sentences import Span
+
+MIN_ALIGNMENT = 80
+"""Least similarity (rapidfuzz, 0-100) of an answer and the words of the passage that it is taken for."""
+SAME_WORD = 75
+"""Least similarity of two words that count as one."""
+MIN_RUN = 0.3
+"""Least share of an answer's letters in a row of the passage's words: the model wraps sentences around what it read."""
+MIN_IN_ORDER = 0.8
+"""Least share of an answer's letters that stand in the passage in this order: the model leaves words out of lists."""
+_TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[.,'’-][\p{L}\p{M}\p{N}]+)*")
+EDGES = "\"'“”„«»‘’.,;:!?() \n"
+
+
+def locate(answer: str, text: str, language: str, question: str = "") -> Span | None:
+    """Where a text has the words of an answer, or words like them, or most of them in order or in a row, or its number.
+
+    A sentence around the words, in which the question is said again, does not count.
+
+    >>> text = "It was opened on 15 August 1914 by a ship."
+    >>> text[slice(*locate("15 august 1914", text, "en"))]
+    '15 August 1914'
+    >>> text[slice(*locate("On 15 August 1914 by a Schiff", text, "en"))]
+    'on 15 August 1914 by a'
+    >>> locate("in the year of the plague", text, "en") is None
+    True
+    >>> locate("5", "It has five rooms.", "en")
+    (7, 11)
+    >>> text = "Its parents were Tang, Song, as well as Khitan Liao and Jurchen Jin dynasties."
+    >>> text[slice(*locate("Tang, Song, Khitan Liao, Jurchen Jin", text, "en"))]
+    'Tang, Song, as well as Khitan Liao and Jurchen Jin'
+    """
+    folded, words = _fold(text), _fold(answer)
+    if not words.strip():
+        return None
+    if exact := regex.search(rf"(?<![\p{{L}}\p{{N}}]){regex.escape(answer)}(?![\p{{L}}\p{{N}}])", text):
+        return exact.span()
+    aligned = fuzz.partial_ratio_alignment(words, folded, score_cutoff=MIN_ALIGNMENT)
+    if aligned is not None and len(words) <= len(folded):
+        return _trim(text, _whole_words(text, aligned.dest_start, aligned.dest_end), words)
+    return _locate_number(answer, text, language) or _in_order(words, folded) or _longest_run(words, folded, question)
+
+
+def _trim(text: str, span: Span, words: str) -> Span:
+    """The span without first and last words that do not begin or end the answer: an alignment may be a little off."""
+    tokens = [match.span() for match in _TOKEN.finditer(text, *span)]
+    answer_tokens = _TOKEN.findall(words)
+    first = next((n for n, token in enumerate(tokens) if _is_one_of(text, token, answer_tokens[:2])), None)
+    last = next((n for n, token in enumerate(reversed(tokens)) if _is_one_of(text, token, answer_tokens[-2:])), None)
+    if first is None or last is None or first > len(tokens) - 1 - last:
+        return span
+    return (tokens[first][0] if first else span[0]), (tokens[-1 - last][1] if last else span[1])
+
+
+def _is_one_of(text: str, token: Span, words: Sequence[str]) -> bool:
+    """Whether a word of the text is like one of these."""
+    word = _fold(text[slice(*token)])
+    return any(fuzz.ratio(word, other) >= SAME_WORD for other in words)
+
+
+def _in_order(words: str, text: str) -> Span | None:
+    """Where the text has nearly all words of an answer in their order, with no more words between than there are."""
+    answer_tokens = _TOKEN.findall(words)
+    tokens = [match.span() for match in _TOKEN.finditer(text)]
+    blocks = SequenceMatcher(None, answer_tokens, [text[slice(*token)] for token in tokens], autojunk=False)
+    runs = [block for block in blocks.get_matching_blocks() if block.size]
+    common = [token for run in runs for token in answer_tokens[run.a : run.a + run.size]]
+    if not runs or len("".join(common)) < MIN_IN_ORDER * len("".join(answer_tokens)):
+        return None
+    first, last = runs[0].b, runs[-1].b + runs[-1].size - 1
+    return (tokens[first][0], tokens[last][1]) if last - first < 2 * len(answer_tokens) else None
+
+
+def _longest_run(words: str, text: str, question: str) -> Span | None:
+    """The words of an answer in a row in the text that say most, if that is MIN_RUN of what the answer says.
+
+    That is counted in letters of words that are not in the question.
+    """
+    asked = set(_TOKEN.findall(_fold(question)))
+
+    def said(some: Sequence[str]) -> int:
+        return sum(len(token) for token in some if token not in asked)
+
+    answer_tokens = _TOKEN.findall(words)
+    tokens = [match.span() for match in _TOKEN.finditer(text)]
+    blocks = SequenceMatcher(None, answer_tokens, [text[slice(*token)] for token in tokens], autojunk=False)
+    block = max(blocks.get_matching_blocks(), key=lambda block: said(answer_tokens[block.a : block.a + block.size]))
+    run = said(answer_tokens[block.a : block.a + block.size])
+    if not run or run < MIN_RUN * said(answer_tokens):
+        return None
+    return tokens[block.b][0], tokens[block.b + block.size - 1][1]
+
+
+def _locate_number(answer: str, text: str, language: str) -> Span | None:
+    """Where a text has the number that is the whole answer, written otherwise."""
+    plain_answer, plain_text = ascii_digits(answer), ascii_digits(text)
+    for surface, values in find_numbers(plain_answer, language, claims_only=False):
+        if surface == plain_answer:
+            for other, other_values in find_numbers(plain_text, language, claims_only=False):
+                if values & other_values and (match := regex.search(rf"\b{regex.escape(other)}\b", plain_text)):
+                    return match.span()
+    return None
+
+
+def _fold(text: str) -> str:
+    """Lower case, without changing the length of the text."""
+    lower = text.lower()
+    return lower if len(lower) == len(text) else text
+
+
+def _whole_words(text: str, start: int, end: int) -> Span:
+    """The span with its first and last word whole, in scripts that write spaces."""
+    while start > 0 and _joins(text[start - 1 : start + 1]):
+        start -= 1
+    while end < len(text) and _joins(text[end - 1 : end + 1]):
+        end += 1
+    while start < end and text[start] in EDGES:
+        start += 1
+    while end > start and text[end - 1] in EDGES:
+        end -= 1
+    return start, end
+
+
+def _joins(pair: str) -> bool:
+    """Whether two neighbouring characters are inside one word."""
+    return regex.fullmatch(r"[\p{L}\p{M}\p{N}]{2}", pair) is not None and not regex.search(
+        r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Han}\p{Hiragana}\p{Katakana}]", pair
+    )
