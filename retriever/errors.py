@@ -16,3 +16,7 @@ class DataError(IsthmusError):
 
 class LibraryBusyError(IsthmusError):
     """Another process has the library open; the message says which."""
+
+
+class ChromaServerError(IsthmusError, OSError):
+    """The Chroma server that the settings name does not answer any more."""

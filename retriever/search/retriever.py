@@ -50,8 +50,8 @@ class CrossLingualRetriever(BaseRetriever):
     passages, stock e5-small returns the English answer to an Arabic question among its first six in 27 % of cases,
     against 95 % without the Arabic ones. So each language is searched apart, and a hit counts by how far it stands
     above the runners-up in its own language (89 %); and at most half of the hits are in the query's language while
-    there are others. Nor can one document fill the hits (MAX_SHARE_OF_DOCUMENT). The score of a hit is its cosine, or the
-    re-ranker's score if there is one.
+    there are others. Nor can one document fill the hits (MAX_SHARE_OF_DOCUMENT). The score of a hit is its cosine, or
+    the re-ranker's score if there is one.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
@@ -166,7 +166,8 @@ def _limit_documents(hits: list[Hit], k: int) -> list[Hit]:
     """The hits, those beyond a document's share of k behind those of other documents."""
     room = math.ceil(MAX_SHARE_OF_DOCUMENT * k)
     counts: Counter[str] = Counter()
-    within, beyond = [], []
+    within: list[Hit] = []
+    beyond: list[Hit] = []
     for hit in hits:
         counts[hit.passage.document_id] += 1
         (within if counts[hit.passage.document_id] <= room else beyond).append(hit)

@@ -1,11 +1,11 @@
-"""What a full or failing disk and damaged files mean for the user."""
+"""What a full or failing disk, damaged files and a lost Chroma server mean for the user."""
 
 import errno
 import shutil
 import sqlite3
 from pathlib import Path
 
-from retriever.errors import IsthmusError
+from retriever.errors import ChromaServerError, IsthmusError
 
 FULL_BYTES = 100_000
 """With less space than this an error is put down to a full disk: SQLite cannot always tell."""
@@ -15,14 +15,14 @@ def storage_error(error: Exception, name: str, folder: Path) -> IsthmusError:
     """One sentence for a disk that is full or fails while the document `name` is added to the library in `folder`."""
     fault, remedy = _fault(error, folder, "The library could not be written")
     return IsthmusError(
-        f"{fault}: {Path(name).name} was not added, what came before it is kept; {remedy} at {folder} and add it again."
+        f"{fault}: {Path(name).name} was not added, what came before it is kept; {remedy} and add it again."
     )
 
 
 def removal_error(error: Exception, folder: Path) -> IsthmusError:
     """One sentence for a disk that is full or fails before documents are removed."""
     fault, remedy = _fault(error, folder, "The library could not be written")
-    return IsthmusError(f"{fault}: nothing was removed; {remedy} at {folder} and remove it again.")
+    return IsthmusError(f"{fault}: nothing was removed; {remedy} and remove it again.")
 
 
 def refresh_error(error: Exception, folder: Path) -> IsthmusError:
@@ -31,9 +31,7 @@ def refresh_error(error: Exception, folder: Path) -> IsthmusError:
     The index of words is in memory then, and it is made anew at the next start.
     """
     fault, remedy = _fault(error, folder, "The index of words could not be saved")
-    return IsthmusError(
-        f"{fault}: the documents are as they should be, but the next start takes longer; {remedy} at {folder}."
-    )
+    return IsthmusError(f"{fault}: the documents are as they should be, but the next start takes longer; {remedy}.")
 
 
 def opening_error(error: Exception, folder: Path) -> IsthmusError:
@@ -44,13 +42,13 @@ def opening_error(error: Exception, folder: Path) -> IsthmusError:
             "add the documents again."
         )
     fault, remedy = _fault(error, folder, "The library could not be read")
-    return IsthmusError(f"{fault}: the library cannot be opened, nothing is lost; {remedy} at {folder}.")
+    return IsthmusError(f"{fault}: the library cannot be opened, nothing is lost; {remedy}.")
 
 
 def closing_error(error: Exception, folder: Path) -> IsthmusError:
     """One sentence for a disk that is full or fails while a library is closed."""
     fault, remedy = _fault(error, folder, "The library could not be closed cleanly")
-    return IsthmusError(f"{fault}: nothing is lost, but the next start checks the vectors; {remedy} at {folder}.")
+    return IsthmusError(f"{fault}: nothing is lost, but the next start checks the vectors; {remedy}.")
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
@@ -85,7 +83,9 @@ def make_library_folder(folder: Path) -> None:
 
 def _fault(error: Exception, folder: Path, otherwise: str) -> tuple[str, str]:
     """What has happened, and what to do about it."""
+    if isinstance(error, ChromaServerError):
+        return str(error).partition(" (")[0], "start it again"
     is_full = getattr(error, "errno", None) == errno.ENOSPC or "full" in str(error) or "No space" in str(error)
     if is_full or shutil.disk_usage(folder).free < FULL_BYTES:
-        return "The disk is full", "free some space"
-    return f"{otherwise} ({error})", "check the disk"
+        return "The disk is full", f"free some space at {folder}"
+    return f"{otherwise} ({error})", f"check the disk at {folder}"

@@ -1,10 +1,11 @@
 """Passage vectors in Chroma, which is either embedded, with files on disk, or a server."""
 
+import functools
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
 import chromadb
@@ -13,8 +14,9 @@ from chromadb.api import ClientAPI
 from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
 from chromadb.errors import ChromaError
+from httpx import TransportError
 
-from retriever.errors import IsthmusError
+from retriever.errors import ChromaServerError, IsthmusError
 from retriever.models.encoder import encoder_probe, same_encoder
 from retriever.models.protocols import PassageEncoder
 from retriever.store.baseline import ScoreBaseline
@@ -23,12 +25,33 @@ from retriever.types import Vectors
 PAGE_SIZE = 1000
 """Passages in one call to Chroma."""
 
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def _asks_server(
+    method: "Callable[Concatenate[VectorIndex, _Arguments], _Result]",
+) -> "Callable[Concatenate[VectorIndex, _Arguments], _Result]":
+    """A method that says in one sentence that the server has gone."""
+
+    @functools.wraps(method)
+    def call(index: "VectorIndex", /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        try:
+            return method(index, *args, **kwargs)
+        except TransportError as error:
+            raise ChromaServerError(
+                f"The Chroma server at {index.place} does not answer any more ({error}). Start it again."
+            ) from error
+
+    return call
+
 
 class VectorIndex:
     """One Chroma collection of passage vectors. It records the encoder that made them.
 
     Give `path` for files on disk or `url` for a server. With `fresh` an old collection of that name is deleted first.
-    Raises IsthmusError if the collection was made by another encoder, or the server cannot be reached.
+    Raises IsthmusError if the collection was made by another encoder, or the server cannot be reached; every method
+    raises ChromaServerError if it cannot be any more.
     """
 
     def __init__(
@@ -40,15 +63,17 @@ class VectorIndex:
         name: str = "passages",
         fresh: bool = False,
     ) -> None:
+        self.place = str(path or _shown(url or ""))
         self._client = _client(path, url)
         try:
-            self._collection = self._open_collection(encoder, name, str(path or _shown(url or "")), fresh=fresh)
+            self._collection = self._open_collection(encoder, name, fresh=fresh)
             self._max_batch = self._client.get_max_batch_size()
         except BaseException:
             self.close()
             raise
 
-    def _open_collection(self, encoder: PassageEncoder, name: str, place: str, *, fresh: bool) -> chromadb.Collection:
+    @_asks_server
+    def _open_collection(self, encoder: PassageEncoder, name: str, *, fresh: bool) -> chromadb.Collection:
         if fresh and name in self._names():
             self._client.delete_collection(name)
         probe = encoder_probe(encoder)
@@ -59,12 +84,13 @@ class VectorIndex:
         stored = collection.metadata or {}
         if not same_encoder(np.asarray(json.loads(stored.get("probe", "[]")), dtype=np.float32), probe):
             raise IsthmusError(
-                f"The vectors in {place} were made by the encoder {stored.get('encoder')!r}, not by "
+                f"The vectors in {self.place} were made by the encoder {stored.get('encoder')!r}, not by "
                 f"{encoder.name!r} as it is now. Set the encoder back, or delete that folder or collection: they are "
                 "made anew at the next start."
             )
         return collection
 
+    @_asks_server
     def add(self, passages: Sequence[tuple[str, str, str]], vectors: Vectors) -> None:
         """Store vectors[i] for passages[i] = (passage id, document id, language)."""
         size = min(self._max_batch, PAGE_SIZE)
@@ -76,12 +102,14 @@ class VectorIndex:
                 metadatas=[{"document": row[1], "language": row[2]} for row in rows],
             )
 
+    @_asks_server
     def delete(self, ids: Iterable[str]) -> None:
         """Delete the vectors of passages; unknown ids are ignored."""
         passage_ids = list(ids)
         for start in range(0, len(passage_ids), PAGE_SIZE):
             self._collection.delete(ids=passage_ids[start : start + PAGE_SIZE])
 
+    @_asks_server
     def search(self, vector: Vectors, k: int, where: Mapping[str, Any] | None = None) -> list[tuple[str, float]]:
         """The k nearest passages as (id, cosine), best first; `where` is a Chroma metadata filter."""
         result = self._collection.query(
@@ -93,6 +121,7 @@ class VectorIndex:
         distances = (result["distances"] or [[]])[0]
         return [(id_, 1.0 - float(distance)) for id_, distance in zip(result["ids"][0], distances, strict=True)]
 
+    @_asks_server
     def sample_baseline(self, size: int) -> ScoreBaseline:
         """A baseline of up to `size` of the stored vectors."""
         result = self._collection.get(limit=size, include=["embeddings", "metadatas"])
@@ -100,6 +129,7 @@ class VectorIndex:
         vectors = result["embeddings"] if languages else np.zeros((0, 1))
         return ScoreBaseline(np.asarray(vectors, dtype=np.float32), languages)
 
+    @_asks_server
     def read(self, ids: Sequence[str]) -> dict[str, Vectors]:
         """The stored vectors by passage id; passages without a vector are left out.
 
@@ -119,6 +149,7 @@ class VectorIndex:
         """Close the store. If this process opens it again, it sees what other processes have written."""
         cast(Any, self._client).close()
 
+    @_asks_server
     def drop_others(self, is_leftover: Callable[[str], bool]) -> None:
         """Delete the store's other collections whose names are leftovers."""
         for name in self._names():
@@ -134,6 +165,7 @@ class VectorIndex:
                 return names
         return names
 
+    @_asks_server
     def ids(self) -> set[str]:
         """Every stored passage id."""
         ids: set[str] = set()
@@ -144,6 +176,7 @@ class VectorIndex:
                 return ids
         return ids
 
+    @_asks_server
     def __len__(self) -> int:
         return self._collection.count()
 

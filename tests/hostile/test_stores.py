@@ -1,5 +1,6 @@
 """Damaged files, full disks, two libraries on one server, closing at a bad moment: nothing lost, doubled or mixed."""
 
+import contextlib
 import logging
 import os
 import shutil
@@ -476,6 +477,18 @@ def test_a_library_of_an_earlier_version_keeps_its_collection(closed_library, se
         assert_whole(library)
 
 
+@contextlib.contextmanager
+def running_chroma(command, log):
+    """A Chroma server's process, once it listens."""
+    with log.open("wb") as output, subprocess.Popen([*command, "--host", "127.0.0.1"], stdout=output) as server:
+        try:
+            while server.poll() is None and b"server listening" not in log.read_bytes():
+                time.sleep(0.1)
+            yield server
+        finally:
+            server.terminate()
+
+
 @pytest.fixture(scope="module")
 def chroma_url(tmp_path_factory):
     """A Chroma server."""
@@ -484,13 +497,8 @@ def chroma_url(tmp_path_factory):
     port = unused_port()
     folder = tmp_path_factory.mktemp("server")
     command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(folder), "--port", str(port)]
-    with (folder / "log").open("wb") as log, subprocess.Popen([*command, "--host", "127.0.0.1"], stdout=log) as server:
-        try:
-            while server.poll() is None and b"server listening" not in (folder / "log").read_bytes():
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
+    with running_chroma(command, folder / "log"):
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.slow
@@ -519,6 +527,27 @@ def test_two_libraries_on_one_server_leave_each_other_alone(settings, fake_encod
     with Library(first, fake_encoder) as library:
         prefix = f"isthmus-{library.collection.documents.library_id}-"
         assert len([name for name in library.collection.vectors._names() if name.startswith(prefix)]) == 1
+
+
+@pytest.mark.slow
+def test_a_chroma_server_that_dies_is_one_sentence_and_nothing_is_lost(settings, fake_encoder, tmp_path):
+    from tests.conftest import unused_port
+
+    port = unused_port()
+    folder = tmp_path / "server"
+    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(folder), "--port", str(port)]
+    remote = settings.model_copy(update={"chroma_url": f"http://127.0.0.1:{port}"})
+    gone = rf"The Chroma server at http://127\.0\.0\.1:{port} does not answer any more"
+    with running_chroma(command, tmp_path / "log") as server, Library(remote, fake_encoder) as library:
+        add_texts(library)
+        server.kill()
+        server.wait()
+        with pytest.raises(IsthmusError, match=gone + ": milk.txt was not added, what came before it is kept"):
+            library.add_texts([("milk.txt", "Milk comes from cows.")])
+        with pytest.raises(IsthmusError, match=gone):
+            library.search("Where does tea come from?")
+    with running_chroma(command, tmp_path / "log"), Library(remote, fake_encoder) as library:
+        assert_whole(library)
 
 
 # Content

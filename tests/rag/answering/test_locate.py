@@ -58,6 +58,7 @@ def test_words_of_a_text_are_found_as_they_are(words, data):
 def test_words_of_a_list_are_found_with_those_between():
     text = "Its style came from the Tang, Song, as well as Khitan Liao and Jurchen Jin dynasties of China."
     span = locate("Tang, Song, Khitan Liao, Jurchen Jin", text, "en")
+    assert span is not None
     assert text[slice(*span)] == "Tang, Song, as well as Khitan Liao and Jurchen Jin"
 
 
@@ -70,4 +71,5 @@ def test_words_of_the_question_are_no_answer():
     span = locate(
         "The Mask of Anarchy is on unjust forms of power", text, "en", "Worum geht es in The Mask of Anarchy?"
     )
+    assert span is not None
     assert text[slice(*span)] == "unjust forms of power"
