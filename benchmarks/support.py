@@ -69,7 +69,7 @@ def read_cases(
         hits = library.retriever.search(query, 2 * library.settings.top_k)
         others = [hit for hit in hits if " ".join(hit.passage.text.split()) not in str(question.passage)]
         for some_hits, is_answerable in ((hits, True), (others, False)):
-            reading = read(engine, query, question.text, some_hits, library.encoder, library.baseline)
+            reading = read(engine, query, question.text, some_hits, library.baseline)
             features = support_features(query, reading, library.baseline) if reading else None
             recall = max(trigram_recall(reading.words, gold) for gold in question.golds) if reading else 0.0
             yield Case(group or question.language, features, is_answerable and recall >= RIGHT, is_answerable)

@@ -64,7 +64,7 @@ class Answerer:
     def _read(self, draft: Answer, query: Query, hits: Sequence[Hit]) -> Generator[Answer, None, None]:
         """Read the words, check how well they are supported, and put them into the user's language."""
         question = f"{query.text} ({today_in('en')})" if query.timing.now else query.text
-        reading = read(self._engine, query, question, hits, self._encoder, self._baseline)
+        reading = read(self._engine, query, question, hits, self._baseline)
         self._timer.end_stage("read")
         has_support = reading is not None and (self._settings.grounding == "off" or self._is_supported(query, reading))
         if reading is None or (not has_support and self._settings.grounding == "strict"):

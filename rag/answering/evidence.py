@@ -112,15 +112,6 @@ def select_evidence(
     return snippets
 
 
-def nearest_sentences(
-    query: Query, hit: Hit, encoder: PassageEncoder, baseline: ScoreBaseline, count: int
-) -> list[Span]:
-    """The `count` sentences of a hit's passage that matter most, in the order of the text."""
-    (rows,) = _score_sentences(query, [hit], encoder, baseline) or [[]]
-    best = sorted(rows, key=lambda row: row.score, reverse=True)[:count]
-    return sorted((row.start, row.end) for row in best)
-
-
 @dataclass(frozen=True, slots=True)
 class _Sentence:
     start: int

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prompts import load_prompt
-from rag.answering.evidence import nearest_sentences, passage_z_score
+from rag.answering.evidence import passage_z_score
 from rag.answering.locate import EDGES, locate
 from rag.generation.engine import Engine, Message, yes_odds
 from retriever.languages.sentences import Span, split_sentences
-from retriever.models.protocols import PassageEncoder
 from retriever.store.baseline import ScoreBaseline
 from retriever.types import Hit, Query
 
@@ -24,9 +23,6 @@ XQuAD's training articles as many right answers (recall .674, .671 with all thre
 Z_SCORE_WEIGHT = 0.7
 """Weight of search's z-score beside the model's log-odds, as in support: on the same questions the right passage is
 taken in 95 % of the cases, without it in 89 %; the words are as often right."""
-SENTENCES = 2
-"""How many sentences of a passage are read: those nearest to the question. On 84 questions of XQuAD's training articles
-the recall is .66; .59 of the whole passage, although that holds the answer more often; .54 of one sentence."""
 MAX_TOKENS = 48
 """Longest answer out of a passage."""
 
@@ -51,14 +47,7 @@ class Reading:
         return " ".join(self.hit.passage.text[self.start : self.end].split())
 
 
-def read(
-    engine: Engine,
-    query: Query,
-    question: str,
-    hits: Sequence[Hit],
-    encoder: PassageEncoder,
-    baseline: ScoreBaseline,
-) -> Reading | None:
+def read(engine: Engine, query: Query, question: str, hits: Sequence[Hit], baseline: ScoreBaseline) -> Reading | None:
     """The words that answer the question, out of the passage that does so best; None if there are none.
 
     The model says of each passage whether it answers the question, and search how far it stands out; if the best has no
@@ -74,11 +63,9 @@ def read(
         (hit, value, passage_z_score(query, hit, baseline) or 0.0) for hit, value in zip(hits, odds, strict=False)
     ]
     for hit, value, _ in sorted(judged, key=lambda row: row[1] + Z_SCORE_WEIGHT * row[2], reverse=True):
-        spans = nearest_sentences(query, hit, encoder, baseline, SENTENCES)
-        text = _masked(hit.passage.text, spans)
-        completion = engine.answer(_prompt("extract", hit, text, question=question), max_tokens=MAX_TOKENS)
+        completion = engine.answer(_prompt("extract", hit, question=question), max_tokens=MAX_TOKENS)
         answer = " ".join(completion.text.split()).strip(EDGES)
-        if span := locate(answer, text, hit.passage.language, question):
+        if span := locate(answer, hit.passage.text, hit.passage.language, question):
             return Reading(hit, *span, value, completion.logprobs)
     return None
 
@@ -91,14 +78,6 @@ def confirm_odds(engine: Engine, reading: Reading, question: str, answer: str) -
     return _yes_odds(engine, "confirm", reading.hit, question=question, answer=answer)
 
 
-def _masked(text: str, spans: Sequence[Span]) -> str:
-    """The text with spaces for all that is outside the spans, so that what is read in it keeps its place."""
-    kept = [False] * len(text)
-    for start, end in spans:
-        kept[start:end] = [True] * (end - start)
-    return "".join(letter if keep else " " for letter, keep in zip(text, kept, strict=True))
-
-
 def sentence_around(reading: Reading) -> Span:
     """From the beginning of the sentence with the first of the words to the end of that with the last."""
     passage = reading.hit.passage
@@ -109,12 +88,13 @@ def sentence_around(reading: Reading) -> Span:
 
 def _yes_odds(engine: Engine, task: str, hit: Hit, **values: str) -> float:
     """The log-odds of Yes against No."""
-    return yes_odds(engine, _prompt(task, hit, hit.passage.text, **values))
+    return yes_odds(engine, _prompt(task, hit, **values))
 
 
-def _prompt(task: str, hit: Hit, text: str, **values: str) -> list[Message]:
+def _prompt(task: str, hit: Hit, **values: str) -> list[Message]:
     prompt = load_prompt("read", hit.passage.language)
+    passage = " ".join(hit.passage.text.split())
     return [
         {"role": "system", "content": prompt.render("system")},
-        {"role": "user", "content": prompt.render(task, passage=" ".join(text.split()), **values)},
+        {"role": "user", "content": prompt.render(task, passage=passage, **values)},
     ]
