@@ -208,13 +208,16 @@ def change(library, numbers):
 def work(kind, start):
     say(pid=os.getpid())
     if kind in ("reopen", "recovery"):
-        while True:
+        for opened in itertools.count():
             if kind == "recovery":
                 documents = DocumentStore(settings.library / DOCUMENTS_FILE)
                 documents.clean_shutdown = False
                 documents.close()
             Library(settings, HashEncoder()).close()
+            if not opened:
+                say(opened=True)
     library = Library(settings, HashEncoder())
+    say(opened=True)
     for n in itertools.count(start):
         if kind == "add":
             change(library, {f"new {n % 20}.txt": n})
@@ -276,7 +279,11 @@ def test_kill_at_any_moment_leaves_the_library_whole(settings):
     print("seed", seed)  # shown by pytest if the test fails
     rng = random.Random(seed)
     revisions = set()
-    numbers: dict[str, int] = {}
+    numbers: dict[str, int] = {"first.txt": 999_999}
+    with Library(settings, scope["HashEncoder"]()) as library:
+        begun = time.monotonic()
+        library.add_texts([("first.txt", "Document 999999 tells of the year 999999. " * 100)])
+        longest = max(1.0, 4 * (time.monotonic() - begun))  # a slow machine needs more than a second for a change
     with subprocess.Popen(
         [sys.executable, "-c", FAKE + WORKER, str(settings.library)],
         stdin=subprocess.PIPE,
@@ -288,7 +295,9 @@ def test_kill_at_any_moment_leaves_the_library_whole(settings):
         for round_ in range(60):
             worker.stdin.write(f"{KINDS[round_ % len(KINDS)]} {round_ * 1000}\n")
             pid = json.loads(worker.stdout.readline())["pid"]
-            time.sleep(rng.uniform(0.01, 1))
+            if rng.random() < 0.7:  # else the kill may come while it opens
+                assert json.loads(worker.stdout.readline()) == {"opened": True}
+            time.sleep(rng.uniform(0.01, longest))
             os.kill(pid, signal.SIGKILL)
             done, pending = read_changes(worker.stdout)
             numbers |= done
