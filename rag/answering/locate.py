@@ -1,6 +1,7 @@
 """Where a text has the words that a model gives as an answer out of it."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 import regex
@@ -48,7 +49,7 @@ def locate(answer: str, text: str, language: str, question: str = "") -> Span | 
     aligned = fuzz.partial_ratio_alignment(words, folded, score_cutoff=MIN_ALIGNMENT)
     if aligned is not None and len(words) <= len(folded):
         return _trim(text, _whole_words(text, aligned.dest_start, aligned.dest_end), words)
-    return _locate_number(answer, text, language) or _in_order(words, folded) or _longest_run(words, folded, question)
+    return _locate_number(answer, text, language) or _located_run(words, folded, question)
 
 
 def _trim(text: str, span: Span, words: str) -> Span:
@@ -68,37 +69,50 @@ def _is_one_of(text: str, token: Span, words: Sequence[str]) -> bool:
     return any(fuzz.ratio(word, other) >= SAME_WORD for other in words)
 
 
-def _in_order(words: str, text: str) -> Span | None:
-    """Where the text has nearly all words of an answer in their order, with no more words between than there are."""
-    answer_tokens = _TOKEN.findall(words)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Words of an answer that stand in a row in a text, where its words number `first` to `last` (from 0) are."""
+
+    words: Sequence[str]
+    first: int
+    last: int
+
+
+def _located_run(answer: str, text: str, question: str) -> Span | None:
+    """Where the text has nearly all words of an answer in their order, or else the row of them that says most."""
+    words = _TOKEN.findall(answer)
     tokens = [match.span() for match in _TOKEN.finditer(text)]
-    blocks = SequenceMatcher(None, answer_tokens, [text[slice(*token)] for token in tokens], autojunk=False)
-    runs = [block for block in blocks.get_matching_blocks() if block.size]
-    common = [token for run in runs for token in answer_tokens[run.a : run.a + run.size]]
-    if not runs or len("".join(common)) < MIN_IN_ORDER * len("".join(answer_tokens)):
+    blocks = SequenceMatcher(None, words, [text[slice(*token)] for token in tokens], autojunk=False)
+    runs = [
+        _Run(words[block.a : block.a + block.size], block.b, block.b + block.size - 1)
+        for block in blocks.get_matching_blocks()
+        if block.size
+    ]
+    place = _in_order(words, runs) or _longest_run(words, runs, set(_TOKEN.findall(_fold(question))))
+    return (tokens[place[0]][0], tokens[place[1]][1]) if place else None
+
+
+def _in_order(words: Sequence[str], runs: Sequence[_Run]) -> tuple[int, int] | None:
+    """First and last word of all runs, if they have nearly all words with no more between than there are."""
+    common = sum(len(word) for run in runs for word in run.words)
+    if not runs or common < MIN_IN_ORDER * sum(map(len, words)) or runs[-1].last - runs[0].first >= 2 * len(words):
         return None
-    first, last = runs[0].b, runs[-1].b + runs[-1].size - 1
-    return (tokens[first][0], tokens[last][1]) if last - first < 2 * len(answer_tokens) else None
+    return runs[0].first, runs[-1].last
 
 
-def _longest_run(words: str, text: str, question: str) -> Span | None:
-    """The words of an answer in a row in the text that say most, if that is MIN_RUN of what the answer says.
+def _longest_run(words: Sequence[str], runs: Sequence[_Run], asked: Set[str]) -> tuple[int, int] | None:
+    """First and last word of the run that says most, if that is MIN_RUN of what the answer says.
 
     That is counted in letters of words that are not in the question.
     """
-    asked = set(_TOKEN.findall(_fold(question)))
 
     def said(some: Sequence[str]) -> int:
-        return sum(len(token) for token in some if token not in asked)
+        return sum(len(word) for word in some if word not in asked)
 
-    answer_tokens = _TOKEN.findall(words)
-    tokens = [match.span() for match in _TOKEN.finditer(text)]
-    blocks = SequenceMatcher(None, answer_tokens, [text[slice(*token)] for token in tokens], autojunk=False)
-    block = max(blocks.get_matching_blocks(), key=lambda block: said(answer_tokens[block.a : block.a + block.size]))
-    run = said(answer_tokens[block.a : block.a + block.size])
-    if not run or run < MIN_RUN * said(answer_tokens):
+    run = max(runs, key=lambda run: said(run.words), default=None)
+    if run is None or not said(run.words) or said(run.words) < MIN_RUN * said(words):
         return None
-    return tokens[block.b][0], tokens[block.b + block.size - 1][1]
+    return run.first, run.last
 
 
 def _locate_number(answer: str, text: str, language: str) -> Span | None:

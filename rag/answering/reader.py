@@ -59,14 +59,16 @@ def read(engine: Engine, query: Query, question: str, hits: Sequence[Hit], basel
         odds.append(_yes_odds(engine, "judge", hit, question=question))
         if odds[-1] >= SURE:
             break
-    judged = [
-        (hit, value, passage_z_score(query, hit, baseline) or 0.0) for hit, value in zip(hits, odds, strict=False)
-    ]
-    for hit, value, _ in sorted(judged, key=lambda row: row[1] + Z_SCORE_WEIGHT * row[2], reverse=True):
+
+    def preference(judged: tuple[Hit, float]) -> float:
+        hit, yes = judged
+        return yes + Z_SCORE_WEIGHT * (passage_z_score(query, hit, baseline) or 0.0)
+
+    for hit, yes in sorted(zip(hits, odds, strict=False), key=preference, reverse=True):
         completion = engine.answer(_prompt("extract", hit, question=question), max_tokens=MAX_TOKENS)
         answer = " ".join(completion.text.split()).strip(EDGES)
         if span := locate(answer, hit.passage.text, hit.passage.language, question):
-            return Reading(hit, *span, value, completion.logprobs)
+            return Reading(hit, *span, yes, completion.logprobs)
     return None
 
 
