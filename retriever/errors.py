@@ -18,5 +18,9 @@ class LibraryBusyError(IsthmusError):
     """Another process has the library open; the message says which."""
 
 
-class ChromaServerError(IsthmusError, OSError):
-    """The Chroma server that the settings name does not answer any more."""
+class ChromaServerError(IsthmusError):
+    """The Chroma server at `place` does not answer any more; `fault` says so without the cause and the remedy."""
+
+    def __init__(self, place: str, cause: Exception) -> None:
+        self.fault = f"The Chroma server at {place} does not answer any more"
+        super().__init__(f"{self.fault} ({cause}). Start it again.")

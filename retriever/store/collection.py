@@ -24,6 +24,7 @@ from typing import Any
 
 from chromadb.errors import ChromaError
 
+from retriever.errors import ChromaServerError
 from retriever.models.encoder import encoder_probe
 from retriever.models.protocols import PassageEncoder
 from retriever.store.baseline import ScoreBaseline
@@ -39,8 +40,8 @@ from retriever.types import Document, Passage, Vectors
 
 logger = logging.getLogger(__name__)
 
-STORAGE_ERRORS = (sqlite3.OperationalError, ChromaError, OSError)
-"""What the stores raise when the disk is full or fails."""
+STORAGE_ERRORS = (sqlite3.OperationalError, ChromaError, ChromaServerError, OSError)
+"""What the stores raise when the disk is full or fails, or Chroma's server has gone."""
 BASELINE_PASSAGES = 1000
 """Passages whose scores tell what an ordinary one scores."""
 

@@ -84,7 +84,7 @@ def make_library_folder(folder: Path) -> None:
 def _fault(error: Exception, folder: Path, otherwise: str) -> tuple[str, str]:
     """What has happened, and what to do about it."""
     if isinstance(error, ChromaServerError):
-        return str(error).partition(" (")[0], "start it again"
+        return error.fault, "start it again"
     is_full = getattr(error, "errno", None) == errno.ENOSPC or "full" in str(error) or "No space" in str(error)
     if is_full or shutil.disk_usage(folder).free < FULL_BYTES:
         return "The disk is full", f"free some space at {folder}"

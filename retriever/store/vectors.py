@@ -39,9 +39,7 @@ def _asks_server(
         try:
             return method(index, *args, **kwargs)
         except TransportError as error:
-            raise ChromaServerError(
-                f"The Chroma server at {index.place} does not answer any more ({error}). Start it again."
-            ) from error
+            raise ChromaServerError(index.place, error) from error
 
     return call
 
