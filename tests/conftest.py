@@ -1,5 +1,6 @@
 """What tests share: real models loaded once, a fake encoder, a scripted generator, no network beyond this machine."""
 
+import contextlib
 import hashlib
 import ipaddress
 import json
@@ -8,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
@@ -263,3 +265,31 @@ def vllm_url(command, tmp_path_factory):
     assert "Stopped." in log.read_text()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@contextlib.contextmanager
+def running_chroma(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A Chroma server's process on a loopback port, once it listens; its data and its log are in the folder."""
+    folder.mkdir(exist_ok=True)
+    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(folder), "--port", str(port)]
+    environment = {**os.environ, "ANONYMIZED_TELEMETRY": "False"}
+    log = folder / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen([*command, "--host", "127.0.0.1"], stdout=output, env=environment) as server,
+    ):
+        try:
+            while b"server listening" not in log.read_bytes():
+                assert server.poll() is None, log.read_text()
+                time.sleep(0.1)
+            yield server
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="session")
+def chroma_url(tmp_path_factory):
+    """A Chroma server; started once."""
+    port = unused_port()
+    with running_chroma(tmp_path_factory.mktemp("chroma"), port):
+        yield f"http://127.0.0.1:{port}"

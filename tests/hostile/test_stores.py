@@ -1,6 +1,5 @@
 """Damaged files, full disks, two libraries on one server, closing at a bad moment: nothing lost, doubled or mixed."""
 
-import contextlib
 import logging
 import os
 import shutil
@@ -8,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from retriever.store.files import Seal, write_file
 from retriever.store.lock import acquire, read_holder
 from retriever.store.transaction import Transaction
 from retriever.store.vectors import VectorIndex
+from tests.conftest import running_chroma, unused_port
 
 TEXTS = {"coffee": "Coffee comes from Ethiopia.", "tea": "Tea comes from China.", "tower": "The tower stands in Paris."}
 ROOT = Path(__file__).parents[2]
@@ -477,30 +476,6 @@ def test_a_library_of_an_earlier_version_keeps_its_collection(closed_library, se
         assert_whole(library)
 
 
-@contextlib.contextmanager
-def running_chroma(command, log):
-    """A Chroma server's process, once it listens."""
-    with log.open("wb") as output, subprocess.Popen([*command, "--host", "127.0.0.1"], stdout=output) as server:
-        try:
-            while server.poll() is None and b"server listening" not in log.read_bytes():
-                time.sleep(0.1)
-            yield server
-        finally:
-            server.terminate()
-
-
-@pytest.fixture(scope="module")
-def chroma_url(tmp_path_factory):
-    """A Chroma server."""
-    from tests.conftest import unused_port
-
-    port = unused_port()
-    folder = tmp_path_factory.mktemp("server")
-    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(folder), "--port", str(port)]
-    with running_chroma(command, folder / "log"):
-        yield f"http://127.0.0.1:{port}"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("is_legacy", [False, True])
 def test_two_libraries_on_one_server_leave_each_other_alone(settings, fake_encoder, tmp_path, chroma_url, is_legacy):
@@ -531,14 +506,10 @@ def test_two_libraries_on_one_server_leave_each_other_alone(settings, fake_encod
 
 @pytest.mark.slow
 def test_a_chroma_server_that_dies_is_one_sentence_and_nothing_is_lost(settings, fake_encoder, tmp_path):
-    from tests.conftest import unused_port
-
     port = unused_port()
-    folder = tmp_path / "server"
-    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(folder), "--port", str(port)]
     remote = settings.model_copy(update={"chroma_url": f"http://127.0.0.1:{port}"})
     gone = rf"The Chroma server at http://127\.0\.0\.1:{port} does not answer any more"
-    with running_chroma(command, tmp_path / "log") as server, Library(remote, fake_encoder) as library:
+    with running_chroma(tmp_path / "server", port) as server, Library(remote, fake_encoder) as library:
         add_texts(library)
         server.kill()
         server.wait()
@@ -546,7 +517,7 @@ def test_a_chroma_server_that_dies_is_one_sentence_and_nothing_is_lost(settings,
             library.add_texts([("milk.txt", "Milk comes from cows.")])
         with pytest.raises(IsthmusError, match=gone):
             library.search("Where does tea come from?")
-    with running_chroma(command, tmp_path / "log"), Library(remote, fake_encoder) as library:
+    with running_chroma(tmp_path / "server", port), Library(remote, fake_encoder) as library:
         assert_whole(library)
 
 

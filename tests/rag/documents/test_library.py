@@ -208,13 +208,13 @@ def change(library, numbers):
 def work(kind, start):
     say(pid=os.getpid())
     if kind in ("reopen", "recovery"):
-        for opened in itertools.count():
+        for cycle in itertools.count():
             if kind == "recovery":
                 documents = DocumentStore(settings.library / DOCUMENTS_FILE)
                 documents.clean_shutdown = False
                 documents.close()
             Library(settings, HashEncoder()).close()
-            if not opened:
+            if cycle == 0:
                 say(opened=True)
     library = Library(settings, HashEncoder())
     say(opened=True)

@@ -92,37 +92,12 @@ def test_documents_in_the_questions_language_do_not_push_the_english_passage_out
     assert sum(beside) >= sum(alone) - 0.07 * len(asked)
 
 
-def test_a_chroma_server_works_with_the_same_code(settings, encoder, tmp_path):
-    import os
-    import socket
-    import subprocess
-    import sys
-    import time
-    from pathlib import Path
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(tmp_path / "server")]
-    with subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "ANONYMIZED_TELEMETRY": "False"},
-    ) as server:
-        try:
-            for _ in range(100):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.2)
-            remote = settings.model_copy(update={"chroma_url": f"http://127.0.0.1:{port}"})
-            with Library(remote, encoder) as library:
-                library.add_texts(list(ENGLISH.items()))
-                assert library.search(QUESTIONS["ro"])[0].passage.title == "coffee"
-                assert library.check() == []
-                library.remove(["coffee.txt"])
-                assert library.check() == []
-            assert not (remote.library / "vectors").exists()
-        finally:
-            server.terminate()
+def test_a_chroma_server_works_with_the_same_code(settings, encoder, chroma_url):
+    remote = settings.model_copy(update={"chroma_url": chroma_url})
+    with Library(remote, encoder) as library:
+        library.add_texts(list(ENGLISH.items()))
+        assert library.search(QUESTIONS["ro"])[0].passage.title == "coffee"
+        assert library.check() == []
+        library.remove(["coffee.txt"])
+        assert library.check() == []
+    assert not (remote.library / "vectors").exists()
