@@ -135,16 +135,22 @@ def _from_lines(file: Path) -> Iterator[AnswerQuestion]:
 
 def _from_afriqa(row: Mapping[str, object], id_: str, file: Path) -> Iterator[AnswerQuestion]:
     pivot = row["answer_pivot"]
-    golds = [clean_line(text) for text in pivot.get("text", [])] if isinstance(pivot, dict) else []
-    context = clean_line(str(row.get("context") or ""))
+    texts = pivot.get("text", []) if isinstance(pivot, dict) else []
+    golds = [clean_line(text) for text in texts if isinstance(text, str)]  # some are NaN
+    context = _line(row.get("context"))
     named = short_code(file.stem.split(".")[0])
-    native = named if locale_of(named) else detect_language(str(row.get("question_lang") or ""))
-    answer = clean_line(str(row.get("answer_lang") or ""))
+    native = named if locale_of(named) else detect_language(_line(row.get("question_lang")))
+    answer = _line(row.get("answer_lang"))
     for language, key in ((native, "question_lang"), ("en", "question_translated")):
-        text = clean_line(str(row.get(key) or ""))
+        text = _line(row.get(key))
         if text and context and golds:
             own = [answer] if answer and language == native else []
             yield AnswerQuestion(id_, language, text, tuple(dict.fromkeys([*own, *golds])), context)
+
+
+def _line(value: object) -> str:
+    """A text on one line; empty for what is none, such as null or NaN."""
+    return clean_line(value) if isinstance(value, str) else ""
 
 
 def _from_plain(row: Mapping[str, object], id_: str) -> Iterator[AnswerQuestion]:

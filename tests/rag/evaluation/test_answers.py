@@ -1,6 +1,7 @@
 """`isthmus eval answers`: data in three forms, scores worked out on paper, runs that go on where they were."""
 
 import json
+import math
 
 import pytest
 
@@ -87,13 +88,20 @@ def test_afriqa_is_asked_twice_and_gaps_are_left_out(tmp_path):
         "answer_pivot": {"text": ["1088"]},
         "answer_lang": "a 1088",
     }
-    lines = [row, {**row, "context": None}, {**row, "question_translated": ""}]
+    lines = [
+        row,
+        {**row, "context": None},
+        {**row, "question_translated": ""},
+        {**row, "question_translated": math.nan, "answer_lang": math.nan},
+        {**row, "answer_pivot": {"text": [math.nan]}},
+    ]
     (tmp_path / "hau.dev.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     data = read_answer_data(tmp_path)
     assert [(q.language, q.text, q.golds) for q in data.questions] == [
         ("ha", "Yaushe?", ("a 1088", "1088")),
         ("en", "When?", ("1088",)),
         ("ha", "Yaushe?", ("a 1088", "1088")),
+        ("ha", "Yaushe?", ("1088",)),
     ]
     assert data.passages == [BOLOGNA]
 
