@@ -4,21 +4,21 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from rag.answering.abstention import abstain
-from rag.answering.citations import read_citation
+from rag.answering.citations import excerpt_citation, read_citation
 from rag.answering.claims import Source
 from rag.answering.countries import uncovered_countries
-from rag.answering.evidence import evidence_z_score, select_evidence
+from rag.answering.evidence import Snippet, evidence_z_score, select_evidence, select_excerpt
 from rag.answering.numerals import localise_numbers
-from rag.answering.reader import Reading, read
+from rag.answering.reader import Judgement, Reading, judge, read
 from rag.answering.rendering import quote, render
-from rag.answering.support import is_supported, support_features
+from rag.answering.support import excerpt_features, is_supported, words_features
 from rag.answering.time_mode import today_in
 from rag.answering.writing import Writer
 from rag.errors import NoProbabilitiesError
 from rag.generation.engine import Engine
 from rag.settings import Settings
 from rag.timer import StageTimer
-from rag.types import Answer
+from rag.types import Answer, Citation
 from retriever.models.protocols import TextEncoder
 from retriever.store.baseline import ScoreBaseline
 from retriever.temporal.questions import TemporalQuestion
@@ -62,39 +62,62 @@ class Answerer:
         yield from self._write(draft, query, hits, demonstrations)
 
     def _read(self, draft: Answer, query: Query, hits: Sequence[Hit]) -> Generator[Answer, None, None]:
-        """Read the words, check how well they are supported, and put them into the user's language."""
+        """Words put into the user's language if they are supported, else an excerpt if that is, else an abstention."""
         question = f"{query.text} ({today_in('en')})" if query.timing.now else query.text
-        reading = read(self._engine, query, question, hits, self._baseline)
+        judgements = judge(self._engine, query, question, hits, self._baseline)
+        reading = read(self._engine, question, judgements)
         self._timer.end_stage("read")
-        has_support = reading is not None and (self._settings.grounding == "off" or self._is_supported(query, reading))
-        if reading is None or (not has_support and self._settings.grounding == "strict"):
+        grounding = self._settings.grounding
+        has_support = reading is not None and (grounding == "off" or self._are_supported(query, reading))
+        if reading is not None and (has_support or grounding == "flag"):
+            yield from self._render(draft, query, reading, is_doubtful=not has_support)
+        elif judgements and (excerpt := self._supported_excerpt(query, judgements[0])):
+            yield self._quote(draft, excerpt)
+        else:
             snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
             yield abstain(self._engine, draft, query, snippets, self._timer)
-            return
+
+    def _render(
+        self, draft: Answer, query: Query, reading: Reading, *, is_doubtful: bool
+    ) -> Generator[Answer, None, None]:
+        """The words, and then the sentence that holds them."""
         self._timer.mark_first("first_token")
-        citation = read_citation(reading)
-        quoted = quote(reading, draft.language)
-        yield replace(draft, text=quoted.text, citations=(citation,), timings=self._timer.timings)
+        citations = (read_citation(reading),)
+        quoted = quote(reading.words, draft.language)
+        yield replace(draft, text=quoted.text, citations=citations, timings=self._timer.timings)
         rendering = render(self._engine, query.text, draft.language, reading, self._encoder)
         self._timer.end_stage("generate")
         text = localise_numbers(rendering.text, draft.language, [reading.hit.passage])
-        doubts = () if has_support else (reading.words,)
-        self._timer.end_stage("check")
-        yield replace(
-            draft,
-            text=f"{text} [1]",
-            citations=(citation,),
-            doubts=doubts,
-            timings=self._timer.timings,
-            final=True,
-        )
+        doubts = (reading.words,) if is_doubtful else ()
+        yield self._finished(draft, text, citations, doubts)
 
-    def _is_supported(self, query: Query, reading: Reading) -> bool:
+    def _quote(self, draft: Answer, excerpt: Snippet) -> Answer:
+        """The excerpt as it stands, in a fixed sentence of the user's language."""
+        self._timer.mark_first("first_token")
+        return self._finished(draft, quote(excerpt.text, draft.language).text, (excerpt_citation(excerpt),))
+
+    def _finished(
+        self, draft: Answer, text: str, citations: tuple[Citation, ...], doubts: tuple[str, ...] = ()
+    ) -> Answer:
+        self._timer.end_stage("check")
+        timings = self._timer.timings
+        return replace(draft, text=f"{text} [1]", citations=citations, doubts=doubts, timings=timings, final=True)
+
+    def _are_supported(self, query: Query, reading: Reading) -> bool:
         """Whether words are probably right, and their passage is not on other countries than the question's."""
-        passage = reading.hit.passage
-        if uncovered_countries(query.text, query.language, [(passage, Source.of_passage(passage))]):
-            return False
-        return is_supported(support_features(query, reading, self._baseline))
+        return not self._is_on_other_countries(query, reading.hit) and is_supported("words", words_features(reading))
+
+    def _supported_excerpt(self, query: Query, judgement: Judgement) -> Snippet | None:
+        """The excerpt of a passage, if it probably answers the question and is not on other countries."""
+        excerpt = select_excerpt(query, judgement.hit, self._encoder, self._baseline)
+        features = excerpt_features(query, judgement, excerpt, self._baseline)
+        if self._is_on_other_countries(query, judgement.hit) or not is_supported("excerpt", features):
+            return None
+        return excerpt
+
+    def _is_on_other_countries(self, query: Query, hit: Hit) -> bool:
+        passage = hit.passage
+        return bool(uncovered_countries(query.text, query.language, [(passage, Source.of_passage(passage))]))
 
     def _write(
         self, draft: Answer, query: Query, hits: Sequence[Hit], demonstrations: Sequence[TemporalQuestion]

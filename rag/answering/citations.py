@@ -73,6 +73,11 @@ def read_citation(reading: Reading) -> Citation:
     return Citation(1, reading.hit.passage, start, end, reading.hit.score)
 
 
+def excerpt_citation(excerpt: Snippet) -> Citation:
+    """An excerpt that is quoted, cited whole."""
+    return Citation(1, excerpt.hit.passage, excerpt.start, excerpt.end, excerpt.hit.score)
+
+
 def _find_holder(claim: Claim, sources: Mapping[int, Source], similarity: NameSimilarity) -> int | None:
     """The number of the first source that holds the claim; translated names count if no source spells the name."""
     holder = next((number for number, source in sources.items() if source.holds(claim)), None)

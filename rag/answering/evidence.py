@@ -17,6 +17,9 @@ from retriever.temporal.periods import find_periods
 from retriever.types import Hit, Query, Timing, Vectors
 
 MAX_SNIPPETS = 4
+EXCERPT_TOKENS = 100
+"""Length of the sentences that are read, or quoted, by themselves: two or three. On 46 questions of XQuAD's training
+articles and AfriQA's they hold the answer in 83 % of the cases."""
 TIME_BONUS = 0.03
 """What a sentence gains by naming the time that is asked for (`python -m benchmarks.time_mode`). A bonus for naming any
 time, where the question asks when, was tried and gained nothing."""
@@ -110,6 +113,11 @@ def select_evidence(
         spans = tuple((row.start, row.end) for row in rows)
         snippets.append(Snippet(number, hits[h], spans[0][0], spans[-1][1], spans, np.stack([r.vector for r in rows])))
     return snippets
+
+
+def select_excerpt(query: Query, hit: Hit, encoder: PassageEncoder, baseline: ScoreBaseline) -> Snippet:
+    """The sentence of a hit's passage that is nearest to the question, with its neighbours in EXCERPT_TOKENS."""
+    return select_evidence(query, [hit], encoder, baseline, EXCERPT_TOKENS)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ def locate(answer: str, text: str, language: str, question: str = "") -> Span | 
     'on 15 August 1914 by a'
     >>> locate("in the year of the plague", text, "en") is None
     True
+    >>> locate("19th century", "They came in the early nineteenth century.", "en") is None
+    True
     >>> locate("5", "It has five rooms.", "en")
     (7, 11)
     >>> text = "Its parents were Tang, Song, as well as Khitan Liao and Jurchen Jin dynasties."
@@ -79,7 +81,10 @@ class _Run:
 
 
 def _located_run(answer: str, text: str, question: str) -> Span | None:
-    """Where the text has nearly all words of an answer in their order, or else the row of them that says most."""
+    """Where the text has nearly all words of an answer in their order, or else the row of them that says most.
+
+    Words that lack a number of the answer are not what it says.
+    """
     words = _TOKEN.findall(answer)
     tokens = [match.span() for match in _TOKEN.finditer(text)]
     blocks = SequenceMatcher(None, words, [text[slice(*token)] for token in tokens], autojunk=False)
@@ -89,7 +94,11 @@ def _located_run(answer: str, text: str, question: str) -> Span | None:
         if block.size
     ]
     place = _in_order(words, runs) or _longest_run(words, runs, set(_TOKEN.findall(_fold(question))))
-    return (tokens[place[0]][0], tokens[place[1]][1]) if place else None
+    if place is None:
+        return None
+    start, end = tokens[place[0]][0], tokens[place[1]][1]
+    numbers = {word for word in words if any(map(str.isdigit, word))}
+    return (start, end) if numbers <= set(_TOKEN.findall(text[start:end])) else None
 
 
 def _in_order(words: Sequence[str], runs: Sequence[_Run]) -> tuple[int, int] | None:

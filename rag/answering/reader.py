@@ -13,7 +13,7 @@ from rag.answering.locate import EDGES, locate
 from rag.generation.engine import Engine, Message, yes_odds
 from retriever.languages.sentences import Span, split_sentences
 from retriever.store.baseline import ScoreBaseline
-from retriever.types import Hit, Query
+from retriever.types import Hit, Passage, Query
 
 PASSAGES = 3
 """How many passages are judged. The right one is among the first three for 99 % of XQuAD's questions."""
@@ -28,18 +28,34 @@ MAX_TOKENS = 48
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """Words of a hit's passage that answer a question: [start, end) of its text, and how sure the model is.
+class Judgement:
+    """Whether a hit's passage answers a question.
 
-    `answers` is the log-odds of "yes" to whether the passage answers the question. `logprobs` are those of the words'
-    tokens.
+    `answers` is the model's log-odds of "yes" to that. `z_score` is how far the passage stands above ordinary ones in
+    search, None in a library too small to tell.
     """
 
     hit: Hit
+    answers: float
+    z_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Words of a judged passage that answer a question: [start, end) of its text, and how sure the model is.
+
+    `logprobs` are those of the words' tokens.
+    """
+
+    judgement: Judgement
     start: int
     end: int
-    answers: float
     logprobs: tuple[float, ...]
+
+    @property
+    def hit(self) -> Hit:
+        """The hit that was read."""
+        return self.judgement.hit
 
     @property
     def words(self) -> str:
@@ -47,28 +63,31 @@ class Reading:
         return " ".join(self.hit.passage.text[self.start : self.end].split())
 
 
-def read(engine: Engine, query: Query, question: str, hits: Sequence[Hit], baseline: ScoreBaseline) -> Reading | None:
-    """The words that answer the question, out of the passage that does so best; None if there are none.
+def judge(engine: Engine, query: Query, question: str, hits: Sequence[Hit], baseline: ScoreBaseline) -> list[Judgement]:
+    """The first hits with what the model and search say of them, best first.
 
-    The model says of each passage whether it answers the question, and search how far it stands out; if the best has no
-    words to take, the next one may. `question` is the query's text with what else the model has to know. Raises
-    GeneratorError.
+    `question` is the query's text with what else the model has to know. Raises GeneratorError.
     """
-    odds: list[float] = []
+    judgements: list[Judgement] = []
     for hit in hits[:PASSAGES]:
-        odds.append(_yes_odds(engine, "judge", hit, question=question))
-        if odds[-1] >= SURE:
+        answers = _yes_odds(engine, "judge", hit.passage, question=question)
+        judgements.append(Judgement(hit, answers, passage_z_score(query, hit, baseline)))
+        if answers >= SURE:
             break
+    return sorted(judgements, key=lambda j: j.answers + Z_SCORE_WEIGHT * (j.z_score or 0.0), reverse=True)
 
-    def preference(judged: tuple[Hit, float]) -> float:
-        hit, yes = judged
-        return yes + Z_SCORE_WEIGHT * (passage_z_score(query, hit, baseline) or 0.0)
 
-    for hit, yes in sorted(zip(hits, odds, strict=False), key=preference, reverse=True):
-        completion = engine.answer(_prompt("extract", hit, question=question), max_tokens=MAX_TOKENS)
+def read(engine: Engine, question: str, judgements: Sequence[Judgement]) -> Reading | None:
+    """The words that answer the question, out of the first passage in which the model finds any; None if in none.
+
+    `question` as in `judge`. Raises GeneratorError.
+    """
+    for judgement in judgements:
+        passage = judgement.hit.passage
+        completion = engine.answer(_prompt("extract", passage, question=question), max_tokens=MAX_TOKENS)
         answer = " ".join(completion.text.split()).strip(EDGES)
-        if span := locate(answer, hit.passage.text, hit.passage.language, question):
-            return Reading(hit, *span, yes, completion.logprobs)
+        if span := locate(answer, passage.text, passage.language, question):
+            return Reading(judgement, *span, completion.logprobs)
     return None
 
 
@@ -77,7 +96,7 @@ def confirm_odds(engine: Engine, reading: Reading, question: str, answer: str) -
 
     Raises GeneratorError.
     """
-    return _yes_odds(engine, "confirm", reading.hit, question=question, answer=answer)
+    return _yes_odds(engine, "confirm", reading.hit.passage, question=question, answer=answer)
 
 
 def sentence_around(reading: Reading) -> Span:
@@ -88,15 +107,14 @@ def sentence_around(reading: Reading) -> Span:
     return (touched[0][0], touched[-1][1]) if touched else (reading.start, reading.end)
 
 
-def _yes_odds(engine: Engine, task: str, hit: Hit, **values: str) -> float:
+def _yes_odds(engine: Engine, task: str, passage: Passage, **values: str) -> float:
     """The log-odds of Yes against No."""
-    return yes_odds(engine, _prompt(task, hit, **values))
+    return yes_odds(engine, _prompt(task, passage, **values))
 
 
-def _prompt(task: str, hit: Hit, **values: str) -> list[Message]:
-    prompt = load_prompt("read", hit.passage.language)
-    passage = " ".join(hit.passage.text.split())
+def _prompt(task: str, passage: Passage, **values: str) -> list[Message]:
+    prompt = load_prompt("read", passage.language)
     return [
         {"role": "system", "content": prompt.render("system")},
-        {"role": "user", "content": prompt.render(task, passage=passage, **values)},
+        {"role": "user", "content": prompt.render(task, passage=" ".join(passage.text.split()), **values)},
     ]

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import regex
+
 from prompts import load_prompt
 from rag.answering.claims import Claim, Source, extract_claims, name_similarity
 from rag.answering.reader import Reading, confirm_odds, sentence_around
 from rag.answering.units import find_units
+from rag.generation.citation_marks import strip_citation_marks
 from rag.generation.degeneration import has_mixed_words, is_degenerate, is_refusal, strip_echoes
 from rag.generation.engine import Engine, complete
 from rag.generation.language_check import is_in_language
@@ -55,13 +58,14 @@ def render(engine: Engine, question: str, language: str, reading: Reading, encod
         or not _keeps_claims(text, language, reading, claims, question, encoder)
         or not (claims or _is_better(engine, reading, question, text))
     ):
-        return quote(reading, language)
+        return quote(reading.words, language)
     return Rendering(text, is_quote=False)
 
 
-def quote(reading: Reading, language: str) -> Rendering:
-    """The words inside a fixed sentence of the language."""
-    return Rendering(load_prompt("answer", language).render("quote", words=reading.words), is_quote=True)
+def quote(words: str, language: str) -> Rendering:
+    """Words of a passage inside a fixed sentence of the language, which has its own full stop and citation marks."""
+    words = regex.sub(r"[\p{STerm}\s]+$", "", strip_citation_marks(words))
+    return Rendering(load_prompt("answer", language).render("quote", words=words), is_quote=True)
 
 
 def _is_better(engine: Engine, reading: Reading, question: str, text: str) -> bool:

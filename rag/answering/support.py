@@ -1,7 +1,7 @@
-"""Support: how probable it is that words read out of a passage answer the question.
+"""Support: how probable it is that words read out of a passage, or an excerpt of it, answer the question.
 
-A logistic regression (`support.json`) over what the model and the search say of them. `python -m benchmarks.support`
-fits and measures it.
+Logistic regressions (`support.json`) over what the model and the search say of them. `python -m benchmarks.support`
+fits and measures them.
 """
 
 import functools
@@ -10,11 +10,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Literal
 
-from rag.answering.evidence import passage_z_score
-from rag.answering.reader import Reading
+from rag.answering.evidence import Snippet, evidence_z_score
+from rag.answering.reader import Judgement, Reading
 from retriever.store.baseline import ScoreBaseline
 from retriever.types import Query
+
+Shown = Literal["words", "excerpt"]
+"""What is shown as an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +45,47 @@ class SupportModel:
     with_baseline: Regression
     without_baseline: Regression
 
+    def regression(self, features: Mapping[str, float]) -> Regression:
+        """The one that takes these features."""
+        has_all = self.with_baseline.weights.keys() <= features.keys()
+        return self.with_baseline if has_all else self.without_baseline
+
 
 @functools.cache
-def load_support_model() -> SupportModel:
+def load_support_model(shown: Shown) -> SupportModel:
     """The model that ships."""
-    values = json.loads(files("rag.answering").joinpath("support.json").read_text(encoding="utf-8"))
+    values = json.loads(files("rag.answering").joinpath("support.json").read_text(encoding="utf-8"))[shown]
     return SupportModel(Regression(**values["with_baseline"]), Regression(**values["without_baseline"]))
 
 
-def support_features(query: Query, reading: Reading, baseline: ScoreBaseline) -> dict[str, float]:
-    """What support is computed from.
+def words_features(reading: Reading) -> dict[str, float]:
+    """What the support of words is computed from.
 
-    `answers` is the model's log-odds of yes to whether the passage answers the question, `logprob` the mean
-    log-probability of the words' tokens. `z_score` is how far the passage stands above ordinary ones; missing if the
-    library is too small to tell.
+    `answers` and `z_score` as in `Judgement`, the second missing if the library is too small to tell; `logprob` is the
+    mean log-probability of the words' tokens.
     """
-    features = {
-        "answers": reading.answers,
-        "logprob": sum(reading.logprobs) / max(1, len(reading.logprobs)),
-    }
-    if (z_score := passage_z_score(query, reading.hit, baseline)) is not None:
-        features["z_score"] = z_score
-    return features
+    judgement = reading.judgement
+    logprob = sum(reading.logprobs) / max(1, len(reading.logprobs))
+    features = {"answers": judgement.answers, "logprob": logprob}
+    return features if judgement.z_score is None else features | {"z_score": judgement.z_score}
 
 
-def support(features: Mapping[str, float]) -> float:
-    """The probability that the words answer the question."""
-    return _regression(features).probability(features)
+def excerpt_features(query: Query, judgement: Judgement, excerpt: Snippet, baseline: ScoreBaseline) -> dict[str, float]:
+    """What the support of an excerpt of a judged passage is computed from.
+
+    `answers` as in `Judgement`; `z_score` is how far the excerpt's best sentence stands above ordinary passages,
+    missing if the library is too small to tell.
+    """
+    features = {"answers": judgement.answers}
+    z_score = evidence_z_score(query, [excerpt], baseline)
+    return features | {"z_score": z_score} if math.isfinite(z_score) else features
 
 
-def is_supported(features: Mapping[str, float]) -> bool:
-    """Whether the words are probable enough to be shown."""
-    return support(features) >= _regression(features).min_support
+def support(shown: Shown, features: Mapping[str, float]) -> float:
+    """The probability that the words, or the excerpt, answer the question."""
+    return load_support_model(shown).regression(features).probability(features)
 
 
-def _regression(features: Mapping[str, float]) -> Regression:
-    model = load_support_model()
-    return model.with_baseline if "z_score" in features else model.without_baseline
+def is_supported(shown: Shown, features: Mapping[str, float]) -> bool:
+    """Whether they are probable enough to be shown."""
+    return support(shown, features) >= load_support_model(shown).regression(features).min_support

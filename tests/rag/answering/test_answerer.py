@@ -61,6 +61,17 @@ def test_words_without_support_are_withheld_marked_or_shown(reading_rag):
     assert (shown.abstained, shown.doubts) == (False, ())
 
 
+def test_a_passage_that_surely_answers_is_quoted_where_its_words_are_not_found(reading_rag):
+    rag, engine = reading_rag("Yes", "on the seventh day of creation")
+    answer = rag.ask(QUESTION, language="ro")
+    assert answer.text == f"În documente scrie: „{TEXTS['panama.txt'].removesuffix('.')}”. [1]"
+    (citation,) = answer.citations
+    assert (citation.quote, citation.used) == (TEXTS["panama.txt"], True)
+    assert (answer.abstained, answer.final, answer.doubts) == (False, True, ())
+    assert "first_token" in answer.timings
+    assert not engine.replies
+
+
 def test_a_passage_on_another_country_is_no_support(reading_rag):
     rag, engine = reading_rag("Yes", "Brasília")
     rag.library.add_texts([("brasilia.txt", "Brasília is the capital of Brazil.")])
@@ -70,7 +81,7 @@ def test_a_passage_on_another_country_is_no_support(reading_rag):
 
 def test_words_that_no_passage_has_are_never_shown(reading_rag):
     for grounding in ("strict", "flag", "off"):
-        rag, _ = reading_rag("Yes", "on the seventh day of creation", grounding=grounding)
+        rag, _ = reading_rag("No", "No", *["on the seventh day of creation"] * 2, grounding=grounding)
         assert rag.ask(QUESTION).abstained
 
 

@@ -2,13 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from rag.answering.reader import Reading, confirm_odds, read, sentence_around
+from rag.answering.reader import Judgement, Reading, confirm_odds, judge, read, sentence_around
 from retriever.store.baseline import ScoreBaseline
 from retriever.types import Hit, Passage, Query
 
-QUERY = Query("Πότε άνοιξε η Διώρυγα του Παναμά;", "el", np.zeros(2, dtype=np.float32))
-
-
+QUERY = Query("Πότε άνοιξε η Διώρυγα του Παναμά;", "el", np.array([1, 0], dtype=np.float32))
 NO_BASELINE = ScoreBaseline(np.zeros((0, 2), dtype=np.float32), ())
 
 
@@ -21,12 +19,18 @@ SUEZ = hit(1, "The Suez Canal joins two seas. It was opened in November 1869.")
 PANAMA = hit(2, "The Panama Canal joins two oceans. It was opened on 15 August 1914. A ship needs ten hours.")
 
 
+def read_best(engine, hits, query=QUERY, baseline=NO_BASELINE):
+    """The reading of hits that the model judges first."""
+    judgements = judge(engine, query, query.text, hits, baseline)
+    return read(engine, query.text, judgements)
+
+
 def test_the_words_come_from_the_passage_that_the_model_takes_for_the_best(scripted):
     engine = scripted("No", "Yes", '"15 August 1914".')
-    reading = read(engine, QUERY, QUERY.text, [SUEZ, PANAMA], NO_BASELINE)
+    reading = read_best(engine, [SUEZ, PANAMA])
     assert reading is not None
     assert (reading.hit, reading.words) == (PANAMA, "15 August 1914")
-    assert reading.answers > 0
+    assert reading.judgement.answers > 0
     start, end = sentence_around(reading)
     assert PANAMA.passage.text[start:end].strip() == "It was opened on 15 August 1914."
     judged = [messages[-1]["content"] for messages in engine.asked]
@@ -47,18 +51,18 @@ def test_search_has_a_say_in_which_passage(scripted):
         engine.choice_logprobs = lambda messages, choices: [0.1 if "Panama" in messages[-1]["content"] else 0.0, 0.0]
         engine.replies = [words]
         hits = [replace(SUEZ, dense=dense), replace(PANAMA, dense=0.5)]
-        assert read(engine, query, query.text, hits, baseline).words == words
+        assert read_best(engine, hits, query, baseline).words == words
 
 
 def test_a_passage_that_surely_answers_ends_the_search(scripted):
     engine = scripted("Yes", "in November 1869")
-    assert read(engine, QUERY, QUERY.text, [SUEZ, PANAMA], NO_BASELINE).hit is SUEZ
+    assert read_best(engine, [SUEZ, PANAMA]).hit is SUEZ
     assert len(engine.asked) == 2
 
 
 def test_prompts_of_one_passage_begin_alike_so_that_it_is_read_once(scripted):
     engine = scripted("Yes", "in November 1869")
-    read(engine, QUERY, QUERY.text, [SUEZ], NO_BASELINE)
+    read_best(engine, [SUEZ])
     beginnings = {messages[-1]["content"].split("Question:")[0] for messages in engine.asked}
     assert len(beginnings) == 1
     assert len({messages[0]["content"] for messages in engine.asked}) == 1
@@ -66,24 +70,22 @@ def test_prompts_of_one_passage_begin_alike_so_that_it_is_read_once(scripted):
 
 def test_the_next_passage_is_read_if_the_best_has_not_the_words(scripted):
     engine = scripted("No", "No", "by the king of Siam", "15 August 1914")
-    reading = read(engine, QUERY, QUERY.text, [SUEZ, PANAMA], NO_BASELINE)
+    reading = read_best(engine, [SUEZ, PANAMA])
     assert (reading.hit, reading.words) == (PANAMA, "15 August 1914")
 
 
 def test_words_that_are_not_in_the_passage_are_no_reading(scripted):
-    assert read(scripted("Yes", "by the king of Siam"), QUERY, QUERY.text, [SUEZ], NO_BASELINE) is None
-    assert read(scripted(), QUERY, QUERY.text, [], NO_BASELINE) is None
+    assert read_best(scripted("Yes", "by the king of Siam"), [SUEZ]) is None
+    assert read_best(scripted(), []) is None
 
 
 def test_the_language_asked_for_is_the_passages(scripted):
     engine = scripted("Yes", "în anul 1581")
-    reading = read(
-        engine, QUERY, QUERY.text, [hit(1, "Universitatea a fost fondată în anul 1581 de rege.", "ro")], NO_BASELINE
-    )
+    reading = read_best(engine, [hit(1, "Universitatea a fost fondată în anul 1581 de rege.", "ro")])
     assert reading.words == "în anul 1581"
     assert "Answer in Romanian" in engine.asked[1][-1]["content"]
 
 
 def test_a_reading_is_one_line():
     text = "It was opened on\n 15  August 1914."
-    assert Reading(hit(1, text), 7, len(text) - 1, 0.0, ()).words == "opened on 15 August 1914"
+    assert Reading(Judgement(hit(1, text), 0.0, None), 7, len(text) - 1, ()).words == "opened on 15 August 1914"

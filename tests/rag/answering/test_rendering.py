@@ -1,7 +1,7 @@
 import pytest
 
 from prompts import languages
-from rag.answering.reader import Reading
+from rag.answering.reader import Judgement, Reading
 from rag.answering.rendering import quote, render
 from retriever.types import Hit, Passage
 
@@ -12,7 +12,7 @@ QUESTION = "Când a fost deschis Canalul Panama?"
 def reading(words: str, text: str = TEXT, title: str = "Panama Canal") -> Reading:
     passage = Passage("1", "d", title, text, None, 0, len(text), "en")
     start = text.index(words)
-    return Reading(Hit(passage, 1.0, 0.9, None, "ro"), start, start + len(words), 2.0, (-0.1,))
+    return Reading(Judgement(Hit(passage, 1.0, 0.9, None, "ro"), 2.0, None), start, start + len(words), (-0.1,))
 
 
 def test_a_sentence_of_the_language_that_holds_the_words_is_taken(scripted, fake_encoder):
@@ -41,7 +41,7 @@ def test_a_sentence_of_the_language_that_holds_the_words_is_taken(scripted, fake
 )
 def test_else_the_words_are_quoted(scripted, fake_encoder, written, why):
     rendering = render(scripted(written), QUESTION, "ro", reading("15 August 1914"), fake_encoder)
-    assert rendering == quote(reading("15 August 1914"), "ro"), why
+    assert rendering == quote("15 August 1914", "ro"), why
     assert rendering.text == "În documente scrie: „15 August 1914”."
 
 
@@ -85,17 +85,32 @@ def test_a_phrase_is_taken_if_the_model_finds_it_better_than_the_words(scripted,
     phrase = reading("workers", text="It was built by many thousand workers.")
     rendering = render(engine, "Cine a construit canalul?", "ro", phrase, fake_encoder)
     assert rendering.is_quote == is_quote
-    assert rendering.text == (quote(phrase, "ro").text if is_quote else sentence)
+    assert rendering.text == (quote(phrase.words, "ro").text if is_quote else sentence)
 
 
 @pytest.mark.parametrize("language", [*languages(), "ka", "fi"])
 def test_every_language_quotes(language):
-    rendering = quote(reading("15 August 1914"), language)
+    rendering = quote("15 August 1914", language)
     assert rendering.is_quote
     assert "15 August 1914" in rendering.text
     assert "$" not in rendering.text
 
 
-def test_quoted_text_is_never_a_template(scripted, fake_encoder):
-    hostile = reading("$question", text="He said $question to all.")
-    assert "$question" in quote(hostile, "en").text
+@pytest.mark.parametrize(
+    ("language", "words", "text"),
+    [
+        ("en", "It was opened in 1914. It is long. ", "The documents say: “It was opened in 1914. It is long”."),
+        ("zh", "它于1914年开通。", "文件中写道：“它于1914年开通”。"),
+        ("hi", "यह 1914 में खुली।", "दस्तावेज़ों में लिखा है: “यह 1914 में खुली”।"),
+    ],
+)
+def test_a_quoted_sentence_has_one_full_stop(language, words, text):
+    assert quote(words, language).text == text
+
+
+def test_a_mark_of_the_passage_is_no_citation():
+    assert quote("It was opened[2] in 1914 [3].", "en").text == "The documents say: “It was opened in 1914”."
+
+
+def test_quoted_text_is_never_a_template():
+    assert "$question" in quote("He said $question to all.", "en").text

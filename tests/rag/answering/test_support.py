@@ -1,11 +1,13 @@
 import json
 import math
+from importlib.resources import files
 
 import numpy as np
 import pytest
 
-from rag.answering.reader import Reading
-from rag.answering.support import Regression, load_support_model, support, support_features
+from rag.answering.evidence import Snippet
+from rag.answering.reader import Judgement, Reading
+from rag.answering.support import Regression, excerpt_features, load_support_model, support, words_features
 from retriever.store.baseline import ScoreBaseline
 from retriever.types import Hit, Passage, Query
 
@@ -13,8 +15,15 @@ PASSAGE = Passage("1", "d", "Canal", "It was opened in 1914.", None, 0, 22, "en"
 QUERY = Query("When?", "en", np.array([1, 0], dtype=np.float32))
 
 
-def reading(dense: float | None = 0.9, answers: float = 2.0) -> Reading:
-    return Reading(Hit(PASSAGE, 1.0, dense, None, "en"), 17, 21, answers, (-0.1, -0.3))
+HIT = Hit(PASSAGE, 1.0, 0.9, None, "en")
+
+
+def judgement(z_score: float | None = 4.0) -> Judgement:
+    return Judgement(HIT, 2.0, z_score)
+
+
+def reading(z_score: float | None = 4.0) -> Reading:
+    return Reading(judgement(z_score), 17, 21, (-0.1, -0.3))
 
 
 def baseline(*cosines: float) -> ScoreBaseline:
@@ -29,30 +38,39 @@ def test_a_logistic_regression_by_hand():
     assert regression.probability({"a": 1e9, "b": 0.0}) == pytest.approx(1.0)
 
 
-def test_the_features_of_a_reading():
-    features = support_features(QUERY, reading(), baseline(*[0.4] * 10, *[0.6] * 10))
-    assert features == pytest.approx({"answers": 2.0, "logprob": -0.2, "z_score": 4.0}, abs=1e-4)
-    by_words_alone = support_features(QUERY, reading(dense=None), baseline(*[0.4] * 10, *[0.6] * 10))
-    assert by_words_alone["z_score"] == 0.0
+def test_the_features_of_words():
+    features = words_features(reading())
+    assert features == pytest.approx({"answers": 2.0, "logprob": -0.2, "z_score": 4.0})
+
+
+def test_the_features_of_an_excerpt():
+    sentences = np.array([[0.7, math.sqrt(1 - 0.49)], [0.8, 0.6]], dtype=np.float32)
+    excerpt = Snippet(1, HIT, 0, 22, ((0, 10), (10, 22)), sentences)
+    features = excerpt_features(QUERY, judgement(), excerpt, baseline(*[0.4] * 10, *[0.6] * 10))
+    assert features == pytest.approx({"answers": 2.0, "z_score": 3.0}, abs=1e-4)
+    assert excerpt_features(QUERY, judgement(None), excerpt, baseline(0.4, 0.6)) == {"answers": 2.0}
 
 
 def test_a_small_library_has_support_too():
-    features = support_features(QUERY, reading(), baseline(0.4, 0.6))
-    assert "z_score" not in features
-    assert support(features) > support(features | {"answers": -4.0})
+    words = words_features(reading(None))
+    assert "z_score" not in words
+    assert support("words", words) > support("words", words | {"answers": -4.0})
+    assert support("excerpt", {"answers": 2.0}) > support("excerpt", {"answers": -4.0})
 
 
 def test_more_of_a_sign_is_more_support():
-    features = support_features(QUERY, reading(), baseline(*[0.4] * 10, *[0.6] * 10))
-    for name in ("answers", "z_score"):
-        assert support(features | {name: features[name] + 3}) > support(features), name
+    features = words_features(reading())
+    for name in ("answers", "logprob", "z_score"):
+        assert support("words", features | {name: features[name] + 3}) > support("words", features), name
 
 
-def test_the_shipped_file_says_what_made_it():
-    model = load_support_model()
-    assert 0 < model.with_baseline.min_support < 1
-    assert 0 < model.without_baseline.min_support < 1
-    assert set(model.without_baseline.weights) == set(model.with_baseline.weights) - {"z_score"}
-    from importlib.resources import files
-
-    assert "benchmarks.support" in json.loads(files("rag.answering").joinpath("support.json").read_text())["command"]
+@pytest.mark.parametrize("shown", ["words", "excerpt"])
+def test_the_shipped_file_says_what_made_it(shown):
+    model = load_support_model(shown)
+    for regression in (model.with_baseline, model.without_baseline):
+        assert 0 < regression.min_support < 1
+    assert set(model.without_baseline.weights) == {
+        name for name in model.with_baseline.weights if "z_score" not in name
+    }
+    text = files("rag.answering").joinpath("support.json").read_text(encoding="utf-8")
+    assert "benchmarks.support" in json.loads(text)["command"]
