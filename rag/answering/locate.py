@@ -50,7 +50,9 @@ def locate(answer: str, text: str, language: str, question: str = "") -> Span | 
         return exact.span()
     aligned = fuzz.partial_ratio_alignment(words, folded, score_cutoff=MIN_ALIGNMENT)
     if aligned is not None and len(words) <= len(folded):
-        return _trim(text, _whole_words(text, aligned.dest_start, aligned.dest_end), words)
+        span = _trim(text, _whole_words(text, aligned.dest_start, aligned.dest_end), words)
+        if _has_number(text[slice(*span)], language) or not _has_number(answer, language):
+            return span
     return _locate_number(answer, text, language) or _located_run(words, folded, question)
 
 
@@ -122,6 +124,11 @@ def _longest_run(words: Sequence[str], runs: Sequence[_Run], asked: Set[str]) ->
     if run is None or not said(run.words) or said(run.words) < MIN_RUN * said(words):
         return None
     return run.first, run.last
+
+
+def _has_number(text: str, language: str) -> bool:
+    """Whether there is a number, in digits or in words."""
+    return any(map(str.isdigit, text)) or bool(find_numbers(ascii_digits(text), language, claims_only=False))
 
 
 def _locate_number(answer: str, text: str, language: str) -> Span | None:
