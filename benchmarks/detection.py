@@ -71,12 +71,12 @@ def main() -> None:
     arguments = parser.parse_args()
     first = 0 if arguments.part == "dev" else 1
     texts = {code: some[first::2][: arguments.texts] for code, some in read_texts().items() if len(some) >= MIN_TEXTS}
+    prompted = set(map(short_code, languages()))
     rows = []
     for name, detect in DETECTORS.items():
         right = {
             code: float(np.mean([short_code(detect(text)) == code for text in some])) for code, some in texts.items()
         }
-        prompted = set(map(short_code, languages()))
         with_prompt = [share for code, share in right.items() if code in prompted]
         others = [share for code, share in right.items() if code not in prompted]
         rows.append([name, *(float(np.mean(shares)) for shares in (with_prompt, others, list(right.values())))])

@@ -105,15 +105,15 @@ class Answerer:
 
     def _are_supported(self, query: Query, reading: Reading) -> bool:
         """Whether words are probably right, and their passage is not on other countries than the question's."""
-        return not self._is_on_other_countries(query, reading.hit) and is_supported("words", words_features(reading))
+        return is_supported("words", words_features(reading)) and not self._is_on_other_countries(query, reading.hit)
 
     def _supported_excerpt(self, query: Query, judgement: Judgement) -> Snippet | None:
         """The excerpt of a passage, if it probably answers the question and is not on other countries."""
         excerpt = select_excerpt(query, judgement.hit, self._encoder, self._baseline)
         features = excerpt_features(query, judgement, excerpt, self._baseline)
-        if self._is_on_other_countries(query, judgement.hit) or not is_supported("excerpt", features):
-            return None
-        return excerpt
+        if is_supported("excerpt", features) and not self._is_on_other_countries(query, judgement.hit):
+            return excerpt
+        return None
 
     def _is_on_other_countries(self, query: Query, hit: Hit) -> bool:
         passage = hit.passage

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from rag.answering.reader import Judgement, Reading, confirm_odds, judge, read, sentence_around
 from retriever.store.baseline import ScoreBaseline
@@ -52,6 +53,16 @@ def test_search_has_a_say_in_which_passage(scripted):
         engine.replies = [words]
         hits = [replace(SUEZ, dense=dense), replace(PANAMA, dense=0.5)]
         assert read_best(engine, hits, query, baseline).words == words
+
+
+def test_a_hit_that_only_its_words_brought_stands_out_by_nothing(scripted):
+    vectors = np.array([[cosine, (1 - cosine**2) ** 0.5] for cosine in [0.4] * 10 + [0.6] * 10], dtype=np.float32)
+    baseline = ScoreBaseline(vectors, ("en",) * 20)
+    for dense, z_score in ((0.9, 4.0), (None, 0.0)):
+        (judgement,) = judge(scripted("Yes"), QUERY, QUERY.text, [replace(SUEZ, dense=dense)], baseline)
+        assert judgement.z_score == pytest.approx(z_score, abs=1e-4)
+    (judgement,) = judge(scripted("Yes"), QUERY, QUERY.text, [SUEZ], NO_BASELINE)
+    assert judgement.z_score is None
 
 
 def test_a_passage_that_surely_answers_ends_the_search(scripted):

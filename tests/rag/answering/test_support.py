@@ -13,8 +13,6 @@ from retriever.types import Hit, Passage, Query
 
 PASSAGE = Passage("1", "d", "Canal", "It was opened in 1914.", None, 0, 22, "en")
 QUERY = Query("When?", "en", np.array([1, 0], dtype=np.float32))
-
-
 HIT = Hit(PASSAGE, 1.0, 0.9, None, "en")
 
 
