@@ -17,12 +17,11 @@ from retriever.languages.locales import english_name, locale_of
 FIELDS = {
     "answer": {
         "language": {"language"},
-        "no_answer": set[str](),
-        "quote": {"words"},
         "brief": {"language"},
         "system": {"no_answer", "language"},
         "user": {"passages", "question", "language"},
     },
+    "fixed": {"no_answer": set[str](), "quote": {"words"}},
     "rewrite": {"system": set[str](), "user": {"history", "question", "language"}},
     "read": {
         "system": set[str](),
@@ -45,7 +44,7 @@ FIELDS = {
     },
     "translate": {"system": {"language"}, "user": {"text", "language"}},
 }
-"""For each task its fields, and the variables that each may use."""
+"""For each task its fields, and the variables that each may use. `fixed` are sentences that are shown as they stand."""
 
 CODE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 """How codes of languages are written."""
@@ -81,8 +80,6 @@ class Prompt:
 
         The system message depends only on the language, so that engines find it in their prompt cache.
         """
-        if "no_answer" in self.texts:
-            values["no_answer"] = self.texts["no_answer"]
         return [
             {"role": "system", "content": self.render(system, **values)},
             {"role": "user", "content": self.render("user", **values)},

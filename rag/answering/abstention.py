@@ -20,13 +20,13 @@ MAX_TOKENS = 60
 def abstain(engine: Engine, draft: Answer, query: Query, snippets: Sequence[Snippet], timer: StageTimer) -> Answer:
     """The draft as an abstention that shows the nearest passages.
 
-    In a language without a prompt file the generator translates the English sentence, which stands as it is if the
-    translation is in another language or goes round in circles. Raises GeneratorError.
+    In a language without a fixed sentence the generator translates the English one, which stands as it is if the
+    translation is in another language or goes round in circles, or the generator is small. Raises GeneratorError.
     """
     language = draft.language
-    text = load_prompt("answer", language).texts["no_answer"]
-    if language not in languages():
-        translation = complete(engine, load_prompt("translate", language).messages(text=text), max_tokens=MAX_TOKENS)
+    text = load_prompt("fixed", language).texts["no_answer"]
+    if language not in languages("fixed"):
+        translation = "" if engine.small else _translate(engine, text, language)
         is_usable = is_in_language(translation, language) and not is_degenerate(translation, query.text)
         text, language = (translation, language) if is_usable else (text, "en")
     citations = nearest_citations(snippets, query)
@@ -40,3 +40,8 @@ def abstain(engine: Engine, draft: Answer, query: Query, snippets: Sequence[Snip
         timings=timer.timings,
         final=True,
     )
+
+
+def _translate(engine: Engine, text: str, language: str) -> str:
+    messages = load_prompt("translate", language).messages(text=text)
+    return complete(engine, messages, max_tokens=MAX_TOKENS)

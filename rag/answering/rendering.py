@@ -51,7 +51,7 @@ def render(engine: Engine, question: str, language: str, reading: Reading, encod
     if (
         is_degenerate(text, question)
         or CARRIER.casefold() in text.casefold()
-        or is_refusal(text, prompt.texts["no_answer"])
+        or is_refusal(text, load_prompt("fixed", language).texts["no_answer"])
         or has_mixed_words(text)
         or not is_in_language(text, language)
         or not _adds_no_unit(text, language, reading, sentence, question)
@@ -65,7 +65,7 @@ def render(engine: Engine, question: str, language: str, reading: Reading, encod
 def quote(words: str, language: str) -> Rendering:
     """Words of a passage inside a fixed sentence of the language, which has its own full stop and citation marks."""
     words = regex.sub(r"[\p{STerm}\s]+$", "", strip_citation_marks(words))
-    return Rendering(load_prompt("answer", language).render("quote", words=words), is_quote=True)
+    return Rendering(load_prompt("fixed", language).render("quote", words=words), is_quote=True)
 
 
 def _is_better(engine: Engine, reading: Reading, question: str, text: str) -> bool:

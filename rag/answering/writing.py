@@ -60,7 +60,10 @@ class Writer:
         question = f"{query.text} ({today_in(language)})" if query.timing.now else query.text
         passages = "\n".join(f"[{snippet.number}] {snippet.text}" for snippet in snippets)
         system, user = load_prompt("answer", language).messages(
-            system="brief" if self._engine.small else "system", passages=passages, question=question
+            system="brief" if self._engine.small else "system",
+            passages=passages,
+            question=question,
+            no_answer=_no_answer(language),
         )
         return [system, *(turn for solved in demonstrations for turn in demonstration_turns(solved)), user]
 
@@ -68,7 +71,7 @@ class Writer:
         """Check the finished text against the language asked for and the passages."""
         prompt = load_prompt("answer", draft.language)
         text = strip_echoes(draft.text, query.text, prompt.closing)
-        if is_degenerate(text, query.text) or is_refusal(text, prompt.texts["no_answer"]):
+        if is_degenerate(text, query.text) or is_refusal(text, _no_answer(draft.language)):
             return abstain(self._engine, draft, query, snippets, self._timer)
         if not is_in_language(text, draft.language):
             text, language = self._repair(text, query.text, messages, draft.language)
@@ -105,3 +108,8 @@ class Writer:
 
     def _complete(self, messages: list[Message]) -> str:
         return complete(self._engine, messages, max_tokens=self._settings.max_answer_tokens)
+
+
+def _no_answer(language: str) -> str:
+    """What the model is to write, in the language, if the passages hold no answer."""
+    return load_prompt("fixed", language).texts["no_answer"]

@@ -20,28 +20,40 @@ def test_a_prompt_has_every_placeholder_and_is_in_its_language(language):
     assert prompt.texts["language"] == prompt.language_name
     if language != "hi-Latn":  # its instruction is half English, as its readers write
         assert is_in_language(prompt.texts["system"].replace("$no_answer", ""), language)
-    assert is_in_language(prompt.texts["no_answer"], language)
     assert is_in_language(prompt.texts["brief"], language)
 
 
 def test_rendering_fills_everything_in_and_evaluates_nothing():
-    system, user = load_prompt("answer", "ro").messages(passages="[1] costs $5 and ${question}", question="Cât?")
-    assert "Documentele nu conțin" in system["content"]
+    values = {"passages": "[1] costs $5 and ${question}", "question": "Cât?", "no_answer": "Nu se știe."}
+    system, user = load_prompt("answer", "ro").messages(**values)
+    assert "„Nu se știe.”" in system["content"]
     assert "[1] costs $5 and ${question}" in user["content"]
     assert user["content"].endswith("în limba română.")
 
 
 def test_the_system_message_depends_on_the_language_alone():
     prompt = load_prompt("answer", "th")
-    first = prompt.messages(passages="a", question="b")
-    second = prompt.messages(passages="c", question="d")
+    first = prompt.messages(passages="a", question="b", no_answer="e")
+    second = prompt.messages(passages="c", question="d", no_answer="e")
     assert first[0] == second[0]
 
 
 def test_other_languages_fall_back_to_english_that_names_them():
-    system, user = load_prompt("answer", "fi").messages(passages="[1] x", question="Mikä?")
+    system, user = load_prompt("answer", "fi").messages(passages="[1] x", question="Mikä?", no_answer="Ei tiedetä.")
     assert "Write in Finnish" in system["content"]
     assert user["content"].endswith("Please answer in Finnish.")
+
+
+@pytest.mark.parametrize("language", languages("fixed"))
+def test_the_fixed_sentences_are_in_their_language(language):
+    texts = load_prompt("fixed", language).texts
+    assert Template(texts["quote"]).get_identifiers() == ["words"]
+    if language != "ig":  # detection takes Igbo with its dots for Vietnamese
+        assert is_in_language(texts["no_answer"], language)
+
+
+def test_every_language_of_answers_has_fixed_sentences():
+    assert set(languages()) < set(languages("fixed"))
 
 
 def test_a_missing_value_is_an_error():

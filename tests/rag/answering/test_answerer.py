@@ -51,7 +51,7 @@ def test_words_without_support_are_withheld_marked_or_shown(reading_rag):
     denied = ("No", "No", "15 August 1914")
     rag, engine = reading_rag(*denied)
     withheld = rag.ask(QUESTION)
-    assert (withheld.abstained, withheld.text) == (True, load_prompt("answer", "en").texts["no_answer"])
+    assert (withheld.abstained, withheld.text) == (True, load_prompt("fixed", "en").texts["no_answer"])
     assert all(not citation.used for citation in withheld.citations)
     assert not engine.replies
 
@@ -116,13 +116,23 @@ def test_a_server_without_probabilities_writes(reading_rag):
         rag.ask(QUESTION, language="ro")
 
 
-def test_an_abstention_in_a_language_without_a_prompt_is_in_it_or_in_english(reading_rag):
-    georgian = "დოკუმენტები არ შეიცავს ამ კითხვაზე პასუხს."
-    refused = ("No", "No", "15 August 1914")
-    rag, _ = reading_rag(*refused, georgian)
-    answer = rag.ask(QUESTION, language="ka")
-    assert (answer.text, answer.language, answer.abstained) == (georgian, "ka", True)
-    for useless in ("Документи не містять відповіді на це питання.", "დოკუმენტები " * 40):
-        rag, _ = reading_rag(*refused, useless)
-        answer = rag.ask(QUESTION, language="ka")
-        assert (answer.text, answer.language) == (load_prompt("answer", "ka").texts["no_answer"], "en")
+def test_an_abstention_in_a_language_without_a_fixed_sentence_is_in_it_or_in_english(reading_rag):
+    english, tajik = load_prompt("fixed", "tg").texts["no_answer"], "Ҳуҷҷатҳо ҷавоби ин саволро надоранд."
+
+    def ask(translation, *, small=False):
+        rag, engine = reading_rag(english, translation, reader="write")
+        engine.small = small
+        answer = rag.ask(QUESTION, language="tg")
+        assert answer.abstained
+        return answer.text, answer.language
+
+    assert ask(tajik) == (tajik, "tg")
+    for useless in ("Документи не містять відповіді на це питання.", "Ҳуҷҷатҳо " * 40):
+        assert ask(useless) == (english, "en")
+    assert ask(tajik, small=True) == (english, "en")
+
+
+def test_a_small_model_abstains_in_a_language_without_a_prompt_by_its_fixed_sentence(reading_rag):
+    rag, _ = reading_rag("No", "No", "15 August 1914")
+    answer = rag.ask(QUESTION, language="yo")
+    assert (answer.text, answer.language) == ("Àwọn ìwé náà kò ní ìdáhùn sí ìbéèrè yìí.", "yo")
