@@ -62,11 +62,11 @@ answers are quotations; an excerpt says nothing false, so it needs less."""
 LANGUAGES_EACH = 3
 AFRIQA = "AfriQA"
 FEATURES: dict[Shown, tuple[str, ...]] = {
-    "words": ("answers", "logprob", "z_score"),
+    "words": ("answers", "logprob", "z_score", "echo"),
     "excerpt": ("answers", "z_score"),
 }
-NEEDS_BASELINE = "z_score"
-"""The feature that a library too small for a baseline lacks."""
+NEED_BASELINE = {"z_score", "echo"}
+"""The features that a library too small for a baseline lacks."""
 FILE = Path(rag.answering.__file__ or "").with_name("support.json")
 
 
@@ -110,7 +110,10 @@ def read_cases(
             excerpt = select_excerpt(query, judgements[0].hit, encoder, baseline)
             words = None
             if reading:
-                words = Candidate(words_features(reading), is_answerable and _answers(reading.words, question))
+                words = Candidate(
+                    words_features(query, reading, encoder, baseline),
+                    is_answerable and _answers(reading.words, question),
+                )
             features = excerpt_features(query, judgements[0], excerpt, baseline)
             candidate = Candidate(features, is_answerable and _answers(excerpt.text, question))
             yield Case(group or question.language, words, candidate, is_answerable)
@@ -138,7 +141,7 @@ def fit(cases: Sequence[Case]) -> dict[str, Any]:
     }
     models: dict[str, Any] = {}
     for shown, features in FEATURES.items():
-        without = tuple(feature for feature in features if feature != NEEDS_BASELINE)
+        without = tuple(feature for feature in features if feature not in NEED_BASELINE)
         models[shown] = {
             "with_baseline": _regression(candidates[shown], features, MIN_SUPPORT[shown]),
             "without_baseline": _regression(candidates[shown], without, MIN_SUPPORT[shown]),
@@ -195,17 +198,22 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--fit", action="store_true")
-    parser.add_argument("--questions", type=int, default=24, help="XQuAD's questions before translation, and AfriQA's")
+    parser.add_argument(
+        "--questions", type=int, default=32, help="XQuAD's questions before translation; of AfriQA's twice as many"
+    )
     parser.add_argument("--seed", type=int, default=3)
     arguments = parser.parse_args()
     part: Part = "dev" if arguments.fit else "test"
-    pools = [(xquad_part(data_folder("xquad"), part), None), (afriqa_part(data_folder("afriqa"), part), AFRIQA)]
+    pools = [
+        (xquad_part(data_folder("xquad"), part), None, arguments.questions),
+        (afriqa_part(data_folder("afriqa"), part), AFRIQA, 2 * arguments.questions),
+    ]
     cases: list[Case] = []
     with tempfile.TemporaryDirectory() as scratch:
         settings = load_settings(generator="embedded")
         engine = build_engine(settings)
-        for number, (pool, group) in enumerate(pools):
-            drawn, _ = draw_questions(pool, arguments.questions, 0, arguments.seed)
+        for number, (pool, group, count) in enumerate(pools):
+            drawn, _ = draw_questions(pool, count, 0, arguments.seed)
             questions = drawn.questions if group or not arguments.fit else _in_turn(drawn.questions)
             folder = Path(scratch, str(number))
             with Library(settings.model_copy(update={"library": folder}), engine=lambda: engine) as library:

@@ -12,6 +12,7 @@ from prompts import check_language
 from rag.answering.answerer import Answerer
 from rag.answering.history import conversation_language, rewrite_follow_up, stands_alone
 from rag.answering.time_mode import calendar_answer, parse_as_of, question_timing
+from rag.answering.translating import translate
 from rag.build import build_demonstrations, build_engine
 from rag.documents.library import Library
 from rag.errors import GeneratorError
@@ -165,10 +166,19 @@ class RAG:
 
         Raises IsthmusError for a query that is empty or too long.
         """
-        query = _checked(query)
+        query = _checked(query, "query")
         as_of_month = parse_as_of(as_of)
         understood = self._understand(query, None, time or self.settings.time, as_of_month)
         return self.library.retriever.search(understood, k, as_of=as_of_month)
+
+    def translate(self, text: str, language: str) -> str | None:
+        """A text, such as a citation's `quote`, as the generator translates it; nobody has checked its meaning.
+
+        None if the translation cannot be trusted: it is in another language, or lacks a number of the text. Raises
+        IsthmusError for a text that is empty or too long, or an unknown language, and GeneratorError.
+        """
+        check_language(language)
+        return translate(self.engine, _checked(text, "text"), language)
 
     def documents(self) -> list[Document]:
         """Every document of the library."""
@@ -211,11 +221,11 @@ class RAG:
         return self.library.retriever.understand(text, language=language, timing=timing)
 
 
-def _checked(question: str) -> str:
-    """The question on one line, a lone surrogate as U+FFFD. Raises IsthmusError if it is empty or too long."""
-    question = " ".join(replace_surrogates(question).split())
-    if not question:
-        raise IsthmusError("The question is empty; type one.")
-    if len(question) > MAX_QUESTION:
-        raise IsthmusError(f"The question has {len(question)} characters; ask in at most {MAX_QUESTION}.")
-    return question
+def _checked(text: str, name: str = "question") -> str:
+    """A question on one line, a lone surrogate as U+FFFD. Raises IsthmusError if it is empty or too long."""
+    text = " ".join(replace_surrogates(text).split())
+    if not text:
+        raise IsthmusError(f"The {name} is empty; type one.")
+    if len(text) > MAX_QUESTION:
+        raise IsthmusError(f"The {name} has {len(text)} characters; at most {MAX_QUESTION} are allowed.")
+    return text

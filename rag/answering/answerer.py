@@ -105,7 +105,8 @@ class Answerer:
 
     def _are_supported(self, query: Query, reading: Reading) -> bool:
         """Whether words are probably right, and their passage is not on other countries than the question's."""
-        return is_supported("words", words_features(reading)) and not self._is_on_other_countries(query, reading.hit)
+        features = words_features(query, reading, self._encoder, self._baseline)
+        return is_supported("words", features) and not self._is_on_other_countries(query, reading.hit)
 
     def _supported_excerpt(self, query: Query, judgement: Judgement) -> Snippet | None:
         """The excerpt of a passage, if it probably answers the question and is not on other countries."""

@@ -78,11 +78,21 @@ def passage_z_score(query: Query, hit: Hit, baseline: ScoreBaseline) -> float | 
 
     0 for a hit that only its words brought; None for a library too small to have a baseline.
     """
-    mean_std = baseline.mean_std(query.vector, hit.passage.language)
+    if hit.dense is not None:
+        return cosine_z_score(hit.dense, query, hit.passage.language, baseline)
+    return None if baseline.mean_std(query.vector, hit.passage.language) is None else 0.0
+
+
+def cosine_z_score(cosine: float, query: Query, language: str, baseline: ScoreBaseline) -> float | None:
+    """How far a cosine with the query stands above those of ordinary passages in a language, in standard deviations.
+
+    None for a library too small to have a baseline.
+    """
+    mean_std = baseline.mean_std(query.vector, language)
     if mean_std is None:
         return None
     mean, deviation = mean_std
-    return 0.0 if hit.dense is None else (hit.dense - mean) / deviation
+    return (cosine - mean) / deviation
 
 
 def select_evidence(

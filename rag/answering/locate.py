@@ -26,7 +26,8 @@ EDGES = "\"'“”„«»‘’.,;:!?() \n"
 def locate(answer: str, text: str, language: str, question: str = "") -> Span | None:
     """Where a text has the words of an answer, or words like them, or most of them in order or in a row, or its number.
 
-    A sentence around the words, in which the question is said again, does not count.
+    A sentence around the words, in which the question is said again, does not count. Words that lack a number of the
+    answer are not what it says.
 
     >>> text = "It was opened on 15 August 1914 by a ship."
     >>> text[slice(*locate("15 august 1914", text, "en"))]
@@ -51,9 +52,12 @@ def locate(answer: str, text: str, language: str, question: str = "") -> Span | 
     aligned = fuzz.partial_ratio_alignment(words, folded, score_cutoff=MIN_ALIGNMENT)
     if aligned is not None and len(words) <= len(folded):
         span = _trim(text, _whole_words(text, aligned.dest_start, aligned.dest_end), words)
-        if _has_number(text[slice(*span)], language) or not _has_number(answer, language):
+        if _has_numbers_of(answer, text[slice(*span)], language):
             return span
-    return _locate_number(answer, text, language) or _located_run(words, folded, question)
+    if number := _locate_number(answer, text, language):
+        return number
+    run = _located_run(words, folded, question)
+    return run if run and _has_numbers_of(answer, text[slice(*run)], language) else None
 
 
 def _trim(text: str, span: Span, words: str) -> Span:
@@ -83,10 +87,7 @@ class _Run:
 
 
 def _located_run(answer: str, text: str, question: str) -> Span | None:
-    """Where the text has nearly all words of an answer in their order, or else the row of them that says most.
-
-    Words that lack a number of the answer are not what it says.
-    """
+    """Where the text has nearly all words of an answer in their order, or else the row of them that says most."""
     words = _TOKEN.findall(answer)
     tokens = [match.span() for match in _TOKEN.finditer(text)]
     blocks = SequenceMatcher(None, words, [text[slice(*token)] for token in tokens], autojunk=False)
@@ -98,9 +99,7 @@ def _located_run(answer: str, text: str, question: str) -> Span | None:
     place = _in_order(words, runs) or _longest_run(words, runs, set(_TOKEN.findall(_fold(question))))
     if place is None:
         return None
-    start, end = tokens[place[0]][0], tokens[place[1]][1]
-    numbers = {word for word in words if any(map(str.isdigit, word))}
-    return (start, end) if numbers <= set(_TOKEN.findall(text[start:end])) else None
+    return tokens[place[0]][0], tokens[place[1]][1]
 
 
 def _in_order(words: Sequence[str], runs: Sequence[_Run]) -> tuple[int, int] | None:
@@ -126,9 +125,10 @@ def _longest_run(words: Sequence[str], runs: Sequence[_Run], asked: Set[str]) ->
     return run.first, run.last
 
 
-def _has_number(text: str, language: str) -> bool:
-    """Whether there is a number, in digits or in words."""
-    return any(map(str.isdigit, text)) or bool(find_numbers(ascii_digits(text), language, claims_only=False))
+def _has_numbers_of(answer: str, words: str, language: str) -> bool:
+    """Whether words of the text state every number of an answer, in digits or in words."""
+    stated, needed = (find_numbers(ascii_digits(text), language, claims_only=False) for text in (words, answer))
+    return all(any(values & others for _, others in stated) for _, values in needed)
 
 
 def _locate_number(answer: str, text: str, language: str) -> Span | None:

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
 
-from rag.answering.evidence import Snippet, evidence_z_score
+from rag.answering.evidence import Snippet, cosine_z_score, evidence_z_score
 from rag.answering.reader import Judgement, Reading
+from retriever.models.protocols import QueryEncoder
 from retriever.store.baseline import ScoreBaseline
 from retriever.types import Query
 
 Shown = Literal["words", "excerpt"]
 """What is shown as an answer."""
+MAX_Z_SCORE = 4.0
+"""What a passage stands above ordinary ones beyond this says no more for its words. Passages that the encoder was
+trained on stand higher than others: without this bound words out of others were thought doubtful."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +62,21 @@ def load_support_model(shown: Shown) -> SupportModel:
     return SupportModel(Regression(**values["with_baseline"]), Regression(**values["without_baseline"]))
 
 
-def words_features(reading: Reading) -> dict[str, float]:
+def words_features(query: Query, reading: Reading, encoder: QueryEncoder, baseline: ScoreBaseline) -> dict[str, float]:
     """What the support of words is computed from.
 
-    `answers` and `z_score` as in `Judgement`, the second missing if the library is too small to tell; `logprob` is the
-    mean log-probability of the words' tokens.
+    `answers` as in `Judgement`; `logprob` is the mean log-probability of the words' tokens; `z_score` as in
+    `Judgement`, at most MAX_Z_SCORE; `echo` is how near the words are to the question, as a z-score: a small model that
+    finds no answer copies what was asked. The last two are missing if the library is too small to tell.
     """
     judgement = reading.judgement
     logprob = sum(reading.logprobs) / max(1, len(reading.logprobs))
     features = {"answers": judgement.answers, "logprob": logprob}
-    return features if judgement.z_score is None else features | {"z_score": judgement.z_score}
+    cosine = float(encoder.encode_queries([reading.words])[0] @ query.vector)
+    echo = cosine_z_score(cosine, query, reading.hit.passage.language, baseline)
+    if judgement.z_score is None or echo is None:
+        return features
+    return features | {"z_score": min(MAX_Z_SCORE, judgement.z_score), "echo": echo}
 
 
 def excerpt_features(query: Query, judgement: Judgement, excerpt: Snippet, baseline: ScoreBaseline) -> dict[str, float]:

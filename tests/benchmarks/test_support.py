@@ -2,8 +2,8 @@ import pytest
 
 from benchmarks.support import Candidate, Case, coverage, fit, table_row
 
-GOOD = {"answers": 6.0, "logprob": -0.05, "z_score": 6.0}
-BAD = {"answers": -6.0, "logprob": -2.0, "z_score": 0.0}
+GOOD = {"answers": 6.0, "logprob": -0.05, "z_score": 4.0, "echo": -1.0}
+BAD = {"answers": -6.0, "logprob": -2.0, "z_score": 0.0, "echo": 2.0}
 GOOD_EXCERPT = {"answers": 6.0, "z_score": 6.0}
 BAD_EXCERPT = {"answers": -6.0, "z_score": 0.0}
 
@@ -50,6 +50,9 @@ def test_a_fitted_regression_tells_right_from_wrong():
     )
     models = fit([case(*right), case(*wrong)] * 5)
     assert models["cases"] == 10
-    assert all(weight > 0 for weight in models["words"]["with_baseline"]["weights"].values())
+    weights = models["words"]["with_baseline"]["weights"]
+    assert {name: weight > 0 for name, weight in weights.items()} == {
+        "answers": True, "logprob": True, "z_score": True, "echo": False
+    }  # fmt: skip
     assert set(models["words"]["without_baseline"]["weights"]) == {"answers", "logprob"}
     assert set(models["excerpt"]["without_baseline"]["weights"]) == {"answers"}

@@ -306,7 +306,7 @@ def test_the_queue_is_bounded(page, monkeypatch):
 
 def test_a_search_has_the_same_limit_as_a_question(page):
     report = page.last_output("search", "submit", "é" * (MAX_QUESTION + 1))
-    assert f"The question has {MAX_QUESTION + 1} characters; ask in at most {MAX_QUESTION}." in report
+    assert f"The question has {MAX_QUESTION + 1} characters; at most {MAX_QUESTION} are allowed." in report
 
 
 def test_lone_surrogates_become_replacement_characters(page):

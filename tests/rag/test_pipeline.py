@@ -35,6 +35,18 @@ def test_a_number_is_written_as_the_language_writes_it(make_rag):
     assert answer.citations[0].quote == "The Danube is 2,850 kilometres long."
 
 
+def test_a_quotation_is_translated(make_rag):
+    in_romanian = "Universitatea din Bologna a fost fondată în 1088."
+    rag, _ = make_rag(TEXTS, "A fost fondată în anul 1088.", in_romanian, "It was founded there in the year 1088.")
+    quote = rag.ask(QUESTION).citations[0].quote
+    assert rag.translate(quote, "ro") == in_romanian
+    assert rag.translate(quote, "ro") is None
+    with pytest.raises(IsthmusError, match="The text is empty"):
+        rag.translate(" ", "ro")
+    with pytest.raises(IsthmusError, match="is the code of no language"):
+        rag.translate(quote, "klingon")
+
+
 def test_stream_ends_with_what_ask_gives(make_rag):
     rag, _ = make_rag(TEXTS, "A fost fondată în anul 1088.", "A fost fondată în anul 1088.")
     *drafts, last = rag.stream(QUESTION)
@@ -155,9 +167,11 @@ def test_an_empty_library_abstains_without_a_generator(make_rag):
 
 
 def test_abstains_in_a_language_without_a_prompt_of_its_own(make_rag):
-    rag, engine = make_rag({}, "Asiakirjoissa ei ole vastausta tähän kysymykseen.")
-    assert rag.ask("Milloin Bolognan yliopisto perustettiin?").text.startswith("Asiakirjoissa ei ole vastausta")
-    assert "translate into Finnish" in engine.asked[0][0]["content"]
+    rag, engine = make_rag({}, "Ҳуҷҷатҳо ҷавоби ин саволро надоранд.")
+    assert rag.ask("Milloin Bolognan yliopisto perustettiin?").text.startswith("Asiakirjat eivät sisällä vastausta")
+    assert engine.asked == []
+    assert rag.ask(QUESTION, language="tg").text == "Ҳуҷҷатҳо ҷавоби ин саволро надоранд."
+    assert "translate into Tajik" in engine.asked[0][0]["content"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 All text from documents and models is escaped, so it never becomes markup.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -11,14 +11,24 @@ from rag.types import Answer, Citation
 from retriever.types import Document, Hit, Passage
 
 
-def sources(answer: Answer, words: dict[str, str]) -> str:
-    """The sources panel of an answer. `words` are the page's strings (`ui.page.strings`), here and below."""
+def sources(answer: Answer, words: dict[str, str], translations: Mapping[int, str | None] | None = None) -> str:
+    """The sources panel of an answer. `words` are the page's strings (`ui.page.strings`), here and below.
+
+    `translations` are those of citations' quoted words by the citation's number; None stands for one that failed.
+    """
     parts = []
+    translated = {
+        number: _translation(translation, answer.language, words)
+        for number, translation in (translations or {}).items()
+    }
     if answer.abstained and answer.citations:
         parts.append(note(words["nearest"]))
     if answer.doubts:
         parts.append(f'<p class="failed">{escape(words["doubts"])}: {escape(", ".join(answer.doubts))}</p>')
-    parts += [_citation(citation, words, is_open=index == 0) for index, citation in enumerate(answer.citations)]
+    parts += [
+        _citation(citation, words, translated.get(citation.number, ""), is_open=index == 0)
+        for index, citation in enumerate(answer.citations)
+    ]
     return "".join(parts) or note(words["sources_hint"])
 
 
@@ -62,19 +72,38 @@ def failure(text: str) -> str:
     return f'<p class="failed" dir="auto">{escape(text)}</p>'
 
 
-def _citation(citation: Citation, words: dict[str, str], *, is_open: bool) -> str:
-    """The card of a cited passage, with the quoted words marked."""
+def _citation(citation: Citation, words: dict[str, str], translation: str, *, is_open: bool) -> str:
+    """The card of a cited passage, with the quoted words marked and, below, their translation (HTML or nothing)."""
     text, start, end = citation.passage.text, citation.start, citation.end
     body = f"{escape(text[:start])}<mark>{escape(text[start:end])}</mark>{escape(text[end:])}"
-    return _card(str(citation.number), citation.passage, citation.score, body, words, is_open=is_open)
+    is_open = is_open or bool(translation)
+    return _card(str(citation.number), citation.passage, citation.score, body, words, translation, is_open=is_open)
 
 
-def _card(number: str, passage: Passage, score: float, body: str, words: dict[str, str], *, is_open: bool) -> str:
-    """The card of a passage. `body` is HTML: its text is escaped already."""
+def _translation(translation: str | None, language: str, words: dict[str, str]) -> str:
+    """A translation with what made it, or that there is none."""
+    if translation is None:
+        return note(words["no_translation"])
+    text = f'<p class="translation" dir="auto" lang="{escape(language)}">{escape(translation)}</p>'
+    return f"{note(words['machine_translation'])}{text}"
+
+
+def _card(
+    number: str,
+    passage: Passage,
+    score: float,
+    body: str,
+    words: dict[str, str],
+    translation: str = "",
+    *,
+    is_open: bool,
+) -> str:
+    """The card of a passage. `body` and `translation` are HTML: their text is escaped already."""
     page = f"{escape(words['page'])} {passage.page} · " if passage.page else ""
     meta = f"{page}{escape(passage.language)} · {escape(words['score'])} {score:.3f}"
     return (
         f'<details class="card" dir="auto"{" open" if is_open else ""}>'
         f"<summary>[{number}] {escape(passage.title)}</summary>"
-        f'<div class="meta">{meta}</div><p dir="auto" lang="{escape(passage.language)}">{body}</p></details>'
+        f'<div class="meta">{meta}</div><p dir="auto" lang="{escape(passage.language)}">{body}</p>'
+        f"{translation}</details>"
     )

@@ -10,7 +10,7 @@ import gradio as gr
 from prompts import languages
 from rag.pipeline import RAG
 from rag.settings import TimeMode
-from rag.types import AskOptions, Turn
+from rag.types import Answer, AskOptions, Citation, Turn
 from retriever.errors import IsthmusError
 from retriever.languages.locales import native_name
 from retriever.languages.normalization import replace_surrogates
@@ -70,6 +70,8 @@ def build(rag: RAG, t: Any) -> None:
         with gr.Column(scale=2, min_width=280):
             gr.Markdown(t("sources"))
             sources = gr.HTML(elem_id="sources")
+            translate = gr.Button(t("translate"), visible=False, size="sm", elem_id="translate")
+            shown = gr.State()
 
     def add_question(text: str, messages: Messages) -> tuple[str, Messages]:
         if not text.strip():
@@ -78,8 +80,15 @@ def build(rag: RAG, t: Any) -> None:
 
     def answer(
         messages: Messages, language: str, time: TimeMode, request: gr.Request
-    ) -> Iterator[tuple[Messages, str]]:
-        yield from _answer(rag, messages, {"language": language or None, "time": time}, request)
+    ) -> Iterator[tuple[Messages, str, Answer | None, Any]]:
+        words = strings_for(request)
+        for conversation, answer in _answer(rag, messages, {"language": language or None, "time": time}):
+            is_foreign = answer is not None and bool(_in_other_languages(answer))
+            panel = cards.sources(answer, words) if answer else ""
+            yield conversation, panel, answer, gr.update(visible=is_foreign)
+
+    def translate_quotes(answer: Answer, request: gr.Request) -> Iterator[tuple[str, Any]]:
+        yield from ((panel, gr.update(visible=False)) for panel in _translate(rag, answer, request))
 
     def drop_answer(messages: Messages, data: gr.RetryData) -> Messages:
         return messages[: data.index + 1] if isinstance(data.index, int) else messages
@@ -88,7 +97,7 @@ def build(rag: RAG, t: Any) -> None:
     answer_step: dict[str, Any] = {
         "fn": answer,
         "inputs": [conversation, language, time],
-        "outputs": [conversation, sources],
+        "outputs": [conversation, sources, shown, translate],
         "api_visibility": "private",
     }
     question_step: dict[str, Any] = {
@@ -106,9 +115,15 @@ def build(rag: RAG, t: Any) -> None:
         example.then(**question_step).then(**answer_step),
         retry.then(**answer_step),
     ]
+    answer_events.append(translate.click(translate_quotes, shown, [sources, translate], api_visibility="private"))
     stop.click(None, cancels=answer_events)
     clear.click(
-        lambda: ([], ""), None, [conversation, sources], cancels=answer_events, queue=False, api_visibility="private"
+        lambda: ([], "", None, gr.update(visible=False)),
+        None,
+        answer_step["outputs"],
+        cancels=answer_events,
+        queue=False,
+        api_visibility="private",
     )
 
     def generator_state(request: gr.Request) -> Iterator[str]:
@@ -122,12 +137,11 @@ def build(rag: RAG, t: Any) -> None:
     gr.on(None, generator_state, None, generator, api_visibility="private")
 
 
-def _answer(rag: RAG, messages: Messages, options: AskOptions, request: gr.Request) -> Iterator[tuple[Messages, str]]:
-    """Stream the answer to the last message, and the HTML of its sources with the finished answer.
+def _answer(rag: RAG, messages: Messages, options: AskOptions) -> Iterator[tuple[Messages, Answer | None]]:
+    """Stream the answer to the last message as the whole conversation, at the end with the finished answer.
 
     Each answer replaces the one before; the last has been checked against the sources.
     """
-    words = strings_for(request)
     turns = [Turn(message["role"], message_text(message)) for message in messages]
     if not turns or turns[-1].role != "user":
         return
@@ -137,9 +151,26 @@ def _answer(rag: RAG, messages: Messages, options: AskOptions, request: gr.Reque
         with contextlib.closing(rag.stream(turns[-1].text, **options)) as answers:
             for answer in answers:
                 reply = {"role": "assistant", "content": escape(answer.text) or "…"}
-                yield [*conversation, reply], cards.sources(answer, words) if answer.final else ""
+                yield [*conversation, reply], answer if answer.final else None
     except IsthmusError as error:
-        yield [*conversation, {"role": "assistant", "content": f"⚠ {escape(str(error))}"}], ""
+        yield [*conversation, {"role": "assistant", "content": f"⚠ {escape(str(error))}"}], None
+
+
+def _in_other_languages(answer: Answer) -> list[Citation]:
+    """The citations of an answer whose words are not in its language."""
+    return [citation for citation in answer.citations if citation.passage.language != answer.language]
+
+
+def _translate(rag: RAG, answer: Answer, request: gr.Request) -> Iterator[str]:
+    """The sources of an answer with the quoted words' translations, one more each time, or what went wrong."""
+    words = strings_for(request)
+    translations: dict[int, str | None] = {}
+    try:
+        for citation in _in_other_languages(answer):
+            translations[citation.number] = rag.translate(citation.quote, answer.language)
+            yield cards.sources(answer, words, translations)
+    except IsthmusError as error:
+        yield f"{cards.failure(str(error))}{cards.sources(answer, words, translations)}"
 
 
 def message_text(message: dict[str, Any]) -> str:

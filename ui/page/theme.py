@@ -18,6 +18,7 @@ input:placeholder-shown, textarea:placeholder-shown { direction: inherit; unicod
 .card summary { cursor: pointer; font-weight: 600; }
 .card .meta { opacity: .7; font-size: .85em; }
 .card p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .4em 0 0; }
+.card .translation { border-inline-start: 3px solid var(--border-color-primary); padding-inline-start: .6em; }
 .card mark { background: #fde68a; color: #1f2937; border-radius: 3px; padding: 0 .1em; }
 .documents { max-height: 420px; overflow: auto; }
 .documents table { width: 100%; border-collapse: collapse; font-size: .9em; }

@@ -36,30 +36,50 @@ def test_a_logistic_regression_by_hand():
     assert regression.probability({"a": 1e9, "b": 0.0}) == pytest.approx(1.0)
 
 
-def test_the_features_of_words():
-    features = words_features(reading())
-    assert features == pytest.approx({"answers": 2.0, "logprob": -0.2, "z_score": 4.0})
+ORDINARY = baseline(*[0.4] * 10, *[0.6] * 10)
+
+
+class WordsEncoder:
+    """Every text's vector has the cosine .7 with the query's."""
+
+    def encode_queries(self, texts):
+        return np.array([[0.7, math.sqrt(1 - 0.49)]] * len(texts), dtype=np.float32)
+
+
+def features_of(some_reading: Reading, ordinary: ScoreBaseline = ORDINARY) -> dict[str, float]:
+    return words_features(QUERY, some_reading, WordsEncoder(), ordinary)
+
+
+@pytest.mark.parametrize(("z_score", "bounded"), [(3.5, 3.5), (4.0, 4.0), (6.5, 4.0)])
+def test_the_features_of_words(z_score, bounded):
+    expected = {"answers": 2.0, "logprob": -0.2, "z_score": bounded, "echo": 2.0}
+    assert features_of(reading(z_score)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_features_of_an_excerpt():
     sentences = np.array([[0.7, math.sqrt(1 - 0.49)], [0.8, 0.6]], dtype=np.float32)
     excerpt = Snippet(1, HIT, 0, 22, ((0, 10), (10, 22)), sentences)
-    features = excerpt_features(QUERY, judgement(), excerpt, baseline(*[0.4] * 10, *[0.6] * 10))
+    features = excerpt_features(QUERY, judgement(), excerpt, ORDINARY)
     assert features == pytest.approx({"answers": 2.0, "z_score": 3.0}, abs=1e-4)
     assert excerpt_features(QUERY, judgement(None), excerpt, baseline(0.4, 0.6)) == {"answers": 2.0}
 
 
 def test_a_small_library_has_support_too():
-    words = words_features(reading(None))
-    assert "z_score" not in words
+    words = features_of(reading(None), baseline(0.4, 0.6))
+    assert words.keys() == {"answers", "logprob"}
     assert support("words", words) > support("words", words | {"answers": -4.0})
     assert support("excerpt", {"answers": 2.0}) > support("excerpt", {"answers": -4.0})
 
 
 def test_more_of_a_sign_is_more_support():
-    features = words_features(reading())
+    features = features_of(reading(2.0))
     for name in ("answers", "logprob", "z_score"):
-        assert support("words", features | {name: features[name] + 3}) > support("words", features), name
+        assert support("words", features | {name: features[name] + 1}) > support("words", features), name
+
+
+def test_words_that_say_the_question_again_have_less():
+    features = features_of(reading())
+    assert support("words", features | {"echo": features["echo"] + 2}) < support("words", features)
 
 
 @pytest.mark.parametrize("shown", ["words", "excerpt"])
@@ -67,8 +87,6 @@ def test_the_shipped_file_says_what_made_it(shown):
     model = load_support_model(shown)
     for regression in (model.with_baseline, model.without_baseline):
         assert 0 < regression.min_support < 1
-    assert set(model.without_baseline.weights) == {
-        name for name in model.with_baseline.weights if "z_score" not in name
-    }
+    assert set(model.without_baseline.weights) == set(model.with_baseline.weights) - {"z_score", "echo"}
     text = files("rag.answering").joinpath("support.json").read_text(encoding="utf-8")
     assert "benchmarks.support" in json.loads(text)["command"]

@@ -58,3 +58,14 @@ def test_evidence_is_marked():
 
 def test_no_sources_yet():
     assert translations()["en"]["sources_hint"] in cards.sources(Answer("x", "en"), translations()["en"])
+
+
+def test_a_translation_stands_below_its_passage_and_says_what_made_it():
+    passage = Passage("p", "d", "T", "Founded in 1088.", None, 0, 16, "en")
+    answer = Answer("x", "ar", (Citation(1, passage, 0, 16, 0.5), Citation(2, passage, 0, 16, 0.5)))
+    words = translations()["en"]
+    html = cards.sources(answer, words, {1: f"تأسست {EVIL}", 2: None})
+    assert '<p class="translation" dir="auto" lang="ar">تأسست &lt;img' in html
+    assert html.count(words["machine_translation"]) == html.count(words["no_translation"]) == 1
+    assert html.count(" open>") == 2
+    assert words["machine_translation"] not in cards.sources(answer, words)

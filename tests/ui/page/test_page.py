@@ -142,6 +142,15 @@ def test_upload_ask_in_romanian_and_arabic_and_delete(open_page, tmp_path):
     assert "page 1" in text_of(browser, "#sources")
     assert "1937" in browser.find_element(By.CSS_SELECTOR, "#sources mark").get_attribute("textContent")
 
+    wait(browser, lambda: browser.find_element(By.CSS_SELECTOR, "button#translate").is_displayed())
+    browser.find_element(By.CSS_SELECTOR, "button#translate").click()
+    words = translations()["en"]
+    wait(
+        browser,
+        lambda: "1937" in text_of(browser, ".translation") or words["no_translation"] in text_of(browser, "#sources"),
+    )
+    wait(browser, lambda: not browser.find_elements(By.CSS_SELECTOR, "button#translate"))
+
     browser.refresh()
     wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#question textarea"))
     answer, _ = ask(browser, "متى افتتحت قناة السويس؟")
