@@ -1,9 +1,21 @@
+import math
+from typing import cast
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answering.evidence import MAX_SNIPPETS, TIME_BONUS, Snippet, estimate_tokens, evidence_z_score, select_evidence
+from rag.answering.evidence import (
+    MAX_SNIPPETS,
+    TIME_BONUS,
+    Snippet,
+    estimate_tokens,
+    evidence_z_score,
+    select_evidence,
+    select_excerpt,
+)
+from retriever.models.protocols import PassageEncoder
 from retriever.search.understanding import understand
 from retriever.store.baseline import MIN_PASSAGES, ScoreBaseline
 from retriever.types import Hit, Month, Passage, Period, Query, Timing
@@ -47,6 +59,28 @@ def test_evidence_keeps_the_budget_and_the_best_sentence(fake_encoder):
     for snippet in select_evidence(query, HITS, fake_encoder, NO_BASELINE, 300):
         passage = snippet.hit.passage.text
         assert passage[snippet.start : snippet.end].split() == snippet.text.split()
+
+
+def test_an_excerpt_takes_near_neighbours_only():
+    """Cosines of the sentences less the baseline's mean, .5: .3, .1 and .2 of which .12 is needed, then -.1."""
+
+    class Encoder:
+        name = "cosines"
+
+        def encode_passages(self, texts):
+            cosines = [{"a": 0.8, "b": 0.6, "c": 0.7, "d": 0.4}[text.removeprefix("T: ")[0]] for text in texts]
+            return np.array([[cosine, math.sqrt(1 - cosine**2)] for cosine in cosines], dtype=np.float32)
+
+    ordinary = np.array([[c, math.sqrt(1 - c**2)] for c in [0.4, 0.6] * MIN_PASSAGES], dtype=np.float32)
+    baseline = ScoreBaseline(ordinary, ("en",) * len(ordinary))
+    query = Query("When?", "en", np.array([1, 0], dtype=np.float32))
+
+    def excerpt(text):
+        return select_excerpt(query, hit(1, "T", text), cast(PassageEncoder, Encoder()), baseline).text
+
+    assert excerpt("b is here. a is best. c is near. d is far.") == "a is best. c is near."
+    assert excerpt("d is far. a is best. b is here. c is near.") == "a is best."
+    assert excerpt("c is near. a is best. c is near.") == "c is near. a is best. c is near."
 
 
 @pytest.mark.slow

@@ -1,0 +1,233 @@
+"""Fifty chats at once with a generator that fails: does each get its own answer, or one sentence in time?
+
+`python -m benchmarks.chats [--minutes 5] [--chats 50] [--seed 1]`
+
+One library of as many stations, each with a code of its own, and the real encoder. Every chat asks for the code of its
+station, again and again, each time through the whole pipeline. The generator is a server of this process: it writes the
+code that stands in the passages of the prompt for the station of its question, or at random is slow, silent, endless,
+malformed, overloaded, or breaks off (FAULTS). Counted by fault: answers with the chat's own code, abstentions, errors
+of one sentence, and what must not be: a code of another chat, any other exception, more seconds than the time-out and
+GRACE. Memory is measured at the end of the first and of the last minute.
+"""
+
+import argparse
+import json
+import random
+import resource
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import regex
+
+from benchmarks.report import publish
+from rag.errors import GeneratorError
+from rag.generation.client import ChatClient
+from rag.pipeline import RAG
+from rag.settings import load_settings
+
+CAPTION = "{chats} chats at once for {minutes} minutes with a generator that fails"
+FAULTS = {"none": 60, "slow": 10, "silent": 6, "endless": 6, "malformed": 6, "overloaded": 6, "broken off": 6}
+"""How often each is drawn, in a hundred."""
+TIMEOUT, GRACE = 6.0, 6.0
+"""Seconds that a call to the generator may take, and that search and waiting for a processor may take beside it."""
+KINDS = ("own answer", "refused", "one sentence", "foreign", "other errors")
+COLUMNS = ("fault", "questions", *KINDS, "late", "longest s")
+_CODE = regex.compile(r"\bQ\d{4}\b")
+_STATION = regex.compile(r"station number (\d+)")
+
+
+def station_text(number: int) -> str:
+    """The document of a station."""
+    return f"The station number {number} has the code {station_code(number)}. Trains stop there daily."
+
+
+def station_code(number: int) -> str:
+    """A station's code.
+
+    >>> station_code(7)
+    'Q1007'
+    """
+    return f"Q{1000 + number}"
+
+
+class FailingServer(BaseHTTPRequestHandler):
+    """Speaks the OpenAI protocol, and fails as often as FAULTS says."""
+
+    protocol_version = "HTTP/1.1"
+    random = random.Random(0)
+    faults: dict[int, str]
+
+    def do_GET(self) -> None:
+        """Name the model."""
+        self._send(b'{"object": "list", "data": [{"id": "failing-70b", "object": "model"}]}', "application/json")
+
+    def do_POST(self) -> None:
+        """Answer, or fail."""
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = request["messages"][-1]["content"]
+        question = prompt.rsplit("Question:", 1)[-1]
+        match = _STATION.search(question)
+        number = int(match.group(1)) if match else -1
+        fault = self.random.choices(list(FAULTS), weights=list(FAULTS.values()))[0]
+        self.faults[number] = fault
+        held = _CODE.findall(prompt)
+        code = station_code(number) if station_code(number) in held else "unknown"
+        try:
+            self._reply(fault, f"The code of station number {number} is {code} [1].")
+        except OSError:
+            return  # the client went away
+
+    def _reply(self, fault: str, text: str) -> None:
+        if fault == "overloaded":
+            self.send_error(503)
+            return
+        if fault == "silent":
+            time.sleep(2 * TIMEOUT)
+            return
+        if fault == "malformed":
+            self._send(b"data: {not json\n\n" * 3, "text/event-stream")
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        words = text.split(" ")
+        for number, word in enumerate(words):
+            if fault == "broken off" and number == len(words) // 2:
+                self.close_connection = True
+                return
+            self._piece(f"{word} ")
+            time.sleep(0.2 if fault == "slow" else 0)
+        until = time.monotonic() + 2 * TIMEOUT
+        while fault == "endless" and time.monotonic() < until:
+            self._piece("and so on ")
+        self._chunk(b"data: [DONE]\n\n")
+        self._chunk(b"")
+
+    def _piece(self, text: str) -> None:
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
+        chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+        self._chunk(f"data: {json.dumps(chunk)}\n\n".encode())
+
+    def _chunk(self, part: bytes) -> None:
+        self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+
+    def _send(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def failing_server(seed: int) -> Iterator[tuple[str, dict[int, str]]]:
+    """Its address, and the fault that the last question on each station met."""
+    faults: dict[int, str] = {}
+    handler = type("Handler", (FailingServer,), {"random": random.Random(seed), "faults": faults})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1", faults
+        server.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one question: which column of the table counts it, and after how many seconds."""
+
+    fault: str
+    kind: str
+    seconds: float
+
+
+def ask(rag: RAG, number: int, faults: dict[int, str]) -> Outcome:
+    """Ask once for a station's code."""
+    start = time.monotonic()
+    faults[number] = "none"
+    try:
+        answer = rag.ask(f"What is the code of the station number {number}?", language="en")
+        foreign = set(_CODE.findall(answer.text)) - {station_code(number)}
+        own = station_code(number) in answer.text
+        kind = "foreign" if foreign else "own answer" if own else "refused" if answer.abstained else "other errors"
+    except GeneratorError:
+        kind = "one sentence"
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}")
+        kind = "other errors"
+    return Outcome(faults[number], kind, time.monotonic() - start)
+
+
+def table(outcomes: list[Outcome]) -> list[list[object]]:
+    """A row for each fault, and one for all."""
+    rows: list[list[object]] = []
+    for fault in [*FAULTS, "all"]:
+        some = [outcome for outcome in outcomes if fault in (outcome.fault, "all")]
+        kinds = Counter(outcome.kind for outcome in some)
+        late = sum(outcome.seconds > TIMEOUT + GRACE for outcome in some)
+        longest = max((outcome.seconds for outcome in some), default=0.0)
+        counts = [kinds[column] for column in KINDS]
+        rows.append([fault, len(some), *counts, late, round(longest, 1)])
+    return rows
+
+
+def peak_memory() -> float:
+    """The peak memory of this process in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--chats", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    outcomes: list[Outcome] = []
+    memory: list[float] = []
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        failing_server(arguments.seed) as (url, faults),
+        RAG(
+            load_settings(library=Path(scratch)),
+            engine=ChatClient(url, model=None, api_key="none", timeout=TIMEOUT),
+        ) as rag,
+    ):
+        rag.library.add_texts([(f"{n:03}.txt", station_text(n)) for n in range(arguments.chats)])
+        start = time.monotonic()
+
+        def chat(number: int) -> None:
+            while time.monotonic() - start < 60 * arguments.minutes:
+                outcomes.append(ask(rag, number, faults))
+
+        def watch() -> None:
+            while True:
+                time.sleep(min(60.0, 30 * arguments.minutes))
+                memory.append(peak_memory())
+
+        threading.Thread(target=watch, daemon=True).start()
+        with ThreadPoolExecutor(arguments.chats) as pool:
+            list(pool.map(chat, range(arguments.chats)))
+    publish(
+        "chats",
+        CAPTION.format(chats=arguments.chats, minutes=f"{arguments.minutes:g}"),
+        COLUMNS,
+        table(outcomes),
+        seeds=[arguments.seed],
+        details={"peak GiB after the first minute": memory[0], "peak GiB at the end": peak_memory()},
+    )
+
+
+if __name__ == "__main__":
+    main()
