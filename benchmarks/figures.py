@@ -52,7 +52,15 @@ ORDER: Mapping[str, Sequence[str]] = {
         "temporal_answers-styles-1.5b",
         "temporal_answers-facts-1.5b",
     ),
-    "Answers": ("latency-1.5b", "answers-embedded-1.5b", "answers-vllm-1.5b"),
+    "Answers": (
+        "evidence",
+        "support",
+        "answers-embedded-1.5b",
+        "answers-vllm-1.5b",
+        "latency-1.5b",
+        "injection",
+        "chats",
+    ),
 }
 """The results by heading. Results of other names come last, under their own heading."""
 
@@ -131,6 +139,7 @@ def readme_answers() -> str:
         [f"the same, worst language ({english_name(worst)})", table[worst]["recall"]],
         ["questions answered", total["answered"]],
         ["wrong answers among these", total["wrong of these"]],
+        ["answers that quote the passage as it is", total["quoted of these"]],
         ["refused, of questions whose passage is not there", 1 - float(without["answered"])],
         ["in the language of the question", total["in the language"]],
         ["whole answer, median s", total["median s"]],

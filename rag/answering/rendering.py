@@ -68,6 +68,16 @@ def quote(words: str, language: str) -> Rendering:
     return Rendering(load_prompt("fixed", language).render("quote", words=words), is_quote=True)
 
 
+def is_quotation(text: str, language: str) -> bool:
+    """Whether an answer is the fixed sentence of a language around words of a passage.
+
+    >>> [is_quotation(text, "en") for text in ("The documents say: “in 1914”. [1]", "It was opened in 1914. [1]")]
+    [True, False]
+    """
+    before, after = load_prompt("fixed", language).texts["quote"].split("$words")
+    return text.startswith(before) and strip_citation_marks(text).endswith(after)
+
+
 def _is_better(engine: Engine, reading: Reading, question: str, text: str) -> bool:
     """Whether the model confirms a text more than the words, by MIN_GAIN.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rag.answering.rendering import is_quotation
 from rag.evaluation.answer_results import AnswerItem, AnswerPlan
 from rag.evaluation.answer_scores import WRONG
 from retriever.evaluation.html import Section, html_page
@@ -16,6 +17,7 @@ COLUMNS = [
     "recall",
     "answered",
     "wrong of these",
+    "quoted of these",
     "in the language",
     "citations right",
     "failed",
@@ -75,6 +77,7 @@ def _row(name: str, items: Sequence[AnswerItem]) -> list[object]:
         _mean([scores.recall for _, scores in scored]),
         _mean([not item.abstained for item, _ in scored]),
         _mean([scores.recall < WRONG for scores in given]),
+        _mean([is_quotation(item.answer, item.language) for item, _ in scored if not item.abstained]),
         _mean(in_language),
         _mean(citations),
         sum(item.error is not None for item in items),

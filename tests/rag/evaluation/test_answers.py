@@ -140,17 +140,17 @@ def test_questions_that_cannot_be_answered_lose_their_passage_and_take_it_from_t
         draw_questions(AnswerData([AnswerQuestion("q", "en", "?", ("a",), None)], []), 1, 1, seed=1)
 
 
-def item(recall, abstained=False, is_answerable=True, in_language=True, error=None):
+def item(recall, abstained=False, is_answerable=True, in_language=True, error=None, answer="answer"):
     scores = None if error else AnswerScores(recall, in_language, () if abstained else (recall > 0.5,))
     source = (CitedPassage("T", "quote"),)
     return AnswerItem(
-        f"q{recall}", "ro", "?", ("<b>gold</b>",), is_answerable, "answer", abstained, source, scores, 2.0, error
+        f"q{recall}", "ro", "?", ("<b>gold</b>",), is_answerable, answer, abstained, source, scores, 2.0, error
     )
 
 
 def test_the_table_and_the_page(tmp_path):
     items = [
-        item(1.0),
+        item(1.0, answer="În documente scrie: „gold”. [1]"),
         item(0.2, in_language=False),
         item(0.0, abstained=True, in_language=None),
         item(0.0, error="The generator failed."),
@@ -165,6 +165,7 @@ def test_the_table_and_the_page(tmp_path):
         "recall": pytest.approx(0.4),
         "answered": pytest.approx(2 / 3),
         "wrong of these": 0.5,
+        "quoted of these": 0.5,
         "in the language": 0.5,
         "citations right": 0.5,
         "failed": 1,
