@@ -70,6 +70,8 @@ class Collection:
         with ExitStack() as stores:
             self.documents = DocumentStore(folder / DOCUMENTS_FILE)
             stores.callback(self.documents.close)
+            if chroma_url:
+                self.documents.tell_from_copies()
             stores.push(self._note_shutdown)
             self.vectors = self._open_vectors()
             stores.callback(lambda: self.vectors.close())

@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS times (
 CREATE INDEX IF NOT EXISTS passages_document ON passages(document_id);
 CREATE TABLE IF NOT EXISTS state (revision INTEGER NOT NULL, settled INTEGER NOT NULL, generation INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS library (id TEXT NOT NULL, collection TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS file (inode INTEGER NOT NULL);
 """
 # One statement, and before the first row of `state`, whose absence tells a new library. One of an earlier version keeps
 # the name of its Chroma collection until its vectors are copied.
@@ -49,6 +50,7 @@ class DocumentStore:
     """The SQLite file. Any process may read it; one process writes. Raises IsthmusError if the file is damaged."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
         try:
@@ -164,6 +166,19 @@ class DocumentStore:
         """What tells this library from every other."""
         with self._lock:
             return str(self._db.execute("SELECT id FROM library").fetchone()[0])
+
+    def tell_from_copies(self) -> None:
+        """Give the library another id if its file is a copy of the one that has it: two would share their vectors.
+
+        A copy has another inode. The name of the collection stays until its vectors are copied.
+        """
+        inode = self._path.stat().st_ino
+        with self._lock, Transaction(self._db):
+            known = self._db.execute("SELECT inode FROM file").fetchone()
+            if known and known[0] != inode:
+                self._db.execute("UPDATE library SET id = ?", (uuid.uuid4().hex,))
+            self._db.execute("DELETE FROM file")
+            self._db.execute("INSERT INTO file VALUES (?)", (inode,))
 
     @property
     def generation(self) -> int:

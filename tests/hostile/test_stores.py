@@ -505,6 +505,27 @@ def test_two_libraries_on_one_server_leave_each_other_alone(settings, fake_encod
 
 
 @pytest.mark.slow
+def test_a_copied_library_on_the_same_server_is_another(settings, fake_encoder, tmp_path, chroma_url):
+    first, second, third = (
+        settings.model_copy(update={"library": tmp_path / name, "chroma_url": chroma_url})
+        for name in ("one", "copied", "moved")
+    )
+    with Library(first, fake_encoder) as library:
+        add_texts(library)
+    shutil.copytree(first.library, second.library)
+    with Library(second, fake_encoder) as copied, Library(first, fake_encoder) as library:
+        ids = [each.collection.documents.library_id for each in (library, copied)]
+        assert ids[0] != ids[1]
+        assert_whole(copied)
+        copied.remove(["tea.txt"])
+        assert_whole(library)
+    second.library.rename(third.library)
+    with Library(third, fake_encoder) as moved, Library(first, fake_encoder) as library:
+        assert [each.collection.documents.library_id for each in (library, moved)] == ids
+        assert_whole(library)
+
+
+@pytest.mark.slow
 def test_a_chroma_server_that_dies_is_one_sentence_and_nothing_is_lost(settings, fake_encoder, tmp_path):
     port = unused_port()
     remote = settings.model_copy(update={"chroma_url": f"http://127.0.0.1:{port}"})
