@@ -5,9 +5,8 @@ from rapidfuzz import fuzz
 
 from rag.generation.citation_marks import strip_citation_marks
 from retriever.languages.detection import UNKNOWN
-from retriever.languages.sentences import split_sentences
+from retriever.languages.sentences import is_question, split_sentences
 
-_QUESTION_END = regex.compile(r"[?？؟\u037e]['\"»”’)\]\s]*$")
 _ANNOUNCEMENT_END = regex.compile(r"[:：]\s*$")
 _OTHER_LETTER = r"[\p{L}\p{M}--[\p{Latin}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Common}\p{Inherited}]]"
 _MIXED_WORD = regex.compile(rf"\p{{Latin}}{_OTHER_LETTER}|{_OTHER_LETTER}\p{{Latin}}", flags=regex.V1)
@@ -62,7 +61,7 @@ def strip_echoes(text: str, question: str, instruction: str) -> str:
 
 def _is_empty(sentence: str, question: str, instruction: str) -> bool:
     """Whether a sentence asks, announces, or repeats the question or the instruction."""
-    asks_or_announces = _QUESTION_END.search(sentence) or _ANNOUNCEMENT_END.search(sentence)
+    asks_or_announces = is_question(sentence) or _ANNOUNCEMENT_END.search(sentence)
     return bool(asks_or_announces) or is_echo(sentence, question) or is_echo(sentence, instruction)
 
 

@@ -13,6 +13,7 @@ Span = tuple[int, int]
 
 # Sentence ends that sentencex leaves alone: Khmer's, and the space that Thai and Lao put between clauses.
 _EXTRA_END = regex.compile(r"[។៕]\s*|(?<=[\p{Script=Thai}\p{Script=Lao}])\s+(?=[\p{Script=Thai}\p{Script=Lao}])")
+_QUESTION_END = regex.compile(r"[?？؟\u037e]['\"»”’)\]\s]*$")
 WINDOW = 10_000
 """Characters that are split at a time; a longer sentence is cut."""
 THAI_CLAUSE = 60
@@ -31,6 +32,15 @@ def split_sentences(text: str, language: str) -> list[Span]:
             spans.extend(_paragraphs(text, start, end))
             start = end
     return spans
+
+
+def is_question(sentence: str) -> bool:
+    """Whether a sentence ends with a question mark, in any script that has one.
+
+    >>> is_question("How much is it?"), is_question("كم يكلف؟"), is_question("Ten euros.")
+    (True, True, False)
+    """
+    return _QUESTION_END.search(sentence) is not None
 
 
 def text_weight(text: str) -> int:

@@ -62,13 +62,13 @@ def test_evidence_keeps_the_budget_and_the_best_sentence(fake_encoder):
 
 
 def test_an_excerpt_takes_near_neighbours_only():
-    """Cosines of the sentences less the baseline's mean, .5: .3, .1 and .2 of which .12 is needed, then -.1."""
+    """Cosines of the sentences less the baseline's mean, .5: a .3, so that .09 is needed, b .08, c .2, d -.1."""
 
     class Encoder:
         name = "cosines"
 
         def encode_passages(self, texts):
-            cosines = [{"a": 0.8, "b": 0.6, "c": 0.7, "d": 0.4}[text.removeprefix("T: ")[0]] for text in texts]
+            cosines = [{"a": 0.8, "b": 0.58, "c": 0.7, "d": 0.4}[text.removeprefix("T: ")[0]] for text in texts]
             return np.array([[cosine, math.sqrt(1 - cosine**2)] for cosine in cosines], dtype=np.float32)
 
     ordinary = np.array([[c, math.sqrt(1 - c**2)] for c in [0.4, 0.6] * MIN_PASSAGES], dtype=np.float32)
@@ -81,6 +81,8 @@ def test_an_excerpt_takes_near_neighbours_only():
     assert excerpt("b is here. a is best. c is near. d is far.") == "a is best. c is near."
     assert excerpt("d is far. a is best. b is here. c is near.") == "a is best."
     assert excerpt("c is near. a is best. c is near.") == "c is near. a is best. c is near."
+    assert excerpt("b is here. a is asked? d is its answer. b is here.") == "a is asked? d is its answer."
+    assert excerpt("d is asked? a is best.") == "a is best."
 
 
 @pytest.mark.slow
