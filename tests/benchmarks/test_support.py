@@ -18,7 +18,7 @@ BAD_EXCERPT = {"answers": -6.0, "z_score": 0.0}
     ],
 )
 def test_coverage_is_the_share_that_can_be_shown(right, scores, share):
-    assert coverage(right, scores) == pytest.approx(share)
+    assert coverage(right, scores, risk=0.1) == pytest.approx(share)
 
 
 def case(words: Candidate | None, excerpt: Candidate, is_answerable: bool = True) -> Case:
