@@ -93,6 +93,7 @@ def build(rag: RAG, t: Any) -> None:
     def drop_answer(messages: Messages, data: gr.RetryData) -> Messages:
         return messages[: data.index + 1] if isinstance(data.index, int) else messages
 
+    translation = translate.click(translate_quotes, shown, [sources, translate], api_visibility="private")
     question_fields = [question, conversation]
     answer_step: dict[str, Any] = {
         "fn": answer,
@@ -104,18 +105,21 @@ def build(rag: RAG, t: Any) -> None:
         "fn": add_question,
         "inputs": question_fields,
         "outputs": question_fields,
+        "cancels": translation,
         "queue": False,
         "api_visibility": "private",
     }
     example = examples.click(lambda row: row[0], examples, question, queue=False, api_visibility="private")
-    retry = conversation.retry(drop_answer, conversation, conversation, queue=False, api_visibility="private")
+    retry = conversation.retry(
+        drop_answer, conversation, conversation, cancels=translation, queue=False, api_visibility="private"
+    )
     answer_events = [
+        translation,
         question.submit(**question_step).then(**answer_step),
         send.click(**question_step).then(**answer_step),
         example.then(**question_step).then(**answer_step),
         retry.then(**answer_step),
     ]
-    answer_events.append(translate.click(translate_quotes, shown, [sources, translate], api_visibility="private"))
     stop.click(None, cancels=answer_events)
     clear.click(
         lambda: ([], "", None, gr.update(visible=False)),
