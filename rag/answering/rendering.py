@@ -9,6 +9,7 @@ from prompts import load_prompt
 from rag.answering.claims import Claim, Source, extract_claims, name_similarity
 from rag.answering.reader import Reading, confirm_odds, sentence_around
 from rag.answering.units import find_units
+from rag.answering.values import localise_value
 from rag.generation.citation_marks import strip_citation_marks
 from rag.generation.degeneration import has_mixed_words, is_degenerate, is_refusal, strip_echoes
 from rag.generation.engine import Engine, complete
@@ -37,7 +38,7 @@ class Rendering:
 
 
 def render(engine: Engine, question: str, language: str, reading: Reading, encoder: QueryEncoder) -> Rendering:
-    """The words in a sentence that the model writes, if that can be trusted, else in a fixed one.
+    """The words in a sentence that the model writes, if that can be trusted, else as a value or in a fixed sentence.
 
     It can if it is in the language, holds the numbers, months and names of the words, and no others than the passage
     and the question; and where the words have none, if the model finds it a better answer than the words. Raises
@@ -58,8 +59,15 @@ def render(engine: Engine, question: str, language: str, reading: Reading, encod
         or not _keeps_claims(text, language, reading, claims, question, encoder)
         or not (claims or _is_better(engine, reading, question, text))
     ):
-        return quote(reading.words, language)
+        return _value(reading, language) or quote(reading.words, language)
     return Rendering(text, is_quote=False)
+
+
+def _value(reading: Reading, language: str) -> Rendering | None:
+    """Words in another language that are a date, measure or sum of money, as the language writes them."""
+    source_language = reading.hit.passage.language
+    text = None if source_language == language else localise_value(reading.words, source_language, language)
+    return Rendering(text, is_quote=False) if text else None
 
 
 def quote(words: str, language: str) -> Rendering:

@@ -1,7 +1,9 @@
 """Units of measurement in a text, by CLDR's names: a small model writes kilometres for metres."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import regex
 from babel import Locale
@@ -29,6 +31,11 @@ def find_units(text: str, language: str) -> frozenset[str]:
     """
     finder = _finder(language)
     return frozenset(finder.units[match.group().casefold()] for match in finder.pattern.finditer(text))
+
+
+def unit_names(language: str) -> Mapping[str, str]:
+    """The UNITS by their names in a language, in small letters."""
+    return _finder(language).units
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,15 @@ def _pattern(name: str) -> str:
     return rf"(?<![\p{{L}}\p{{M}}]){regex.escape(name)}(?![\p{{L}}\p{{M}}])"
 
 
+def write_measure(number: Decimal | int, unit: str, locale: Locale) -> str:
+    """A number of a unit in its long form, or the short one where CLDR leaves it at that, as in Chinese; else nothing.
+
+    >>> write_measure(2, "length-meter", Locale("pl")), write_measure(2, "length-meter", Locale("zh"))
+    ('2 metry', '2米')
+    """
+    texts = (str(format_unit(number, unit, length, locale=locale)) for length in ("long", "short"))
+    return next((text for text in texts if unit not in text), "")
+
+
 def _name(unit: str, count: int, locale: Locale) -> str:
-    """The long form of a unit; the short one where CLDR leaves it at that, as in Chinese; else nothing."""
-    texts = (format_unit(count, unit, length, locale=locale) for length in ("long", "short"))
-    text = next((text for text in texts if unit not in text), "")
-    return str(regex.sub(r"\p{Nd}+", "", text)).strip().casefold()
+    return str(regex.sub(r"\p{Nd}+", "", write_measure(count, unit, locale))).strip().casefold()

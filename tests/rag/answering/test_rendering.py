@@ -2,7 +2,7 @@ import pytest
 
 from prompts import languages
 from rag.answering.reader import Judgement, Reading
-from rag.answering.rendering import quote, render
+from rag.answering.rendering import Rendering, quote, render
 from retriever.types import Hit, Passage
 
 TEXT = "The Panama Canal was opened on 15 August 1914 by the SS Ancon. It was built by ten thousand workers."
@@ -39,10 +39,23 @@ def test_a_sentence_of_the_language_that_holds_the_words_is_taken(scripted, fake
         ("The answer is: 15 August 1914", "what the prompt says"),
     ],
 )
-def test_else_the_words_are_quoted(scripted, fake_encoder, written, why):
+def test_else_a_date_is_written_as_the_language_writes_it(scripted, fake_encoder, written, why):
     rendering = render(scripted(written), QUESTION, "ro", reading("15 August 1914"), fake_encoder)
-    assert rendering == quote("15 August 1914", "ro"), why
-    assert rendering.text == "În documente scrie: „15 August 1914”."
+    assert rendering == Rendering("15 august 1914", is_quote=False), why
+
+
+def test_else_the_words_are_quoted(scripted, fake_encoder):
+    rendering = render(
+        scripted("The canal was opened long ago by the SS Ancon."),
+        "Ce navă l-a deschis?",
+        "ro",
+        reading("SS Ancon"),
+        fake_encoder,
+    )
+    assert rendering == quote("SS Ancon", "ro")
+    assert rendering.text == "În documente scrie: „SS Ancon”."
+    rendering = render(scripted("Le 3 mai 1914."), "When?", "en", reading("15 August 1914"), fake_encoder)
+    assert rendering == quote("15 August 1914", "en"), "words in the language itself stay as they are"
 
 
 @pytest.mark.parametrize(
@@ -60,20 +73,20 @@ def test_a_latin_name_stays_as_it_is_in_other_scripts(scripted, fake_encoder, la
 
 
 @pytest.mark.parametrize(
-    ("language", "written", "is_quote"),
+    ("language", "written", "text"),
     [
-        ("ar", "عمق البحيرة هو 1,642 كيلومتر.", True),
-        ("ar", "عمق البحيرة هو 1,642 متر.", False),
-        ("de", "Der See ist 1.642 Kilometer tief.", True),
-        ("de", "Der See ist 1.642 Meter tief.", False),
-        ("hi", "झील 1,642 किलोमीटर गहरी है।", True),
-        ("zh", "这个湖深1,642公里。", True),
+        ("ar", "عمق البحيرة هو 1,642 كيلومتر.", "1,642 مترًا"),
+        ("ar", "عمق البحيرة هو 1,642 متر.", "عمق البحيرة هو 1,642 متر."),
+        ("de", "Der See ist 1.642 Kilometer tief.", "1.642 Meter"),
+        ("de", "Der See ist 1.642 Meter tief.", "Der See ist 1.642 Meter tief."),
+        ("hi", "झील 1,642 किलोमीटर गहरी है।", "1,642 मीटर"),
+        ("zh", "这个湖深1,642公里。", "1,642米"),
     ],
 )
-def test_a_unit_of_its_own_is_never_the_models(scripted, fake_encoder, language, written, is_quote):
+def test_a_unit_of_its_own_is_never_the_models(scripted, fake_encoder, language, written, text):
     depth = reading("1,642 metres", text="The lake is 1,642 metres deep.", title="Lake")
     rendering = render(scripted(written), "How deep is the lake?", language, depth, fake_encoder)
-    assert rendering.is_quote == is_quote
+    assert rendering.text == text
 
 
 @pytest.mark.parametrize(
