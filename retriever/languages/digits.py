@@ -45,5 +45,5 @@ def native_digits(text: str, language: str) -> str:
 
 @functools.cache
 def _digits(language: str) -> dict[int, int]:
-    zero = ZEROS[Locale.parse(language, sep="-").default_numbering_system]
+    zero = ZEROS[Locale.parse(language.replace("-", "_")).default_numbering_system]
     return {ord(str(n)): ord(zero) + n for n in range(10)}

@@ -37,6 +37,10 @@ QUESTIONS = {
     "yo": "Báwo ni odò Danube ṣe gùn tó?",
     "zu": "Umsele wasePanama wavulwa ngamuphi unyaka?",
     "hi-Latn": "Taj Mahal kisne banwaya tha?",
+    "bg": "Кога е открит Суецкият канал?",
+    "sv": "Vem byggde Taj Mahal?",
+    "nl": "Wie ontwierp de Spoetnik?",
+    "ur": "تاج محل کس نے بنوایا؟",
 }
 
 
