@@ -14,6 +14,7 @@ import argparse
 import json
 import random
 import resource
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import regex
 
@@ -131,13 +133,23 @@ class FailingServer(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of clients that go away."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Let any other error be seen."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def failing_server(seed: int) -> Iterator[tuple[str, dict[int, str]]]:
     """Its address, and the fault that the last question on each station met."""
     faults: dict[int, str] = {}
     handler = type("Handler", (FailingServer,), {"random": random.Random(seed), "faults": faults})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with QuietServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/v1", faults
         server.shutdown()
