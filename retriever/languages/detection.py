@@ -122,8 +122,9 @@ def detect_language(text: str) -> str:
         return ROMANISED_HINDI
     scores = fast_scores(text)
     if max(scores.values()) < SURE and _is_in_voting_scripts(text):
-        texts = {text, _without_names(text)}
-        votes = [detect(words) for words in texts for detect in (fast_scores, lingua_scores, cld3_scores)]
+        votes = [scores, lingua_scores(text), cld3_scores(text)]
+        if (words := _without_names(text)) != text:
+            votes += [fast_scores(words), lingua_scores(words), cld3_scores(words)]
         return max(set().union(*votes), key=lambda code: sum(math.log(vote.get(code, 0.0) + FLOOR) for vote in votes))
     codes = sorted(scores, key=lambda code: scores[code], reverse=True)[:CANDIDATES]
     return next((code for code in codes if _is_in_cldr(code)), codes[0])

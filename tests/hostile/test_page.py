@@ -306,7 +306,7 @@ def test_the_queue_is_bounded(page, monkeypatch):
 
 def test_a_search_has_the_same_limit_as_a_question(page):
     report = page.last_output("search", "submit", "é" * (MAX_QUESTION + 1))
-    assert f"The question has {MAX_QUESTION + 1} characters; at most {MAX_QUESTION} are allowed." in report
+    assert f"The query has {MAX_QUESTION + 1} characters; at most {MAX_QUESTION} are allowed." in report
 
 
 def test_lone_surrogates_become_replacement_characters(page):
@@ -314,7 +314,7 @@ def test_lone_surrogates_become_replacement_characters(page):
     assert "What is \ufffd this?" in asked
     conversation = [{"role": "user", "content": [{"type": "text", "text": "What is \ud800 this?"}]}]
     functions = page.http.get("/config").json()["dependencies"]
-    answer = next(function for function in functions if len(function["inputs"]) == 3 and len(function["outputs"]) == 2)
+    answer = next(function for function in functions if len(function["inputs"]) == 3 and len(function["outputs"]) == 4)
     sent = page.messages(page.join_function(answer["id"], conversation, "", "auto"))
     assert sent[-1]["success"]
     assert "What is \ufffd this?" in json.dumps(sent, ensure_ascii=False)
