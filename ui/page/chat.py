@@ -93,12 +93,15 @@ def build(rag: RAG, t: Any) -> None:
     def drop_answer(messages: Messages, data: gr.RetryData) -> Messages:
         return messages[: data.index + 1] if isinstance(data.index, int) else messages
 
-    translation = translate.click(translate_quotes, shown, [sources, translate], api_visibility="private")
+    translation = translate.click(
+        translate_quotes, shown, [sources, translate], trigger_mode="multiple", api_visibility="private"
+    )
     question_fields = [question, conversation]
     answer_step: dict[str, Any] = {
         "fn": answer,
         "inputs": [conversation, language, time],
         "outputs": [conversation, sources, shown, translate],
+        "trigger_mode": "multiple",
         "api_visibility": "private",
     }
     question_step: dict[str, Any] = {

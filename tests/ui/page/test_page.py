@@ -193,6 +193,9 @@ def test_stop_follow_up_retry_and_chosen_language(open_page):
     assert text_of(browser, "#conversation .bot").strip() == "…"
     assert not text_of(browser, "#sources .card")
 
+    answer, _ = ask(browser, "How high is the Eiffel Tower?")  # the next question is answered
+    assert "330" in answer
+
     browser.refresh()
     wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#question textarea"))
     answer, _ = ask(browser, "When was the University of Bologna founded?")
