@@ -75,8 +75,8 @@ def grouped_values(digits: str) -> frozenset[float]:
 
     >>> sorted(grouped_values("286,598"))
     [286.598, 286598.0]
-    >>> sorted(grouped_values("14.03.1879"))
-    [3.0, 14.0, 1879.0]
+    >>> sorted(grouped_values("14.03.1879")), sorted(grouped_values("8,848.86"))
+    ([3.0, 14.0, 1879.0], [8848.86])
     """
     parts = regex.split(r"\D", digits)
     values = set()
@@ -84,7 +84,7 @@ def grouped_values(digits: str) -> frozenset[float]:
         values.add(float("".join(parts)))
     if len(parts) > 1:
         values.add(float("".join(parts[:-1]) + "." + parts[-1]))
-    if len(parts) == 3 and len(parts[-1]) != 3:
+    if len(parts) == 3 and len(parts[-1]) != 3 and len(set(regex.findall(r"\D", digits))) == 1:
         values = {float(part) for part in parts}
     return frozenset(values)
 

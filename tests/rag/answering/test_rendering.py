@@ -127,3 +127,15 @@ def test_a_mark_of_the_passage_is_no_citation():
 
 def test_quoted_text_is_never_a_template():
     assert "$question" in quote("He said $question to all.", "en").text
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("Mount Everest er 8.848,86 meter høj.", "Mount Everest er 8.848,86 meter høj."),
+        ("Mount Everest er 8,848,86 meter høj.", "8.848,86 meter"),
+    ],
+)
+def test_a_number_that_is_none_is_not_taken(scripted, fake_encoder, written, text):
+    height = reading("8,848.86 metres", text="Its height is 8,848.86 metres.", title="Mount Everest")
+    assert render(scripted(written), "Hvor høj er Mount Everest?", "da", height, fake_encoder).text == text
