@@ -13,7 +13,6 @@ GRACE. Memory is measured at the end of the first and of the last minute.
 import argparse
 import json
 import random
-import resource
 import sys
 import tempfile
 import threading
@@ -29,7 +28,7 @@ from typing import Any
 
 import regex
 
-from benchmarks.report import publish
+from benchmarks.report import peak_gib, publish
 from rag.errors import GeneratorError
 from rag.generation.client import ChatClient
 from rag.pipeline import RAG
@@ -37,7 +36,8 @@ from rag.settings import load_settings
 
 CAPTION = "{chats} chats at once for {minutes} minutes with a generator that fails"
 FAULTS = {"none": 60, "slow": 10, "silent": 6, "endless": 6, "malformed": 6, "overloaded": 6, "broken off": 6}
-"""How often each is drawn, in a hundred."""
+"""How often each is drawn, in a hundred. A refusal for overload is asked again: its question is counted by what it met
+last."""
 TIMEOUT, GRACE = 6.0, 6.0
 """Seconds that a call to the generator may take, and that search and waiting for a processor may take beside it."""
 KINDS = ("own answer", "refused", "one sentence", "foreign", "other errors")
@@ -60,7 +60,7 @@ def station_code(number: int) -> str:
     return f"Q{1000 + number}"
 
 
-class FailingServer(BaseHTTPRequestHandler):
+class FailingHandler(BaseHTTPRequestHandler):
     """Speaks the OpenAI protocol, and fails as often as FAULTS says."""
 
     protocol_version = "HTTP/1.1"
@@ -148,7 +148,7 @@ class QuietServer(ThreadingHTTPServer):
 def failing_server(seed: int) -> Iterator[tuple[str, dict[int, str]]]:
     """Its address, and the fault that the last question on each station met."""
     faults: dict[int, str] = {}
-    handler = type("Handler", (FailingServer,), {"random": random.Random(seed), "faults": faults})
+    handler = type("Handler", (FailingHandler,), {"random": random.Random(seed), "faults": faults})
     with QuietServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/v1", faults
@@ -194,11 +194,6 @@ def table(outcomes: list[Outcome]) -> list[list[object]]:
     return rows
 
 
-def peak_memory() -> float:
-    """The peak memory of this process in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -226,7 +221,7 @@ def main() -> None:
         def watch() -> None:
             while True:
                 time.sleep(min(60.0, 30 * arguments.minutes))
-                memory.append(peak_memory())
+                memory.append(peak_gib())
 
         threading.Thread(target=watch, daemon=True).start()
         with ThreadPoolExecutor(arguments.chats) as pool:
@@ -237,7 +232,7 @@ def main() -> None:
         COLUMNS,
         table(outcomes),
         seeds=[arguments.seed],
-        details={"peak GiB after the first minute": memory[0], "peak GiB at the end": peak_memory()},
+        details={"peak GiB after the first minute": memory[0], "peak GiB at the end": peak_gib()},
     )
 
 

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.report import publish
+from benchmarks.report import peak_gib, publish
 from rag.build import build_encoder
 from rag.documents.sample import add_sample, questions
 from rag.pipeline import RAG
@@ -96,8 +96,8 @@ def main() -> None:
             indexed = time.perf_counter() - start
             rag.ask("Bonjour, quelle heure est-il ?")  # loads what loads once
             cold, warm = zip(*ask_in_turn(rag), strict=True)
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        generator_memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+            memory = peak_gib()
+        generator_memory = peak_gib(resource.RUSAGE_CHILDREN)
         page = statistics.median(page_start(settings.library) for _ in range(3))
     cold_words, warm_words = ([wait.first_words for wait in waits if wait.first_words] for waits in (cold, warm))
     rows = [

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import resource
 import shlex
 import subprocess
 import sys
@@ -30,6 +31,11 @@ BF16_FLAGS = ("avx512_bf16", "amx_bf16")
 DIGITS = 4
 HASH_LENGTH = 8
 PACKAGED_SHA256 = {"aligned": ALIGNED_SHA256, "base": E5_WEIGHTS.sha256}
+
+
+def peak_gib(who: int = resource.RUSAGE_SELF) -> float:
+    """The peak memory of this process, or of its largest child (RUSAGE_CHILDREN), in GiB."""
+    return resource.getrusage(who).ru_maxrss / 2**20
 
 
 def data_folder(name: str) -> Path:

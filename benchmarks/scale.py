@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.report import RESULTS, data_folder, publish
+from benchmarks.report import RESULTS, data_folder, peak_gib, publish
 from rag.build import build_encoder
 from rag.settings import load_settings
 from retriever.data.pairs import read_pairs
@@ -177,7 +176,7 @@ def measure(size: int) -> dict[str, float]:
             "tokens MB": megabytes(folder / "tokens.sqlite"),
             "bm25 MB": sum(megabytes(words) for words in folder.glob("lexical-*")),
             "memory GiB": resident,
-            "peak GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+            "peak GiB": peak_gib(),
         }
 
 

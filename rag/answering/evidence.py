@@ -70,11 +70,11 @@ def evidence_z_score(query: Query, snippets: Sequence[Snippet], baseline: ScoreB
     """
     z_scores = [-float("inf")]
     for snippet in snippets:
-        mean_std = baseline.mean_std(query.vector, snippet.hit.passage.language)
-        if mean_std is None:
+        cosine = float((snippet.vectors @ query.vector).max())
+        z_score = cosine_z_score(cosine, query, snippet.hit.passage.language, baseline)
+        if z_score is None:
             return float("inf")
-        mean, deviation = mean_std
-        z_scores.append((float((snippet.vectors @ query.vector).max()) - mean) / deviation)
+        z_scores.append(z_score)
     return max(z_scores)
 
 
@@ -189,7 +189,10 @@ def _best_edge(
     budget: int,
     least: Mapping[int, float],
 ) -> tuple[int, int] | None:
-    """The best sentence next to a run that fits into what is left of the budget and scores at least `least`."""
+    """The best sentence next to a run that fits into what is left of the budget.
+
+    It scores at least `least`, or follows a question.
+    """
     edges = [
         (h, s)
         for h, (first, last) in runs.items()

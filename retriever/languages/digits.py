@@ -3,7 +3,7 @@
 import functools
 import unicodedata
 
-from babel import Locale
+from retriever.languages.locales import parse_locale
 
 ZEROS = {
     "adlm": "𞥐",
@@ -45,5 +45,5 @@ def native_digits(text: str, language: str) -> str:
 
 @functools.cache
 def _digits(language: str) -> dict[int, int]:
-    zero = ZEROS[Locale.parse(language.replace("-", "_")).default_numbering_system]
+    zero = ZEROS[parse_locale(language).default_numbering_system]
     return {ord(str(n)): ord(zero) + n for n in range(10)}

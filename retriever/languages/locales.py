@@ -7,6 +7,14 @@ from babel import Locale, UnknownLocaleError
 from retriever.languages.detection import ROMANISED_HINDI, UNKNOWN
 
 
+def parse_locale(code: str) -> Locale:
+    """CLDR's locale of a code, with hyphens or, as Babel writes it, underscores.
+
+    Raises UnknownLocaleError or ValueError if there is none.
+    """
+    return Locale.parse(code.replace("-", "_"))
+
+
 @functools.cache
 def locale_of(language: str) -> Locale | None:
     """CLDR's locale of a language code, None if it has none, or the language is unknown."""

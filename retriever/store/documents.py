@@ -175,7 +175,9 @@ class DocumentStore:
         inode = self._path.stat().st_ino
         with self._lock, Transaction(self._db):
             known = self._db.execute("SELECT inode FROM file").fetchone()
-            if known and known[0] != inode:
+            if known == (inode,):
+                return
+            if known:
                 self._db.execute("UPDATE library SET id = ?", (uuid.uuid4().hex,))
             self._db.execute("DELETE FROM file")
             self._db.execute("INSERT INTO file VALUES (?)", (inode,))

@@ -17,7 +17,7 @@ import regex
 from babel.dates import format_skeleton, format_timedelta, get_month_names
 
 from retriever.languages.digits import native_digits
-from retriever.languages.locales import locale_of
+from retriever.languages.locales import parse_locale
 from retriever.languages.months import month_names, normalize_text
 from retriever.languages.scripts import UNSPACED
 from retriever.types import Month
@@ -132,7 +132,7 @@ def format_month(month: Month, language: str) -> str:
     ['martie 1249', '1249年3月', 'مارس ۱۲۴۹']
     """
     day = datetime.date(month.year, month.month, 1)
-    text = str(format_skeleton("yMMMM", day, locale=locale_of(language)))
+    text = str(format_skeleton("yMMMM", day, locale=parse_locale(language)))
     return native_digits(regex.sub(r"\s*г\.$", "", text), language)
 
 

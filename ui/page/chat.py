@@ -82,10 +82,10 @@ def build(rag: RAG, t: Any) -> None:
         messages: Messages, language: str, time: TimeMode, request: gr.Request
     ) -> Iterator[tuple[Messages, str, Answer | None, Any]]:
         words = strings_for(request)
-        for conversation, answer in _answer(rag, messages, {"language": language or None, "time": time}):
-            is_foreign = answer is not None and bool(_in_other_languages(answer))
-            panel = cards.sources(answer, words) if answer else ""
-            yield conversation, panel, answer, gr.update(visible=is_foreign)
+        for so_far, finished in _answer(rag, messages, {"language": language or None, "time": time}):
+            is_foreign = finished is not None and bool(_in_other_languages(finished))
+            panel = cards.sources(finished, words) if finished else ""
+            yield so_far, panel, finished, gr.update(visible=is_foreign)
 
     def translate_quotes(answer: Answer, request: gr.Request) -> Iterator[tuple[str, Any]]:
         yield from ((panel, gr.update(visible=False)) for panel in _translate(rag, answer, request))
@@ -93,6 +93,7 @@ def build(rag: RAG, t: Any) -> None:
     def drop_answer(messages: Messages, data: gr.RetryData) -> Messages:
         return messages[: data.index + 1] if isinstance(data.index, int) else messages
 
+    # What can be cancelled is triggered "multiple" times: "once" ignores the first event after a cancelled one.
     translation = translate.click(
         translate_quotes, shown, [sources, translate], trigger_mode="multiple", api_visibility="private"
     )

@@ -13,6 +13,7 @@ from retriever.languages.digits import ascii_digits
 from retriever.temporal.arithmetic import (
     MonthShift,
     Phrases,
+    format_month,
     languages,
     parse_shift,
     phrases,
@@ -30,6 +31,14 @@ def test_year_ends_and_twelve_months():
     assert Month(1999, 12) + 1 == Month(2000, 1)
     assert Month(2000, 1) + -1 == Month(1999, 12)
     assert Month(1742, 5) + (4 * 12 + 12) == Month(1747, 5)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [("zh_Hant", "1990年5月"), ("zh-Hant", "1990年5月"), ("ar_EG", "مايو ١٩٩٠"), ("hi-Latn", "May 1990")],
+)
+def test_a_month_is_written_by_the_locale_of_a_code(code, text):
+    assert format_month(Month(1990, 5), code) == text
 
 
 @given(MONTHS, st.integers(0, 5000))
