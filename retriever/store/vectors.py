@@ -1,9 +1,14 @@
 """Passage vectors in Chroma, which is either embedded, with files on disk, or a server."""
 
+import errno
 import functools
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
@@ -24,20 +29,23 @@ from retriever.types import Vectors
 
 PAGE_SIZE = 1000
 """Passages in one call to Chroma."""
+ROOM_TO_OPEN = 1_000_000
+"""Bytes that must be free for Chroma to open its files: it writes to them."""
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 
-def _asks_server(
+def _calls_chroma(
     method: "Callable[Concatenate[VectorIndex, _Arguments], _Result]",
 ) -> "Callable[Concatenate[VectorIndex, _Arguments], _Result]":
-    """A method that says in one sentence that the server has gone."""
+    """A method that waits while the files are opened anew, and says in one sentence that the server has gone."""
 
     @functools.wraps(method)
     def call(index: "VectorIndex", /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
         try:
-            return method(index, *args, **kwargs)
+            with index._lock:  # costs next to nothing: Chroma holds the interpreter's own lock
+                return method(index, *args, **kwargs)
         except TransportError as error:
             raise ChromaServerError(index.place, error) from error
 
@@ -62,6 +70,9 @@ class VectorIndex:
         fresh: bool = False,
     ) -> None:
         self.place = str(path or _shown(url or ""))
+        self._path = path
+        self._lock = threading.RLock()
+        self._has_failed = False
         self._client = _client(path, url)
         try:
             self._collection = self._open_collection(encoder, name, fresh=fresh)
@@ -70,7 +81,7 @@ class VectorIndex:
             self.close()
             raise
 
-    @_asks_server
+    @_calls_chroma
     def _open_collection(self, encoder: PassageEncoder, name: str, *, fresh: bool) -> chromadb.Collection:
         if fresh and name in self._names():
             self._client.delete_collection(name)
@@ -88,26 +99,53 @@ class VectorIndex:
             )
         return collection
 
-    @_asks_server
+    @_calls_chroma
     def add(self, passages: Sequence[tuple[str, str, str]], vectors: Vectors) -> None:
         """Store vectors[i] for passages[i] = (passage id, document id, language)."""
         size = min(self._max_batch, PAGE_SIZE)
-        for start in range(0, len(passages), size):
-            rows = passages[start : start + size]
-            self._collection.upsert(
-                ids=[row[0] for row in rows],
-                embeddings=cast(Any, vectors[start : start + size]),
-                metadatas=[{"document": row[1], "language": row[2]} for row in rows],
-            )
+        with self._writing():
+            for start in range(0, len(passages), size):
+                rows = passages[start : start + size]
+                self._collection.upsert(
+                    ids=[row[0] for row in rows],
+                    embeddings=cast(Any, vectors[start : start + size]),
+                    metadatas=[{"document": row[1], "language": row[2]} for row in rows],
+                )
 
-    @_asks_server
+    @_calls_chroma
     def delete(self, ids: Iterable[str]) -> None:
         """Delete the vectors of passages; unknown ids are ignored."""
         passage_ids = list(ids)
-        for start in range(0, len(passage_ids), PAGE_SIZE):
-            self._collection.delete(ids=passage_ids[start : start + PAGE_SIZE])
+        with self._writing():
+            for start in range(0, len(passage_ids), PAGE_SIZE):
+                self._collection.delete(ids=passage_ids[start : start + PAGE_SIZE])
 
-    @_asks_server
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A write to files; after one that failed they are opened anew.
+
+        A write that fails, on a full disk say, may leave Chroma with a lock on its database, and the next one would
+        wait for it for 1000 seconds (chroma-core/chroma#7040).
+        """
+        if self._path and self._has_failed:
+            self._reopen(self._path)
+        try:
+            yield
+        except ChromaError:
+            self._has_failed = True
+            raise
+
+    def _reopen(self, path: Path) -> None:
+        """Close the files and open them again. Raises OSError, and leaves them open, if the disk is full."""
+        if shutil.disk_usage(path).free < ROOM_TO_OPEN:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        name = self._collection.name
+        self.close()
+        self._client = _client(path, None)
+        self._collection = self._client.get_collection(name, embedding_function=None)
+        self._has_failed = False
+
+    @_calls_chroma
     def search(self, vector: Vectors, k: int, where: Mapping[str, Any] | None = None) -> list[tuple[str, float]]:
         """The k nearest passages as (id, cosine), best first; `where` is a Chroma metadata filter."""
         result = self._collection.query(
@@ -119,7 +157,7 @@ class VectorIndex:
         distances = (result["distances"] or [[]])[0]
         return [(id_, 1.0 - float(distance)) for id_, distance in zip(result["ids"][0], distances, strict=True)]
 
-    @_asks_server
+    @_calls_chroma
     def sample_baseline(self, size: int) -> ScoreBaseline:
         """A baseline of up to `size` of the stored vectors."""
         result = self._collection.get(limit=size, include=["embeddings", "metadatas"])
@@ -127,7 +165,7 @@ class VectorIndex:
         vectors = result["embeddings"] if languages else np.zeros((0, 1))
         return ScoreBaseline(np.asarray(vectors, dtype=np.float32), languages)
 
-    @_asks_server
+    @_calls_chroma
     def read(self, ids: Sequence[str]) -> dict[str, Vectors]:
         """The stored vectors by passage id; passages without a vector are left out.
 
@@ -147,7 +185,7 @@ class VectorIndex:
         """Close the store. If this process opens it again, it sees what other processes have written."""
         cast(Any, self._client).close()
 
-    @_asks_server
+    @_calls_chroma
     def drop_others(self, is_leftover: Callable[[str], bool]) -> None:
         """Delete the store's other collections whose names are leftovers."""
         for name in self._names():
@@ -163,7 +201,7 @@ class VectorIndex:
                 return names
         return names
 
-    @_asks_server
+    @_calls_chroma
     def ids(self) -> set[str]:
         """Every stored passage id."""
         ids: set[str] = set()
@@ -174,7 +212,7 @@ class VectorIndex:
                 return ids
         return ids
 
-    @_asks_server
+    @_calls_chroma
     def __len__(self) -> int:
         return self._collection.count()
 

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from chromadb.api.shared_system_client import SharedSystemClient
+from chromadb.errors import InternalError
 
 from rag.documents.library import Library
 from retriever.errors import IsthmusError
@@ -304,6 +306,31 @@ def test_vectors_of_a_failed_write_do_not_crowd_out_hits(fake_library, monkeypat
             fake_library.add_texts([("crowd.txt", "\n\n".join(["Tea comes from China. " * 30] * 40))])
     assert fake_library.search("Tea comes from China.", 3)[0].passage.title == "tea"
     assert len(fake_library.search("Tea comes from China.", 3)) == 3
+
+
+def test_after_a_failed_write_the_vectors_are_opened_anew(fake_library, monkeypatch):
+    """Chroma may keep a lock on its files when a write fails, and would wait for it for 1000 seconds."""
+    add_texts(fake_library)
+    vectors = fake_library.collection.vectors
+    client = vectors._client
+
+    def fail(*_, **__):
+        raise InternalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(vectors._collection, "upsert", fail)
+        with pytest.raises(IsthmusError, match=r"a\.txt was not added"):
+            fake_library.add_texts([("a.txt", "Alpha is first.")])
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1, used=1, free=0))
+        with pytest.raises(IsthmusError, match="The disk is full"):
+            fake_library.add_texts([("a.txt", "Alpha is first.")])
+    assert vectors._client is client  # there is no room to open them, and they can still be read
+    assert fake_library.search("Tea comes from China.", 1)[0].passage.title == "tea"
+    fake_library.add_texts([("a.txt", "Alpha is first.")])
+    assert vectors._client is not client
+    assert fake_library.search("Alpha is first.", 1)[0].passage.title == "a"
+    assert fake_library.check() == []
 
 
 # Closing
