@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rag.errors import GeneratorError
 from rag.generation.engine import Engine
 from rag.generation.reranking import GeneratorReranker
 from rag.generation.rewriting import QueryRewriter, RewriteMode
 from rag.settings import Settings, load_settings
-from retriever.models.encoder import Encoder
+from retriever.models.encoder import LIRA_FILE, Encoder
 from retriever.models.protocols import QueryEncoder
 from retriever.search.late_interaction import LateInteraction
 from retriever.search.rerankers import CrossEncoderReranker, Reranker
@@ -26,16 +26,20 @@ EngineSource = Callable[[], Engine]
 """Opens the generator, or returns the open one."""
 
 
-def build_encoder(settings: Settings) -> Encoder:
-    """The encoder that the settings name."""
-    return Encoder(
-        settings.encoder,
-        cache=settings.cache,
-        query_prefix=settings.query_prefix,
-        passage_prefix=settings.passage_prefix,
-        device=settings.device,
-        backend=None if settings.backend == "auto" else settings.backend,
-    )
+def build_encoder(settings: Settings, engine: EngineSource | None = None) -> Encoder:
+    """The encoder that the settings name; if it fuses queries with translations, the engine translates."""
+    options: dict[str, Any] = {
+        "cache": settings.cache,
+        "query_prefix": settings.query_prefix,
+        "passage_prefix": settings.passage_prefix,
+        "device": settings.device,
+        "backend": None if settings.backend == "auto" else settings.backend,
+    }
+    if engine is None or not Path(settings.encoder, LIRA_FILE).is_file():
+        return Encoder(settings.encoder, **options)
+    from retriever.models.lira_encoder import LiraEncoder
+
+    return LiraEncoder(settings.encoder, translators=[QueryRewriter(engine, settings.cache, "translate")], **options)
 
 
 def build_tuned_encoders(folders: Iterable[str | Path]) -> dict[str, Encoder]:

@@ -67,7 +67,7 @@ class Library:
         self._is_closed = False
         with ExitStack() as opened:
             opened.callback(self._acquire(holder).release)
-            self.encoder = encoder or build_encoder(settings)
+            self.encoder = encoder or build_encoder(settings, engine)
             self.collection = self._open_collection()
             opened.callback(self.collection.close)
             self.retriever = CrossLingualRetriever(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retriever.alignment.data import Material, Split, split_articles
+from retriever.alignment.methods.lira import Lira
 from retriever.alignment.methods.offset import Offset
 from retriever.alignment.methods.protocol import TrainedMethod
 from retriever.alignment.recipe import Recipe
@@ -25,7 +26,7 @@ class Plan:
     delta.safetensors.
     """
 
-    method: TrainedMethod | Offset
+    method: TrainedMethod | Offset | Lira
     data: tuple[Path, ...]
     out: Path
     recipe: Recipe

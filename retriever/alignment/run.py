@@ -10,8 +10,10 @@ from retriever.alignment.adapters import add_adapters, merge_adapters
 from retriever.alignment.data import Material
 from retriever.alignment.folder import claim_folder, finish_folder, save_aligned, save_model
 from retriever.alignment.guard import EnglishGuard, embed_texts, embed_tokens
+from retriever.alignment.methods.lira import Lira
 from retriever.alignment.methods.offset import Offset, language_offsets
 from retriever.alignment.plan import Plan, read_material
+from retriever.alignment.run_lira import lira_systems, tune_lira
 from retriever.alignment.train import interpolate, train
 from retriever.errors import DataError
 from retriever.evaluation.report import Evaluation
@@ -45,11 +47,7 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
     material = read_material(plan)
     tasks = report_tasks(material, ("L-en",) if plan.method.keeps_passages else ("L-en", "en-L"))
     result = tune(plan, material, base)
-    tuned = Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
-    systems: list[System] = [DenseSearch(base, "before"), DenseSearch(tuned, "after")]
-    if plan.method.matches_tokens:
-        systems += [HybridSearch(base, "before, re-ranked"), HybridSearch(tuned, "after, re-ranked")]
-    evaluation = Evaluation(systems, tasks)
+    evaluation = Evaluation(_compared(plan, material, base), tasks)
     about = {
         "method": plan.method.name,
         "base": base.name,
@@ -65,6 +63,17 @@ def align(plan: Plan, base: Encoder) -> dict[str, Any]:
     report = {**about, **evaluation.as_dict()}
     finish_folder(plan.out, report, _card(plan, base, about, evaluation))
     return report
+
+
+def _compared(plan: Plan, material: Material, base: Encoder) -> list[System]:
+    """The systems of the report: before and after."""
+    if isinstance(plan.method, Lira):
+        return lira_systems(plan, material, base)
+    tuned = Encoder(str(plan.out), cache=base.cache, device=base.device, backend="torch")
+    systems: list[System] = [DenseSearch(base, "before"), DenseSearch(tuned, "after")]
+    if plan.method.matches_tokens:
+        systems += [HybridSearch(base, "before, re-ranked"), HybridSearch(tuned, "after, re-ranked")]
+    return systems
 
 
 def report_tasks(material: Material, directions: Sequence[str]) -> list[Task]:
@@ -86,6 +95,8 @@ def tune(plan: Plan, material: Material, base: Encoder) -> TuningResult:
     """
     if isinstance(plan.method, Offset):
         return _save_with_offsets(plan, material, base)
+    if isinstance(plan.method, Lira):
+        return TuningResult(*tune_lira(plan, plan.method, material, base))
     model = load_model(base.folder, base.device)
     start = _copy_weights(model)
     if plan.adapters:

@@ -12,6 +12,7 @@ from sentence_transformers import (
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
+from sentence_transformers.base.evaluation import BaseEvaluator
 from torch import nn
 from tqdm import tqdm
 from transformers import (
@@ -87,17 +88,29 @@ def train(
     with _set_up(model, recipe):
         if guard is not None and guard.english_before is None:
             guard(model)  # resumed or not, English is compared with the weights that training starts from
-        trainer = SentenceTransformerTrainer(
-            model=model,
-            args=_arguments(recipe, checkpoints, guarded=guard is not None),
-            train_dataset=rows,
-            loss=loss,
-            evaluator=guard,
-            callbacks=[Progress(), *([EarlyStoppingCallback(recipe.patience)] if guard is not None else [])],
-        )
-        trainer.remove_callback(PrinterCallback)
-        last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-        trainer.train(resume_from_checkpoint=last)
+        run_trainer(model, rows, loss, recipe, checkpoints, guard)
+
+
+def run_trainer(
+    model: SentenceTransformer,
+    rows: Dataset,
+    loss: nn.Module,
+    recipe: Recipe,
+    checkpoints: Path,
+    evaluator: BaseEvaluator | None = None,
+) -> None:
+    """Train a model that is set up; with an evaluator of "guarded_mean" it ends up with the best weights seen."""
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=_arguments(recipe, checkpoints, guarded=evaluator is not None),
+        train_dataset=rows,
+        loss=loss,
+        evaluator=evaluator,
+        callbacks=[Progress(), *([EarlyStoppingCallback(recipe.patience)] if evaluator is not None else [])],
+    )
+    trainer.remove_callback(PrinterCallback)
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    trainer.train(resume_from_checkpoint=last)
 
 
 @contextlib.contextmanager

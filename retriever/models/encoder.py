@@ -30,6 +30,8 @@ PACKAGED = {"aligned": aligned_folder, "base": encoder_folder}
 DEFAULT = "aligned"
 BASE_FILE = "isthmus.json"
 """In a model folder: {"english_queries": the encoder it was tuned from, "passages": whether it embeds passages too}."""
+LIRA_FILE = "lira.safetensors"
+"""In a model folder: the network that fuses queries with their translations (`retriever.models.lira`)."""
 E5_PREFIXES = ("query: ", "passage: ")
 CACHE_SIZE = 16384
 """Vectors kept in memory: the sentences of a passage are embedded for every question that it may answer."""
@@ -128,6 +130,29 @@ class Encoder(Embeddings):
                 vector = self._remove_offset(raw, language)
                 self._remember([("query", text)], [vector])
         return vector, tokens
+
+    def encode_query_batch(
+        self, texts: Sequence[str], languages: Sequence[str]
+    ) -> list[tuple[Vectors, Vectors | None]]:
+        """`encode_query` of many queries, several times as fast as one by one; nothing is kept in memory."""
+        by_base = [n for n, language in enumerate(languages) if self._base and language == "en"]
+        encoded: dict[int, tuple[Vectors, Vectors | None]] = {}
+        if by_base and self._base:
+            rows = self._base.encode_query_batch([texts[n] for n in by_base], ["en"] * len(by_base))
+            encoded.update(zip(by_base, rows, strict=True))
+        others = [n for n in range(len(texts)) if n not in encoded]
+        for start in range(0, len(others), EMBED_TURN):
+            turn = others[start : start + EMBED_TURN]
+            own = [texts[n] for n in turn]
+            with self._lock:
+                pairs = (
+                    [(row.vector, row.tokens) for row in self._backend.encode_tokens(own, "query", self.query_prefix)]
+                    if self._backend.has_tokens
+                    else [(row, None) for row in self._backend.encode(own, "query", self.query_prefix)]
+                )
+            for n, (vector, tokens) in zip(turn, pairs, strict=True):
+                encoded[n] = (self._remove_offset(vector, languages[n]), tokens)
+        return [encoded[n] for n in range(len(texts))]
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of queries, shape (len(texts), dimensions); the last few thousand are kept in memory."""

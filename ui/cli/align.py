@@ -72,7 +72,8 @@ def align(
     ],
     save: Annotated[Path, typer.Option("--out", help="Folder of the new encoder; training resumes from it.")],
     method: Annotated[
-        str, typer.Option(help="late, distill, clear, clear-distill, mnrl, weighted, offset (no training) or clitssa.")
+        str,
+        typer.Option(help="late, distill, clear, clear-distill, mnrl, weighted, offset, lira or clitssa."),
     ] = "distill",
     languages: Annotated[str | None, typer.Option(help="Train on these alone, e.g. ro,hi.")] = None,
     base: Annotated[str, typer.Option(help="The encoder to start from: base, a folder or a hub id.")] = "base",
@@ -91,6 +92,7 @@ def align(
     adapters: Annotated[
         int | None, typer.Option(min=1, help="Train low-rank adapters (LoRA) of this rank alone.")
     ] = None,
+    queue: Annotated[int, typer.Option(min=0, help="lira: earlier rows whose documents are wrong answers too.")] = 1024,
     tasks: Annotated[str, typer.Option(help="clitssa: train on these tasks.")] = "l1,l2,l3",
     test_articles: Annotated[int, typer.Option(min=1, help="Articles kept for the report.")] = 8,
     dev_articles: Annotated[int, typer.Option(min=0, help="Articles kept to choose weights by.")] = 2,
@@ -128,6 +130,7 @@ def align(
         "sampling": sampling,
         "query_side": query_side,
         "names": names,
+        "queue": queue,
     }
     aligner = build_method(method, options)
     encoder = build_encoder(load_settings(encoder=base))

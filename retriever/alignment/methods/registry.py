@@ -8,14 +8,15 @@ from retriever.alignment.methods.anchoring import Anchoring
 from retriever.alignment.methods.clear import Clear, ClearDistill
 from retriever.alignment.methods.clitssa import Clitssa
 from retriever.alignment.methods.late_distillation import LateDistillation
+from retriever.alignment.methods.lira import Lira
 from retriever.alignment.methods.mnrl import MNRL
 from retriever.alignment.methods.offset import Offset
 from retriever.alignment.methods.weighted import Weighted
 
-AnyMethod = LateDistillation | Anchoring | Clear | ClearDistill | MNRL | Weighted | Offset | Clitssa
+AnyMethod = LateDistillation | Anchoring | Clear | ClearDistill | MNRL | Weighted | Offset | Clitssa | Lira
 METHODS: dict[str, type[AnyMethod]] = {
     method.name: method
-    for method in (LateDistillation, Anchoring, Clear, ClearDistill, MNRL, Weighted, Offset, Clitssa)
+    for method in (LateDistillation, Anchoring, Clear, ClearDistill, MNRL, Weighted, Offset, Clitssa, Lira)
 }
 
 

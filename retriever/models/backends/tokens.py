@@ -21,6 +21,18 @@ def content_tokens(rows: Vectors, special: Sequence[int], prompt_tokens: int) ->
     return rows[content] if len(content) else rows
 
 
+def join_tokens(*texts: Vectors) -> Vectors:
+    """The token vectors of several texts in one array, (tokens, width), in which each text weighs about alike.
+
+    A text is repeated until it has about as many rows as the longest.
+
+    >>> join_tokens(np.float32([[0], [1], [2], [3]]), np.float32([[9]]))[:, 0].tolist()
+    [0.0, 1.0, 2.0, 3.0, 9.0, 9.0, 9.0, 9.0]
+    """
+    longest = max(map(len, texts))
+    return np.concatenate([np.tile(tokens, (max(1, round(longest / len(tokens))), 1)) for tokens in texts])
+
+
 def missing_token_vectors() -> IsthmusError:
     """The error for a model that makes no token vectors."""
     return IsthmusError("The encoder gives no vectors of tokens, which re-ranking by them wants; set rerank to off.")

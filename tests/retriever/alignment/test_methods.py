@@ -21,7 +21,7 @@ def test_a_method_takes_the_options_that_are_its_own_and_stays_as_it_is(name):
 
 def test_what_stays_with_the_untouched_encoder():
     methods = {name: build_method(name, {}) for name in METHODS}
-    assert [name for name, method in methods.items() if method.keeps_passages] == ["late"]
+    assert [name for name, method in methods.items() if method.keeps_passages] == ["late", "lira"]
     assert [name for name, method in methods.items() if not method.keeps_english_queries] == ["weighted", "clitssa"]
     assert [name for name, method in methods.items() if method.matches_tokens] == ["late"]
     assert [name for name, method in methods.items() if method.uses_all_labelled] == ["weighted"]

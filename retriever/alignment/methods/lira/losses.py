@@ -1,0 +1,165 @@
+"""LiRA's two stages as losses of the trainer: Arca's anchoring and choice, LaSR's fusion with its queues.
+
+A row of the trainer's is the number of one of the `LiraRows`: the encoders are frozen, their views are at hand.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Module
+from torch import Tensor, nn
+
+from retriever.alignment.methods.lira import objectives
+from retriever.alignment.methods.lira.rows import LiraRows
+from retriever.errors import DataError
+from retriever.models.lira import LiraNetwork, View, load_lira
+
+SAME_DOCUMENT = 0.9
+"""Documents of at least this cosine to the right one are no wrong answers."""
+
+
+class NetworkModule(Module):
+    """LiRA's network in a sentence-transformers model, which the trainer wants; its inputs are numbers of rows."""
+
+    def __init__(self, network: LiraNetwork) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.network = network
+
+    def preprocess(self, inputs: Sequence[str], **_: object) -> dict[str, Tensor]:
+        """The numbers of rows, (B,)."""
+        return {"input_ids": torch.tensor([int(number) for number in inputs])}
+
+    def forward(self, features: dict[str, Tensor], **_: object) -> dict[str, Tensor]:
+        """A vector of zeros for each row, since a model must give one; the losses call the network themselves."""
+        return features | {"sentence_embedding": torch.zeros(len(features["input_ids"]), self.network.dimensions)}
+
+    def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
+        """Write the network, for checkpoints."""
+        self.network.save(Path(output_path))
+
+    @classmethod
+    def load(cls, model_name_or_path: str, subfolder: str = "", *_: Any, **__: Any) -> "NetworkModule":
+        """The network of a checkpoint. Raises DataError if the checkpoint has none."""
+        folder = Path(model_name_or_path, subfolder)
+        if (network := load_lira(folder)) is None:
+            raise DataError(f"{folder} holds no LiRA network.")
+        return cls(network)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights of rewards and terms; they are ours, since the paper gives none.
+
+    `reward` are α, β, γ and δ (`objectives.reward`), `anchor` is η, `contrast` the anchor's second term, `hinge` and
+    `consistency` are DocQueue's λ. `penalty` holds what the adaptor and the fuser add near zero, in both stages: with a
+    tenth of it the network learns the training passages by heart (docs/decisions.md).
+    """
+
+    reward: tuple[float, float, float, float] = (1 / 3, 1 / 3, 1 / 3, 1.0)
+    anchor: float = 1.0
+    contrast: float = 1.0
+    penalty: float = 10.0
+    hinge: float = 0.5
+    consistency: float = 0.1
+
+
+class ArcaLoss(nn.Module):
+    """Stage 1: the actor chooses one of the translations, and the adaptor is anchored to it."""
+
+    def __init__(self, model: SentenceTransformer, rows: LiraRows, weights: Weights) -> None:
+        super().__init__()
+        self.model = model
+        self.rows = rows
+        self.weights = weights
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
+        """REINFORCE of the choice + η · the anchor of the chosen translation."""
+        (features,) = sentence_features
+        numbers = features["input_ids"].cpu()
+        with torch.autocast(features["input_ids"].device.type, enabled=False):
+            network = network_of(self.model)
+            own, candidates = take(self.rows.own, numbers), take(self.rows.candidates, numbers)
+            shift = network.shift(own)
+            query, english = network.embed(own), network.embed(candidates)
+            similarities = (english @ query[..., None]).squeeze(-1).detach()
+            ratings = self.rows.ratings[numbers]
+            logits = network.preferences(ratings, similarities)
+            actions = torch.multinomial(logits.detach().softmax(dim=1), 1)[:, 0]
+            chosen = english[torch.arange(len(numbers)), actions]
+            return objectives.actor_loss(
+                logits, actions, objectives.reward(ratings, similarities, self.weights.reward)
+            ) + self.weights.anchor * objectives.anchor_loss(
+                query, chosen, shift, contrast=self.weights.contrast, penalty=self.weights.penalty
+            )
+
+
+class LasrLoss(nn.Module):
+    """Stage 2: the fuser ranks the right document first, among those of the batch and of the last `queue` rows.
+
+    Each row is fused with one of its translations at random, so that the fuser learns when not to rely on one.
+    """
+
+    def __init__(self, model: SentenceTransformer, rows: LiraRows, weights: Weights, queue: int) -> None:
+        super().__init__()
+        self.model = model
+        self.rows = rows
+        self.weights = weights
+        self._queue = deque[int](maxlen=queue)
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
+        """1 - soft nDCG + λ_h · hinge + λ_r · consistency with both single views + the penalty."""
+        (features,) = sentence_features
+        numbers = features["input_ids"].cpu()
+        with torch.autocast(features["input_ids"].device.type, enabled=False):
+            network, rows = network_of(self.model), self.rows
+            own, candidates = take(rows.own, numbers), take(rows.candidates, numbers)
+            chosen = torch.randint(candidates.vectors.shape[1], (len(numbers),))
+            english = View(
+                *(part[torch.arange(len(numbers)), chosen] for part in (candidates.vectors, candidates.bins))
+            )
+            languages = network.language_numbers([rows.languages[n] for n in numbers.tolist()])
+            fused = network.fuse(own, english, languages)
+            places = torch.cat([numbers, torch.tensor(list(self._queue), dtype=torch.long)])
+            excluded = unsafe_negatives(rows, numbers, places)
+            documents = rows.documents[places]
+            scores, own_scores, english_scores = (
+                (vectors @ documents.T).masked_fill(excluded, objectives.LEFT_OUT)
+                for vectors in (fused.vectors, network.embed(own), network.embed(english))
+            )
+            self._queue.extend(numbers.tolist())
+            right = torch.arange(len(numbers))
+            return (
+                objectives.ndcg_loss(scores, right)
+                + self.weights.hinge * objectives.hinge_loss(scores, right)
+                + self.weights.consistency * objectives.consistency_loss(scores, own_scores, english_scores)
+                + self.weights.penalty * objectives.size_penalty(fused.residual, network.shift(own))
+            )
+
+
+def take(view: View, numbers: Tensor) -> View:
+    """The rows of a view, in float32."""
+    return View(view.vectors[numbers].float(), view.bins[numbers].float())
+
+
+def unsafe_negatives(rows: LiraRows, numbers: Tensor, places: Tensor) -> Tensor:
+    """Which documents may be right though they are another row's, (len(numbers), len(places)).
+
+    They are nearly the same text, or the human translation ranks them above the right one. The right documents
+    themselves are the first of `places`, and not among them. Others of the right one's article stay: without them the
+    network learns to find articles, not passages (docs/decisions.md).
+    """
+    documents, right = rows.documents[places], rows.documents[numbers]
+    by_translation = rows.english[numbers] @ documents.T
+    unsafe = (right @ documents.T > SAME_DOCUMENT) | (by_translation > by_translation.diagonal()[:, None])
+    unsafe.fill_diagonal_(False)
+    return unsafe
+
+
+def network_of(model: SentenceTransformer) -> LiraNetwork:
+    """The network in a model whose only module is a NetworkModule."""
+    return cast(NetworkModule, model[0]).network

@@ -1,0 +1,117 @@
+"""What LiRA is trained and measured on, embedded once: both encoders are frozen."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, from_numpy
+
+from retriever.alignment.data import ParallelText
+from retriever.alignment.methods.lira.candidates import NOISE, add_noise, learn_gloss
+from retriever.data.squad import ParallelSquad
+from retriever.models.encoder import Encoder
+from retriever.models.lira import RATINGS, View, make_view
+
+
+@dataclass(frozen=True, slots=True)
+class LiraQuery:
+    """A query, its human translation, and the English text that it is to find.
+
+    `group` names what the document is a part of, such as an article, so that whole articles can be held out.
+    """
+
+    language: str
+    text: str
+    english: str
+    document: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiraRows:
+    """N queries with K translations each.
+
+    `own` is their view; `candidates` has vectors (N, K, d) and bins (N, K, S, d); `ratings` (N, K, 3) are the critic's
+    from 0 to 1. `english` and `documents` (N, d) are unit vectors of the human translations and of the documents.
+    """
+
+    own: View
+    candidates: View
+    ratings: Tensor
+    english: Tensor
+    documents: Tensor
+    languages: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.languages)
+
+
+def embed_view(encoder: Encoder, texts: Sequence[str], languages: Sequence[str]) -> View:
+    """The view of queries, each by the encoder of its language, in 16 bits: there are many."""
+    unique = dict.fromkeys(zip(texts, languages, strict=True))
+    numbers = {text: number for number, text in enumerate(unique)}
+    encoded = encoder.encode_query_batch([text for text, _ in unique], [language for _, language in unique])
+    view = make_view([vector for vector, _ in encoded], [tokens for _, tokens in encoded])
+    places = [numbers[text] for text in zip(texts, languages, strict=True)]
+    return View(view.vectors[places].half(), view.bins[places].half())
+
+
+def embed_rows(
+    queries: Sequence[LiraQuery],
+    candidates: Sequence[Sequence[str]],
+    encoder: Encoder,
+    ratings: Tensor | None = None,
+) -> LiraRows:
+    """Queries and as many candidates of each, embedded; `ratings` (N, K, 3) are 0 without a critic."""
+    count, width = len(queries), len(candidates[0])
+    flat = [text for row in candidates for text in row]
+    view = embed_view(encoder, flat, ["en"] * len(flat))
+    return LiraRows(
+        own=embed_view(encoder, [query.text for query in queries], [query.language for query in queries]),
+        candidates=View(view.vectors.reshape(count, width, -1), view.bins.reshape(count, width, *view.bins.shape[1:])),
+        ratings=torch.zeros(count, width, len(RATINGS)) if ratings is None else ratings,
+        english=embed_view(encoder, [query.english for query in queries], ["en"] * count).vectors.float(),
+        documents=from_numpy(encoder.encode_passages([query.document for query in queries])),
+        languages=[query.language for query in queries],
+    )
+
+
+def parallel_queries(texts: Sequence[ParallelText], squad: ParallelSquad | None) -> list[LiraQuery]:
+    """The translated questions, which are to find their passages, and pairs, which are to find their English side."""
+    passages = squad.passages["en"] if squad else {}
+    right = {question.text: question for question in (squad.questions["en"] if squad else [])}
+    queries = []
+    for text in texts:
+        if text.kind == "question" and (question := right.get(text.english)):
+            document = passages[question.passage_id]
+            queries.append(LiraQuery(text.language, text.text, text.english, document, question.article))
+        elif text.kind == "pair":
+            queries.append(LiraQuery(text.language, text.text, text.english, text.english, text.english))
+    return queries
+
+
+def noised_candidates(queries: Sequence[LiraQuery], seed: int) -> list[list[str]]:
+    """Translations of each query without a translator: the human one noised by each of NOISE, and a learnt gloss.
+
+    The gloss of a query is learnt from the other half of the queries of its language.
+    """
+    rng = random.Random(seed)
+    vocabulary = sorted({word for query in queries for word in query.english.split()})
+    halves = [rng.random() < 0.5 for _ in queries]
+    glosses = {}
+    for language in sorted({query.language for query in queries}):
+        for half in (True, False):
+            pairs = [
+                (query.text, query.english)
+                for query, other in zip(queries, halves, strict=True)
+                if query.language == language and other != half
+            ]
+            glosses[language, half] = learn_gloss(pairs)
+    return [
+        [
+            *(add_noise(query.english, share, vocabulary, rng) for share in NOISE),
+            glosses[query.language, half](query.text),
+        ]
+        for query, half in zip(queries, halves, strict=True)
+    ]

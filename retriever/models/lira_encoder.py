@@ -1,0 +1,82 @@
+"""The encoder of a folder that `isthmus align --method lira` wrote: queries and their translations, fused."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retriever.errors import IsthmusError
+from retriever.languages.detection import detect_language
+from retriever.models.backends.tokens import join_tokens
+from retriever.models.encoder import LIRA_FILE, Encoder
+from retriever.models.lira import load_lira, make_view
+from retriever.types import Vectors
+
+Translator = Callable[[str, str, str], str | None]
+"""From a text, its language and another to the text in that one; None if there is no usable translation."""
+TRANSLATIONS_KEPT = 2048
+"""Translations whose vectors are kept in memory."""
+
+
+class LiraEncoder(Encoder):
+    """An `Encoder` whose queries are fused with their English translations, where there are any (arXiv 2510.14466).
+
+    English queries, passages, and queries that no translator translates are embedded as by the folder's own encoder.
+    Token vectors are those of the query and of the translation, so that late interaction matches both; each view
+    weighs half, however many tokens it has. Raises IsthmusError if the folder has no LiRA network.
+    """
+
+    def __init__(self, model: str, *, cache: Path, translators: Sequence[Translator] = (), **options: Any) -> None:
+        super().__init__(model, cache=cache, **options)
+        network = load_lira(Path(self.folder))
+        if network is None:
+            raise IsthmusError(f"{model} has no {LIRA_FILE}; make it by isthmus align --method lira.")
+        self._network = network
+        self.translators = translators
+        self._english: OrderedDict[str, tuple[Vectors, Vectors | None]] = OrderedDict()
+
+    def encode_query(self, text: str, language: str, *, with_tokens: bool = True) -> tuple[Vectors, Vectors | None]:
+        """See Encoder; the vector is fused with the translation that the network prefers."""
+        translations = self._translate(text, language)
+        if not translations:
+            return super().encode_query(text, language, with_tokens=with_tokens)
+        own = super().encode_query(text, language)
+        english = [self._encode_english(translation) for translation in translations]
+        vector, chosen = self._fuse(own, english, language)
+        if not with_tokens or own[1] is None:
+            return vector, None
+        tokens = english[chosen][1]
+        return vector, own[1] if tokens is None else join_tokens(own[1], tokens)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """See Encoder."""
+        if not self.translators:
+            return super().encode_queries(texts)
+        if not texts:
+            return np.zeros((0, self.dimensions), dtype=np.float32)
+        return np.stack([self.encode_query(text, detect_language(text), with_tokens=False)[0] for text in texts])
+
+    def _translate(self, text: str, language: str) -> list[str]:
+        if language == "en":
+            return []
+        translations = (translate(text, language, "en") for translate in self.translators)
+        return list(dict.fromkeys(translation for translation in translations if translation))
+
+    def _encode_english(self, text: str) -> tuple[Vectors, Vectors | None]:
+        with self._lock:
+            if (encoded := self._english.get(text)) is None:
+                encoded = super().encode_query(text, "en")
+                self._english[text] = encoded
+                while len(self._english) > TRANSLATIONS_KEPT:
+                    self._english.popitem(last=False)
+        return encoded
+
+    def _fuse(
+        self, own: tuple[Vectors, Vectors | None], english: list[tuple[Vectors, Vectors | None]], language: str
+    ) -> tuple[Vectors, int]:
+        """The fused vector, and the number of the translation in it."""
+        query = make_view([own[0]], [own[1]])
+        candidates = make_view([vector for vector, _ in english], [tokens for _, tokens in english])
+        return self._network.choose_and_fuse(query, candidates, language)

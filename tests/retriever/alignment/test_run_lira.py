@@ -1,0 +1,50 @@
+"""`isthmus align --method lira` on real data with the real model: a few steps, a folder, a report."""
+
+import json
+
+import numpy as np
+import pytest
+
+from retriever.alignment.methods.lira import Lira
+from retriever.alignment.plan import Plan
+from retriever.alignment.recipe import Recipe
+from retriever.alignment.run import align
+from retriever.errors import DataError
+from retriever.models.encoder import Encoder
+from retriever.models.lira_encoder import LiraEncoder
+from tests.retriever.alignment.test_align import small
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def plan(data, tmp_path):
+    recipe = Recipe(steps=12, batch=16, learning_rate=1e-3, check_every=4)
+    return Plan(Lira(queue=64), (small(data, tmp_path),), tmp_path / "out", recipe, test_articles=2, dev_articles=1)
+
+
+def test_a_folder_that_searches_with_translations_and_without(plan, base_encoder):
+    report = align(plan, base_encoder)
+    recall = {row["system"]: row["R@1"] for row in report["results"] if row["language"] == "ro"}
+    assert set(recall) == {"before", *(f"after, translations {p} spoilt" for p in ("10%", "30%", "50%"))}
+    assert recall["after, translations 10% spoilt"] >= recall["before"]
+    assert report["method"] == "lira"
+    assert not (plan.out / "checkpoints").exists()
+    folder, cache = str(plan.out), base_encoder.cache
+    texts = ["Care este cel mai lung fluviu din Europa?", "Which is the longest river of Europe?"]
+    plain, lira = Encoder(folder, cache=cache, backend="torch"), LiraEncoder(folder, cache=cache, backend="torch")
+    np.testing.assert_allclose(plain.encode_queries(texts), base_encoder.encode_queries(texts), atol=1e-4)
+    np.testing.assert_allclose(lira.encode_queries(texts), plain.encode_queries(texts), atol=1e-5)
+    lira.translators = [lambda *_: texts[1]]
+    fused = lira.encode_queries(texts)
+    np.testing.assert_allclose(fused[1], plain.encode_queries(texts)[1], atol=1e-5)  # English stays
+    english = plain.encode_queries(texts)[1]
+    assert float(fused[0] @ english) > float(plain.encode_queries(texts)[0] @ english)
+
+
+def test_without_parallel_texts_it_says_what_is_missing(plan, base_encoder):
+    file = plan.data[0] / "xquad.ro.json"
+    file.write_text(json.dumps({"data": []}), encoding="utf-8")
+    with pytest.raises(DataError, match="parallel texts"):
+        align(plan, base_encoder)
+    assert not plan.out.exists()
