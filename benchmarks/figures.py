@@ -24,6 +24,7 @@ README_SYSTEMS = {"langchain recipe": "ordinary LangChain recipe", "isthmus, ali
 ORDER: Mapping[str, Sequence[str]] = {
     "Search": (
         "retrieval",
+        "fusion",
         "typed",
         "detection",
         "hinglish",
@@ -41,6 +42,8 @@ ORDER: Mapping[str, Sequence[str]] = {
         "alignment-late",
         "alignment-kb",
         "alignment-kb-alone",
+        "lira",
+        "lira-ablation",
     ),
     "Time": (
         "time_mode",

@@ -57,10 +57,10 @@ class Settings(BaseSettings):
     top_k: int = Field(6, ge=1, le=50, description="passages that search returns for an answer")
     passage_chars: int = Field(800, ge=100, le=4000, description="longest passage, in Latin letters")
     translate_queries: bool = Field(
-        False, description="search with the generator's translation of a question into the library's language too"
+        False, description="fuse a question with the generator's translation of it into the library's language"
     )
     expand_queries: bool = Field(
-        False, description="search with a sentence too that the generator guesses as an answer"
+        False, description="fuse a question with a sentence that the generator guesses as an answer"
     )
     rerank: str = Field(
         "late",

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
@@ -14,22 +14,14 @@ from pydantic import ConfigDict
 
 from retriever.languages.words import language_neutral_words
 from retriever.models.protocols import TextEncoder
-from retriever.search.fusion import reciprocal_rank_fusion
+from retriever.search.fusion import fuse_scores
 from retriever.search.rerankers import Reranker
-from retriever.search.understanding import understand
+from retriever.search.understanding import fuse_queries, understand
 from retriever.store.ports import PassageIndex
 from retriever.types import Hit, Month, Query, Timing
 
 DEPTH = 30
-"""How many passages each run returns before fusion."""
-LEXICAL_WEIGHT_OWN, LEXICAL_WEIGHT_OTHER = 0.5, 0.05
-"""Weight of BM25 beside dense search's 1: in a library all in the query's language, and in any other. The first is the
-best of 0, .1, .25, .5, 1 for English on XQuAD. The second costs nothing there (R@1 .898; .899 at 0, .895 at .1) and is
-kept for what XQuAD does not ask (docs/decisions.md)."""
-
-TIME_WEIGHT = 0.02
-"""Weight, beside dense search's 1, of the run of passages that name the time asked for. It parts passages that are
-otherwise alike; .1 loses four points of R@1 on XQuAD's questions with a year (`python -m benchmarks.time_mode`)."""
+"""How many passages each search returns before fusion."""
 FILTERED_DEPTH = 300
 """How many passages are searched for those that are undated or begin by a date."""
 
@@ -44,14 +36,14 @@ RUNNERS_UP = slice(3, 10)
 
 
 class CrossLingualRetriever(BaseRetriever):
-    """Dense and BM25 search fused by reciprocal rank, then re-ranked; a LangChain retriever.
+    """Dense search, re-ranked, and BM25, fused by score; a LangChain retriever.
 
     Encoders prefer passages in the query's own language, whatever they say: in a pool of English and Arabic
     passages, stock e5-small returns the English answer to an Arabic question among its first six in 27 % of cases,
     against 95 % without the Arabic ones. So each language is searched apart, and a hit counts by how far it stands
     above the runners-up in its own language (89 %); and at most half of the hits are in the query's language while
-    there are others. Nor can one document fill the hits (MAX_SHARE_OF_DOCUMENT). The score of a hit is its cosine, or
-    the re-ranker's score if there is one.
+    there are others. Nor can one document fill the hits (MAX_SHARE_OF_DOCUMENT). The score of a hit is
+    `retriever.search.fusion.fuse_scores`'s.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
@@ -60,7 +52,7 @@ class CrossLingualRetriever(BaseRetriever):
     index: PassageIndex
     k: int = 6
     rewrites: Sequence[Rewrite] = ()
-    """A query is also searched for as each of them rewrites it, in the language of most passages."""
+    """A query is fused with what each of them makes of it, in the language of most passages."""
     reranker: Reranker | None = None
     """If set, it scores the nearest passages of each language."""
 
@@ -80,26 +72,18 @@ class CrossLingualRetriever(BaseRetriever):
         if not sizes or not query.text.strip():
             return []
         depth = max(self.reranker.depth if self.reranker else DEPTH, k)
-        dense: dict[str, float] = {}
+        versions = self._versions(query, sizes)
+        cosines, lifts = self._search_dense(fuse_queries(versions), sizes, depth, as_of)
+        matching = [self._search_words(version, sizes, depth, as_of) for version in versions]
         lexical: dict[str, float] = {}
-        runs: list[list[str]] = []
-        weights: list[float] = []
-        for version in self._versions(query, sizes):
-            cosines, lifts = self._search_dense(version, sizes, depth, as_of)
-            words = version.text if version.language in sizes else language_neutral_words(version.text)
-            matching = self._dated_by(
-                as_of, self.index.matching(words, depth if as_of is None else FILTERED_DEPTH), depth
-            )
-            runs += [sorted(lifts, key=lifts.__getitem__, reverse=True), list(matching)]
-            weights += [1.0, LEXICAL_WEIGHT_OWN if set(sizes) == {version.language} else LEXICAL_WEIGHT_OTHER]
-            dense, lexical = cosines | dense, matching | lexical
-        fused = reciprocal_rank_fusion(runs, weights)
-        passages = self.index.passages(list(fused))
+        for matches in reversed(matching):
+            lexical |= matches
+        passages = self.index.passages(list(lifts | lexical))
         timing = query.timing
-        if timing and (timely := [id_ for id_ in fused if id_ in passages and timing.matches(passages[id_].times)]):
-            fused = reciprocal_rank_fusion([*runs, timely], [*weights, TIME_WEIGHT])
+        timely = {id_ for id_, passage in passages.items() if timing and timing.matches(passage.times)}
+        fused = fuse_scores(lifts, matching, timely)
         hits = [
-            Hit(passages[id_], score, dense.get(id_), lexical.get(id_), query.language)
+            Hit(passages[id_], score, cosines.get(id_), lexical.get(id_), query.language)
             for id_, score in fused.items()
             if id_ in passages
         ]
@@ -109,7 +93,7 @@ class CrossLingualRetriever(BaseRetriever):
         """The query, and what the rewrites make of it, in the language of most passages."""
         target = max(sizes, key=lambda code: sizes[code])
         rewritten = [rewrite(query.text, query.language, target) for rewrite in self.rewrites]
-        return [query, *(replace(self.understand(text), language=target) for text in rewritten if text)]
+        return [query, *(self.understand(text, language=target) for text in rewritten if text)]
 
     def _search_dense(
         self, query: Query, sizes: dict[str, int], depth: int, as_of: Month | None
@@ -135,6 +119,15 @@ class CrossLingualRetriever(BaseRetriever):
             dense.update(cosines)
             lifts.update({id_: score - level for id_, score in scores.items()})
         return dense, lifts
+
+    def _search_words(self, query: Query, sizes: dict[str, int], depth: int, as_of: Month | None) -> dict[str, float]:
+        """BM25's best passages.
+
+        Unless the library is all in the query's language, by words that languages share: others would favour passages
+        in the query's language.
+        """
+        words = query.text if set(sizes) == {query.language} else language_neutral_words(query.text)
+        return self._dated_by(as_of, self.index.matching(words, depth if as_of is None else FILTERED_DEPTH), depth)
 
     def _dated_by(self, as_of: Month | None, scored: list[tuple[str, float]], depth: int) -> dict[str, float]:
         """The first `depth` of the passages that are undated or whose earliest date is ≤ `as_of`."""

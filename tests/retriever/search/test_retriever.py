@@ -1,8 +1,11 @@
 import json
+import random
 
+import numpy as np
 import pytest
 
 from rag.documents.library import Library
+from retriever.search.understanding import fuse_queries, understand
 
 pytestmark = pytest.mark.slow
 
@@ -101,3 +104,40 @@ def test_a_chroma_server_works_with_the_same_code(settings, encoder, chroma_url)
         library.remove(["coffee.txt"])
         assert library.check() == []
     assert not (remote.library / "vectors").exists()
+
+
+def test_part_numbers_are_found_in_any_language(library):
+    """A hundred parts that differ by their numbers alone, which are permutations of a few digits."""
+    rng = random.Random(1)
+    numbers = sorted({f"{a}{b}-{''.join(rng.sample('123456', 4))}" for a in "KLM" for b in "RST" for _ in range(20)})
+    parts = rng.sample(numbers, 100)
+    texts = [
+        f"Valve {part} is made of steel and weighs {rng.randint(2, 90)} kilograms. It is delivered within two weeks."
+        for part in parts
+    ]
+    library.add_texts([(f"{part}.txt", text) for part, text in zip(parts, texts, strict=True)])
+    asked = ("How much does the valve {} weigh?", "Wie viel wiegt das Ventil {}?", "वाल्व {} का वज़न कितना है?", "{}")
+    for question in asked:
+        first = [library.search(question.format(part))[0].passage.title == part for part in parts]
+        assert sum(first) >= 98, question
+
+
+@pytest.mark.parametrize("with_tokens", [True, False])
+def test_a_translation_that_is_fused_finds_what_the_question_alone_does_not(fake_encoder, with_tokens):
+    own = understand("unu doi trei", fake_encoder, language="ro", with_tokens=with_tokens)
+    english = understand("one two three", fake_encoder, language="en", with_tokens=with_tokens)
+    fused = fuse_queries([own, english])
+    assert (fused.text, fused.language) == (own.text, own.language)
+    assert float(fused.vector @ own.vector) == pytest.approx(float(fused.vector @ english.vector), abs=1e-6)
+    assert np.linalg.norm(fused.vector) == pytest.approx(1, abs=1e-6)
+    assert (fused.tokens is None) == (not with_tokens)
+    assert fuse_queries([own]) is own
+
+
+def test_a_rewritten_query_brings_its_vectors_and_its_words(settings, fake_encoder):
+    with Library(settings, fake_encoder) as library:
+        library.add_texts([("bridge.txt", "The old bridge is open."), ("river.txt", "The river freezes in winter.")])
+        retriever = library.retriever.model_copy(update={"rewrites": [lambda *_: "old bridge"]})
+        hits = retriever.search(retriever.understand("puente antiguo"))
+    assert hits[0].passage.title == "bridge"
+    assert hits[0].lexical is not None
