@@ -77,7 +77,9 @@ def lira_systems(plan: Plan, material: Material, base: Encoder) -> list[System]:
     systems: list[System] = [DenseSearch(base, "before")]
     for share in NOISE:
         translators = [NoisedTranslations(english, share, vocabulary)]
-        tuned = LiraEncoder(str(plan.out), cache=base.cache, device=base.device, translators=translators)
+        tuned = LiraEncoder(
+            str(plan.out), cache=base.cache, device=base.device, backend="torch", translators=translators
+        )
         systems.append(DenseSearch(tuned, f"after, translations {share:.0%} spoilt"))
     return systems
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, from_numpy, nn
 from torch.nn import functional
 
+from retriever.errors import IsthmusError
 from retriever.models.encoder import LIRA_FILE
 from retriever.types import Vectors
 
@@ -94,7 +95,12 @@ class LiraNetwork(nn.Module):
 
     def language_numbers(self, languages: Sequence[str]) -> Tensor:
         """The number of each language's token, (B,); 0 for languages that training has not seen."""
-        return torch.tensor([self._numbers.get(code, 0) for code in languages])
+        return torch.tensor([self._numbers.get(code, 0) for code in languages], device=self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.sides.device
 
     def shift(self, view: View) -> Tensor:
         """What the adaptor adds to each bin, (B, S, d)."""
@@ -145,14 +151,19 @@ class LiraNetwork(nn.Module):
 
 
 def load_lira(folder: Path) -> LiraNetwork | None:
-    """The network of a model folder; None if it has none."""
+    """The network of a model folder; None if it has none. Raises IsthmusError for a damaged file."""
     file = folder / LIRA_FILE
     if not file.is_file():
         return None
-    with safe_open(file, framework="pt") as stored:
-        about = stored.metadata()
-        network = LiraNetwork(int(about["dimensions"]), json.loads(about["languages"]))
-        network.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
+    try:
+        with safe_open(file, framework="pt") as stored:
+            about = stored.metadata()
+            network = LiraNetwork(int(about["dimensions"]), json.loads(about["languages"]))
+            network.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise IsthmusError(
+            f"{file} holds no LiRA network ({type(error).__name__}); make the folder anew by isthmus align."
+        ) from error
     return network.eval()
 
 

@@ -25,7 +25,7 @@ class LiraEncoder(Encoder):
 
     English queries, passages, and queries that no translator translates are embedded as by the folder's own encoder.
     Token vectors are those of the query and of the translation, so that late interaction matches both; each view
-    weighs half, however many tokens it has. Raises IsthmusError if the folder has no LiRA network.
+    weighs half, however many tokens it has. Raises IsthmusError if the folder has no LiRA network that fits.
     """
 
     def __init__(self, model: str, *, cache: Path, translators: Sequence[Translator] = (), **options: Any) -> None:
@@ -33,6 +33,11 @@ class LiraEncoder(Encoder):
         network = load_lira(Path(self.folder))
         if network is None:
             raise IsthmusError(f"{model} has no {LIRA_FILE}; make it by isthmus align --method lira.")
+        if network.dimensions != self.dimensions:
+            raise IsthmusError(
+                f"{model} has a LiRA network for {network.dimensions} dimensions and an encoder of {self.dimensions}; "
+                "make the folder anew by isthmus align."
+            )
         self._network = network
         self.translators = translators
         self._english: OrderedDict[str, tuple[Vectors, Vectors | None]] = OrderedDict()

@@ -18,6 +18,7 @@ from retriever.alignment.methods.lira.method import Lira
 from retriever.alignment.methods.lira.rows import LiraRows
 from retriever.alignment.methods.lira.train import first_hits, fuse_rows, train_lira
 from retriever.alignment.recipe import Recipe
+from retriever.errors import IsthmusError
 from retriever.models.lira import BINS, LiraNetwork, View, load_lira, make_view, pool_bins
 
 X, Y = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
@@ -149,6 +150,15 @@ def test_a_saved_network_is_the_same(tmp_path):
     assert loaded.languages == ("?", "yo", "ha")
     torch.testing.assert_close(fuse_rows(loaded, rows, [1] * 48), fuse_rows(network.eval(), rows, [1] * 48))
     assert load_lira(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"not safetensors", None])
+def test_a_damaged_network_is_one_sentence(tmp_path, content):
+    LiraNetwork(WIDTH).save(tmp_path)
+    file = tmp_path / "lira.safetensors"
+    file.write_bytes(file.read_bytes()[:-100] if content is None else content)
+    with pytest.raises(IsthmusError, match="holds no LiRA network"):
+        load_lira(tmp_path)
 
 
 def test_languages_that_training_has_not_seen_share_a_token():

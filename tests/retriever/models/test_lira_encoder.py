@@ -76,6 +76,13 @@ def test_a_folder_without_a_network_says_how_to_make_one(base_encoder, cache):
         LiraEncoder(base_encoder.folder, cache=cache)
 
 
+def test_a_network_of_other_dimensions_is_refused(base_encoder, cache, tmp_path):
+    shutil.copytree(base_encoder.folder, tmp_path / "other")
+    LiraNetwork(64).save(tmp_path / "other")
+    with pytest.raises(IsthmusError, match="64 dimensions and an encoder of 384"):
+        LiraEncoder(str(tmp_path / "other"), cache=cache, backend="torch")
+
+
 def test_the_library_searches_with_the_engines_translations(folder, settings, scripted, tmp_path):
     settings = settings.model_copy(update={"encoder": str(folder), "cache": tmp_path, "backend": "torch"})
     engine = scripted(ENGLISH)

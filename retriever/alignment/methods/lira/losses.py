@@ -83,11 +83,11 @@ class ArcaLoss(nn.Module):
         numbers = features["input_ids"].cpu()
         with torch.autocast(features["input_ids"].device.type, enabled=False):
             network = network_of(self.model)
-            own, candidates = take(self.rows.own, numbers), take(self.rows.candidates, numbers)
+            own, candidates = (take(v, numbers, network.device) for v in (self.rows.own, self.rows.candidates))
             shift = network.shift(own)
             query, english = network.embed(own), network.embed(candidates)
             similarities = (english @ query[..., None]).squeeze(-1).detach()
-            ratings = self.rows.ratings[numbers]
+            ratings = self.rows.ratings[numbers].to(network.device)
             logits = network.preferences(ratings, similarities)
             actions = torch.multinomial(logits.detach().softmax(dim=1), 1)[:, 0]
             chosen = english[torch.arange(len(numbers)), actions]
@@ -117,7 +117,7 @@ class LasrLoss(nn.Module):
         numbers = features["input_ids"].cpu()
         with torch.autocast(features["input_ids"].device.type, enabled=False):
             network, rows = network_of(self.model), self.rows
-            own, candidates = take(rows.own, numbers), take(rows.candidates, numbers)
+            own, candidates = (take(view, numbers, network.device) for view in (rows.own, rows.candidates))
             chosen = torch.randint(candidates.vectors.shape[1], (len(numbers),))
             english = View(
                 *(part[torch.arange(len(numbers)), chosen] for part in (candidates.vectors, candidates.bins))
@@ -125,14 +125,14 @@ class LasrLoss(nn.Module):
             languages = network.language_numbers([rows.languages[n] for n in numbers.tolist()])
             fused = network.fuse(own, english, languages)
             places = torch.cat([numbers, torch.tensor(list(self._queue), dtype=torch.long)])
-            excluded = unsafe_negatives(rows, numbers, places)
-            documents = rows.documents[places]
+            excluded = unsafe_negatives(rows, numbers, places).to(network.device)
+            documents = rows.documents[places].to(network.device)
             scores, own_scores, english_scores = (
                 (vectors @ documents.T).masked_fill(excluded, objectives.LEFT_OUT)
                 for vectors in (fused.vectors, network.embed(own), network.embed(english))
             )
             self._queue.extend(numbers.tolist())
-            right = torch.arange(len(numbers))
+            right = torch.arange(len(numbers), device=network.device)
             return (
                 objectives.ndcg_loss(scores, right)
                 + self.weights.hinge * objectives.hinge_loss(scores, right)
@@ -141,9 +141,9 @@ class LasrLoss(nn.Module):
             )
 
 
-def take(view: View, numbers: Tensor) -> View:
-    """The rows of a view, in float32."""
-    return View(view.vectors[numbers].float(), view.bins[numbers].float())
+def take(view: View, numbers: Tensor, device: torch.device) -> View:
+    """The rows of a view, in float32, on a device."""
+    return View(*(part[numbers].float().to(device) for part in (view.vectors, view.bins)))
 
 
 def unsafe_negatives(rows: LiraRows, numbers: Tensor, places: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ def train_lira(
         if steps:
             stage = replace(recipe, steps=steps)
             run_trainer(model, _numbers(rows, stage), loss, stage, folder / name, evaluator)
-    return network.eval()
+    return network.cpu().eval()
 
 
 @torch.no_grad()
@@ -74,11 +74,12 @@ def fuse_rows(network: LiraNetwork, rows: LiraRows, places: Sequence[int]) -> Te
     languages = network.language_numbers(rows.languages)
     chosen = torch.tensor(places)
     for numbers in torch.split(torch.arange(len(rows)), EMBED_BATCH):
-        candidates = take(rows.candidates, numbers)
+        candidates = take(rows.candidates, numbers, network.device)
         within = (torch.arange(len(numbers)), chosen[numbers])
         english = View(candidates.vectors[within], candidates.bins[within])
-        vectors.append(network.fuse(take(rows.own, numbers), english, languages[numbers]).vectors)
-    return torch.cat(vectors)
+        own = take(rows.own, numbers, network.device)
+        vectors.append(network.fuse(own, english, languages[numbers]).vectors)
+    return torch.cat(vectors).cpu()
 
 
 def first_hits(queries: Tensor, rows: LiraRows) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
