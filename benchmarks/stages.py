@@ -12,7 +12,7 @@ from retriever.alignment.default import default_plan
 from retriever.data.squad import ParallelSquad
 from retriever.evaluation import DenseSearch, HybridSearch, System, no_reranker
 from retriever.models.encoder import Encoder
-from retriever.search.retriever import Rewrite
+from retriever.types import Rewrite
 
 
 def base_and_aligned(settings: Settings) -> tuple[Encoder, Encoder]:

@@ -1,5 +1,6 @@
 """From settings to parts: the encoder, the re-ranker, the query rewriters, the engine, the demonstrations."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from retriever.temporal.questions import read_questions
 if TYPE_CHECKING:
     from rag.generation.client import ChatClient
 
+logger = logging.getLogger(__name__)
+
 NO_KEY = "none"
 """What a server without a key is sent: the protocol's client needs one."""
 EngineSource = Callable[[], Engine]
@@ -35,11 +38,19 @@ def build_encoder(settings: Settings, engine: EngineSource | None = None) -> Enc
         "device": settings.device,
         "backend": None if settings.backend == "auto" else settings.backend,
     }
-    if engine is None or not Path(settings.encoder, LIRA_FILE).is_file():
+    if not fuses_translations(settings):
+        return Encoder(settings.encoder, **options)
+    if engine is None:
+        logger.warning("%s fuses queries with translations; without a generator they go alone.", settings.encoder)
         return Encoder(settings.encoder, **options)
     from retriever.models.lira_encoder import LiraEncoder
 
     return LiraEncoder(settings.encoder, translators=[QueryRewriter(engine, settings.cache, "translate")], **options)
+
+
+def fuses_translations(settings: Settings) -> bool:
+    """Whether the encoder is a folder that `isthmus align --method lira` wrote."""
+    return Path(settings.encoder, LIRA_FILE).is_file()
 
 
 def build_tuned_encoders(folders: Iterable[str | Path]) -> dict[str, Encoder]:
@@ -66,9 +77,12 @@ def build_reranker(
 
 
 def build_rewriters(settings: Settings, engine: EngineSource) -> list[QueryRewriter]:
-    """What puts a question into the library's language, or guesses at its answer, as far as the settings ask for it."""
+    """What puts a question into the library's language, or guesses at its answer, as far as the settings ask for it.
+
+    An encoder that fuses translations has them already.
+    """
     wanted: Mapping[RewriteMode, bool] = {
-        "translate": settings.translate_queries,
+        "translate": settings.translate_queries and not fuses_translations(settings),
         "expand": settings.expand_queries,
     }
     return [QueryRewriter(engine, settings.cache, mode) for mode, is_wanted in wanted.items() if is_wanted]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy as np
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 """float32 vectors, one a row; a single vector has shape (dimensions,)."""
+
+Rewrite = Callable[[str, str, str], "str | None"]
+"""From a text, its language and another to a text in that one, such as a translation; None if there is none."""
 
 LAST_YEAR = 9999
 _PERIOD_PART = re.compile(r"(\d{1,4})(?:-(\d\d))?")

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from retriever.alignment.data import Material, parallel_texts
 from retriever.alignment.folder import claim_folder, save_model
 from retriever.alignment.methods.lira.candidates import NOISE, add_noise
@@ -16,10 +18,12 @@ from retriever.alignment.plan import Plan
 from retriever.alignment.sampling import draw_rows
 from retriever.errors import DataError
 from retriever.evaluation.systems import DenseSearch, System
+from retriever.languages.detection import detect_language
 from retriever.models.backends import load_model
 from retriever.models.encoder import BASE_FILE, Encoder
 from retriever.models.lira_encoder import LiraEncoder
 from retriever.models.offsets import OFFSETS_FILE
+from retriever.types import Vectors
 
 MAX_ROWS = 10_000
 """Queries whose views are kept in memory: about 350 MB at 384 dimensions."""
@@ -34,10 +38,18 @@ class NoisedTranslations:
     vocabulary: Sequence[str]
 
     def __call__(self, text: str, source: str, target: str) -> str | None:
-        """See Translator; the same text is spoilt alike each time."""
+        """See Rewrite; the same text is spoilt alike each time."""
         if (english := self.english.get(text)) is None:
             return None
         return add_noise(english, self.share, self.vocabulary, random.Random(f"{self.share} {text}"))
+
+
+class FusedQueries(LiraEncoder):
+    """A LiRA encoder all of whose queries are fused, for an evaluation that embeds them together."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """See Encoder."""
+        return np.stack([self.encode_query(text, detect_language(text), with_tokens=False)[0] for text in texts])
 
 
 def tune_lira(plan: Plan, method: Lira, material: Material, base: Encoder) -> tuple[int, str]:
@@ -49,7 +61,7 @@ def tune_lira(plan: Plan, method: Lira, material: Material, base: Encoder) -> tu
     queries = parallel_queries(material.texts, train)
     if not queries:
         raise DataError("lira needs parallel texts: questions, pairs or labelled queries with their English originals.")
-    drawn = draw_rows(queries, min(len(queries), MAX_ROWS), random.Random(plan.recipe.seed))
+    drawn = draw_rows(queries, MAX_ROWS, random.Random(plan.recipe.seed)) if len(queries) > MAX_ROWS else queries
     claim_folder(plan.out, plan)
     network = train_lira(
         method,
@@ -77,7 +89,7 @@ def lira_systems(plan: Plan, material: Material, base: Encoder) -> list[System]:
     systems: list[System] = [DenseSearch(base, "before")]
     for share in NOISE:
         translators = [NoisedTranslations(english, share, vocabulary)]
-        tuned = LiraEncoder(
+        tuned = FusedQueries(
             str(plan.out), cache=base.cache, device=base.device, backend="torch", translators=translators
         )
         systems.append(DenseSearch(tuned, f"after, translations {share:.0%} spoilt"))
@@ -88,8 +100,7 @@ def _development(material: Material, base: Encoder, seed: int) -> LiraRows | Non
     if not material.split or not any(material.split.dev.questions.values()):
         return None
     queries = parallel_queries(parallel_texts(material.split.dev), material.split.dev)
-    questions = [query for query in queries if query.document != query.english]
-    return _embed(questions, base, seed) if questions else None
+    return _embed(queries, base, seed) if queries else None
 
 
 def _embed(queries: Sequence[LiraQuery], base: Encoder, seed: int) -> LiraRows:

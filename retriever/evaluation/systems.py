@@ -15,11 +15,11 @@ from retriever.models.encoder import Encoder
 from retriever.models.protocols import TextEncoder
 from retriever.search.late_interaction import LateInteraction
 from retriever.search.rerankers import Reranker
-from retriever.search.retriever import CrossLingualRetriever, Rewrite
+from retriever.search.retriever import CrossLingualRetriever
 from retriever.store.collection import Collection
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.words import BM25Index
-from retriever.types import Document, Passage, Vectors
+from retriever.types import Document, Passage, Rewrite, Vectors
 
 DEPTH = 100
 """Passages kept for each query by dense and BM25 search alone."""

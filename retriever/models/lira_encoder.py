@@ -1,21 +1,16 @@
 """The encoder of a folder that `isthmus align --method lira` wrote: queries and their translations, fused."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from retriever.errors import IsthmusError
-from retriever.languages.detection import detect_language
 from retriever.models.backends.tokens import join_tokens
 from retriever.models.encoder import LIRA_FILE, Encoder
 from retriever.models.lira import load_lira, make_view
-from retriever.types import Vectors
+from retriever.types import Rewrite, Vectors
 
-Translator = Callable[[str, str, str], str | None]
-"""From a text, its language and another to the text in that one; None if there is no usable translation."""
 TRANSLATIONS_KEPT = 2048
 """Translations whose vectors are kept in memory."""
 
@@ -23,12 +18,13 @@ TRANSLATIONS_KEPT = 2048
 class LiraEncoder(Encoder):
     """An `Encoder` whose queries are fused with their English translations, where there are any (arXiv 2510.14466).
 
-    English queries, passages, and queries that no translator translates are embedded as by the folder's own encoder.
+    That is `encode_query`, the questions. English ones, those that no translator translates, passages, and all texts of
+    the other methods are embedded as by the folder's own encoder.
     Token vectors are those of the query and of the translation, so that late interaction matches both; each view
     weighs half, however many tokens it has. Raises IsthmusError if the folder has no LiRA network that fits.
     """
 
-    def __init__(self, model: str, *, cache: Path, translators: Sequence[Translator] = (), **options: Any) -> None:
+    def __init__(self, model: str, *, cache: Path, translators: Sequence[Rewrite] = (), **options: Any) -> None:
         super().__init__(model, cache=cache, **options)
         network = load_lira(Path(self.folder))
         if network is None:
@@ -55,16 +51,8 @@ class LiraEncoder(Encoder):
         tokens = english[chosen][1]
         return vector, own[1] if tokens is None else join_tokens(own[1], tokens)
 
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """See Encoder."""
-        if not self.translators:
-            return super().encode_queries(texts)
-        if not texts:
-            return np.zeros((0, self.dimensions), dtype=np.float32)
-        return np.stack([self.encode_query(text, detect_language(text), with_tokens=False)[0] for text in texts])
-
     def _translate(self, text: str, language: str) -> list[str]:
-        if language == "en":
+        if language in ("en", "und"):
             return []
         translations = (translate(text, language, "en") for translate in self.translators)
         return list(dict.fromkeys(translation for translation in translations if translation))

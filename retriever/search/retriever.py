@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
@@ -18,15 +18,12 @@ from retriever.search.fusion import fuse_scores
 from retriever.search.rerankers import Reranker
 from retriever.search.understanding import fuse_queries, understand
 from retriever.store.ports import PassageIndex
-from retriever.types import Hit, Month, Query, Timing
+from retriever.types import Hit, Month, Query, Rewrite, Timing
 
 DEPTH = 30
 """How many passages each search returns before fusion."""
 FILTERED_DEPTH = 300
 """How many passages are searched for those that are undated or begin by a date."""
-
-Rewrite = Callable[[str, str, str], str | None]
-"""From a query, its language and another language to a text in that one to search for too, or None."""
 
 MAX_SHARE_OF_DOCUMENT = Fraction(2, 3)
 """Most of the hits that one document may have while there are others."""
@@ -74,6 +71,8 @@ class CrossLingualRetriever(BaseRetriever):
         depth = max(self.reranker.depth if self.reranker else DEPTH, k)
         versions = self._versions(query, sizes)
         cosines, lifts = self._search_dense(fuse_queries(versions), sizes, depth, as_of)
+        if len(versions) > 1:  # those who check an answer compare with the query's own cosines
+            cosines.update((id_, cosine) for id_, cosine in self.index.nearest(query.vector, depth) if id_ in cosines)
         matching = [self._search_words(version, sizes, depth, as_of) for version in versions]
         lexical: dict[str, float] = {}
         for matches in reversed(matching):
@@ -123,10 +122,11 @@ class CrossLingualRetriever(BaseRetriever):
     def _search_words(self, query: Query, sizes: dict[str, int], depth: int, as_of: Month | None) -> dict[str, float]:
         """BM25's best passages.
 
-        Unless the library is all in the query's language, by words that languages share: others would favour passages
+        Unless most passages are in the query's language, by words that languages share: others would favour passages
         in the query's language.
         """
-        words = query.text if set(sizes) == {query.language} else language_neutral_words(query.text)
+        is_common = 2 * sizes.get(query.language, 0) > sum(sizes.values())
+        words = query.text if is_common else language_neutral_words(query.text)
         return self._dated_by(as_of, self.index.matching(words, depth if as_of is None else FILTERED_DEPTH), depth)
 
     def _dated_by(self, as_of: Month | None, scored: list[tuple[str, float]], depth: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
@@ -44,7 +44,9 @@ def _calls_chroma(
     @functools.wraps(method)
     def call(index: "VectorIndex", /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
         try:
-            with index._lock:  # costs next to nothing: Chroma holds the interpreter's own lock
+            with index._lock:
+                if index._is_down and index._path:
+                    index._reopen(index._path)
                 return method(index, *args, **kwargs)
         except TransportError as error:
             raise ChromaServerError(index.place, error) from error
@@ -71,8 +73,10 @@ class VectorIndex:
     ) -> None:
         self.place = str(path or _shown(url or ""))
         self._path = path
-        self._lock = threading.RLock()
+        # Of files one call at a time, which costs next to nothing: Chroma holds the interpreter's own lock.
+        self._lock: AbstractContextManager[object] = threading.RLock() if path else nullcontext()
         self._has_failed = False
+        self._is_down = False
         self._client = _client(path, url)
         try:
             self._collection = self._open_collection(encoder, name, fresh=fresh)
@@ -127,7 +131,7 @@ class VectorIndex:
         A write that fails, on a full disk say, may leave Chroma with a lock on its database, and the next one would
         wait for it for 1000 seconds (chroma-core/chroma#7040).
         """
-        if self._path and self._has_failed:
+        if self._has_failed and self._path:
             self._reopen(self._path)
         try:
             yield
@@ -136,14 +140,21 @@ class VectorIndex:
             raise
 
     def _reopen(self, path: Path) -> None:
-        """Close the files and open them again. Raises OSError, and leaves them open, if the disk is full."""
+        """Close the files and open them again. Raises OSError, and leaves them open, if the disk is full.
+
+        If they cannot be opened for another reason, it raises OSError too, and the next call tries again.
+        """
         if shutil.disk_usage(path).free < ROOM_TO_OPEN:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         name = self._collection.name
         self.close()
-        self._client = _client(path, None)
-        self._collection = self._client.get_collection(name, embedding_function=None)
-        self._has_failed = False
+        self._is_down = True
+        try:
+            self._client = _client(path, None)
+            self._collection = self._client.get_collection(name, embedding_function=None)
+        except (ChromaError, ValueError) as error:
+            raise OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})", str(path)) from error
+        self._is_down = self._has_failed = False
 
     @_calls_chroma
     def search(self, vector: Vectors, k: int, where: Mapping[str, Any] | None = None) -> list[tuple[str, float]]:
@@ -183,7 +194,8 @@ class VectorIndex:
 
     def close(self) -> None:
         """Close the store. If this process opens it again, it sees what other processes have written."""
-        cast(Any, self._client).close()
+        if not self._is_down:
+            cast(Any, self._client).close()
 
     @_calls_chroma
     def drop_others(self, is_leftover: Callable[[str], bool]) -> None:

@@ -333,6 +333,19 @@ def test_after_a_failed_write_the_vectors_are_opened_anew(fake_library, monkeypa
     assert fake_library.check() == []
 
 
+def test_vectors_that_cannot_be_opened_again_are_tried_again(fake_library, monkeypatch):
+    add_texts(fake_library)
+    vectors = fake_library.collection.vectors
+    vectors._has_failed = True
+    with monkeypatch.context() as broken:
+        broken.setattr("retriever.store.vectors._client", lambda *_: (_ for _ in ()).throw(ValueError("no tenant")))
+        with pytest.raises(IsthmusError, match=r"a\.txt was not added"):
+            fake_library.add_texts([("a.txt", "Alpha is first.")])
+    assert fake_library.search("Tea comes from China.", 1)[0].passage.title == "tea"
+    fake_library.add_texts([("a.txt", "Alpha is first.")])
+    assert fake_library.check() == []
+
+
 # Closing
 
 

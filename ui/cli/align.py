@@ -92,7 +92,7 @@ def align(
     adapters: Annotated[
         int | None, typer.Option(min=1, help="Train low-rank adapters (LoRA) of this rank alone.")
     ] = None,
-    queue: Annotated[int, typer.Option(min=0, help="lira: earlier rows whose documents are wrong answers too.")] = 1024,
+    queue: Annotated[int, typer.Option(min=0, help="lira (use --lr 1e-3 --steps 400): its queue of rows.")] = 1024,
     tasks: Annotated[str, typer.Option(help="clitssa: train on these tasks.")] = "l1,l2,l3",
     test_articles: Annotated[int, typer.Option(min=1, help="Articles kept for the report.")] = 8,
     dev_articles: Annotated[int, typer.Option(min=0, help="Articles kept to choose weights by.")] = 2,

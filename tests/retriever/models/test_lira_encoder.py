@@ -49,7 +49,7 @@ def test_the_query_is_fused_with_its_translation(make_encoder, base_encoder):
     stored = base_encoder.encode_passage_tokens(passages)[1]
     fused, alone = (max_similarities(t, stored) for t in (tokens, base_encoder.encode_query(YORUBA, "yo")[1]))
     assert fused[0] - fused[1] > alone[0] - alone[1]
-    np.testing.assert_allclose(encoder.encode_queries([YORUBA])[0], vector, atol=2e-2)
+    np.testing.assert_allclose(encoder.encode_queries([YORUBA])[0], own, atol=1e-3)  # other texts go alone
 
 
 @pytest.mark.parametrize(("text", "language"), [(ENGLISH, "en"), ("Unde este Parisul?", "ro")])

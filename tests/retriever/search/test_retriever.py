@@ -141,3 +141,23 @@ def test_a_rewritten_query_brings_its_vectors_and_its_words(settings, fake_encod
         hits = retriever.search(retriever.understand("puente antiguo"))
     assert hits[0].passage.title == "bridge"
     assert hits[0].lexical is not None
+
+
+def test_hits_of_a_rewritten_query_have_the_querys_own_cosine(settings, fake_encoder):
+    with Library(settings, fake_encoder) as library:
+        library.add_texts([("bridge.txt", "The old bridge is open."), ("river.txt", "The river freezes in winter.")])
+        retriever = library.retriever.model_copy(update={"rewrites": [lambda *_: "old bridge"]})
+        query = retriever.understand("The river is long.", language="ro")
+        for hit in retriever.search(query):
+            own = float(query.vector @ fake_encoder.encode_passages([hit.passage.embedded_text])[0])
+            assert hit.dense == pytest.approx(own, abs=1e-3)
+
+
+def test_one_passage_in_another_language_does_not_switch_words_off(settings, fake_encoder):
+    with Library(settings, fake_encoder) as library:
+        english = [f"The {word} stands beside the river and is open." for word in ("bridge", "tower", "mill")]
+        library.add_texts([*((f"{n}.txt", text) for n, text in enumerate(english)), ("de.txt", "Die Brücke ist alt.")])
+        assert len(library.collection.languages()) == 2
+        hits = library.retriever.search(library.retriever.understand("tower", language="en"))
+        assert hits[0].passage.title == "1"
+        assert hits[0].lexical is not None

@@ -73,7 +73,7 @@ class ArcaLoss(nn.Module):
 
     def __init__(self, model: SentenceTransformer, rows: LiraRows, weights: Weights) -> None:
         super().__init__()
-        self.model = model
+        self.network = network_of(model)
         self.rows = rows
         self.weights = weights
 
@@ -82,7 +82,7 @@ class ArcaLoss(nn.Module):
         (features,) = sentence_features
         numbers = features["input_ids"].cpu()
         with torch.autocast(features["input_ids"].device.type, enabled=False):
-            network = network_of(self.model)
+            network = self.network
             own, candidates = (take(v, numbers, network.device) for v in (self.rows.own, self.rows.candidates))
             shift = network.shift(own)
             query, english = network.embed(own), network.embed(candidates)
@@ -106,7 +106,7 @@ class LasrLoss(nn.Module):
 
     def __init__(self, model: SentenceTransformer, rows: LiraRows, weights: Weights, queue: int) -> None:
         super().__init__()
-        self.model = model
+        self.network = network_of(model)
         self.rows = rows
         self.weights = weights
         self._queue = deque[int](maxlen=queue)
@@ -116,7 +116,7 @@ class LasrLoss(nn.Module):
         (features,) = sentence_features
         numbers = features["input_ids"].cpu()
         with torch.autocast(features["input_ids"].device.type, enabled=False):
-            network, rows = network_of(self.model), self.rows
+            network, rows = self.network, self.rows
             own, candidates = (take(view, numbers, network.device) for view in (rows.own, rows.candidates))
             chosen = torch.randint(candidates.vectors.shape[1], (len(numbers),))
             english = View(

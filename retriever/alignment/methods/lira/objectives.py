@@ -1,6 +1,6 @@
 """LiRA's losses: pure functions of tensors, each with its formula (arXiv 2510.14466, sections 3.2 and 3.3).
 
-The paper gives no temperatures, margins or weights; the defaults are ours, ablated by `python -m benchmarks.lira`.
+The paper gives no temperatures, margins or weights; the defaults are ours.
 """
 
 import torch
@@ -58,26 +58,6 @@ def reward(ratings: Tensor, similarities: Tensor, weights: tuple[float, float, f
     return ratings @ ratings.new_tensor(rating_weights) + similarity_weight * similarities
 
 
-def soft_ranks(scores: Tensor, temperature: float = RANK_TEMPERATURE) -> Tensor:
-    """The rank of each score in its row, 1 for the greatest, with a sigmoid for the step of each comparison.
-
-    As the temperature falls they become the exact ranks.
-    """
-    differences = (scores[..., None, :] - scores[..., :, None]) / temperature
-    return 0.5 + torch.sigmoid(differences).sum(dim=-1)  # each score against itself counts one half
-
-
-def pearson(first: Tensor, second: Tensor) -> Tensor:
-    """Pearson's correlation of two vectors, a scalar."""
-    return functional.cosine_similarity(first - first.mean(), second - second.mean(), dim=0)
-
-
-def correlation_loss(similarities: Tensor, ratings: Tensor, a: float = 0.5) -> Tensor:
-    """A · (1 - Pearson) + (1 - a) · (1 - soft Spearman) of n predicted similarities and n ratings by people, (n,)."""
-    order = pearson(soft_ranks(similarities), _exact_ranks(ratings))
-    return a * (1 - pearson(similarities, ratings)) + (1 - a) * (1 - order)
-
-
 def ndcg_loss(scores: Tensor, right: Tensor, temperature: float = RANK_TEMPERATURE) -> Tensor:
     """1 - soft nDCG@CUTOFF, the mean over rows of `scores` (B, n) that have one right document each, `right` (B,).
 
@@ -112,10 +92,3 @@ def consistency_loss(fused: Tensor, *views: Tensor) -> Tensor:
         for view in views
     ]
     return torch.stack(divergences).mean()
-
-
-def _exact_ranks(values: Tensor) -> Tensor:
-    """Ranks in falling order from 1; equal values share the mean of their ranks."""
-    above = (values[None, :] > values[:, None]).sum(dim=1)
-    equal = (values[None, :] == values[:, None]).sum(dim=1)
-    return (above + (equal + 1) / 2).to(values.dtype)

@@ -10,7 +10,7 @@ from torch import Tensor, from_numpy
 from retriever.alignment.data import ParallelText
 from retriever.alignment.methods.lira.candidates import NOISE, add_noise, learn_gloss
 from retriever.data.squad import ParallelSquad
-from retriever.models.encoder import Encoder
+from retriever.models.encoder import EMBED_TURN, Encoder
 from retriever.models.lira import RATINGS, View, make_view
 
 
@@ -49,28 +49,27 @@ class LiraRows:
 
 def embed_view(encoder: Encoder, texts: Sequence[str], languages: Sequence[str]) -> View:
     """The view of queries, each by the encoder of its language, in 16 bits: there are many."""
-    unique = dict.fromkeys(zip(texts, languages, strict=True))
+    unique = list(dict.fromkeys(zip(texts, languages, strict=True)))
+    vectors, bins = [], []
+    for start in range(0, len(unique), EMBED_TURN):
+        encoded = encoder.encode_query_batch(*zip(*unique[start : start + EMBED_TURN], strict=True))
+        view = make_view([vector for vector, _ in encoded], [tokens for _, tokens in encoded])
+        vectors.append(view.vectors.half())
+        bins.append(view.bins.half())
     numbers = {text: number for number, text in enumerate(unique)}
-    encoded = encoder.encode_query_batch([text for text, _ in unique], [language for _, language in unique])
-    view = make_view([vector for vector, _ in encoded], [tokens for _, tokens in encoded])
     places = [numbers[text] for text in zip(texts, languages, strict=True)]
-    return View(view.vectors[places].half(), view.bins[places].half())
+    return View(torch.cat(vectors)[places], torch.cat(bins)[places])
 
 
-def embed_rows(
-    queries: Sequence[LiraQuery],
-    candidates: Sequence[Sequence[str]],
-    encoder: Encoder,
-    ratings: Tensor | None = None,
-) -> LiraRows:
-    """Queries and as many candidates of each, embedded; `ratings` (N, K, 3) are 0 without a critic."""
+def embed_rows(queries: Sequence[LiraQuery], candidates: Sequence[Sequence[str]], encoder: Encoder) -> LiraRows:
+    """Queries and as many candidates of each, embedded; the ratings are 0, for there is no critic."""
     count, width = len(queries), len(candidates[0])
     flat = [text for row in candidates for text in row]
     view = embed_view(encoder, flat, ["en"] * len(flat))
     return LiraRows(
         own=embed_view(encoder, [query.text for query in queries], [query.language for query in queries]),
         candidates=View(view.vectors.reshape(count, width, -1), view.bins.reshape(count, width, *view.bins.shape[1:])),
-        ratings=torch.zeros(count, width, len(RATINGS)) if ratings is None else ratings,
+        ratings=torch.zeros(count, width, len(RATINGS)),
         english=embed_view(encoder, [query.english for query in queries], ["en"] * count).vectors.float(),
         documents=from_numpy(encoder.encode_passages([query.document for query in queries])),
         languages=[query.language for query in queries],
@@ -98,7 +97,8 @@ def noised_candidates(queries: Sequence[LiraQuery], seed: int) -> list[list[str]
     """
     rng = random.Random(seed)
     vocabulary = sorted({word for query in queries for word in query.english.split()})
-    halves = [rng.random() < 0.5 for _ in queries]
+    sides = {key: rng.random() < 0.5 for key in dict.fromkeys((query.language, query.text) for query in queries)}
+    halves = [sides[query.language, query.text] for query in queries]
     glosses = {}
     for language in sorted({query.language for query in queries}):
         for half in (True, False):
