@@ -25,8 +25,8 @@ def fuse_scores(
     alone found has the least nearness. Scores that are added keep how sure each ranking is, and beat reciprocal ranks
     (Bruch et al., arXiv 2210.11934).
 
-    >>> fuse_scores({"a": 0.9, "b": 0.8}, [{"b": 6.0, "c": 3.0}])
-    {'a': 0.9, 'b': 0.825, 'c': 0.8125}
+    >>> fuse_scores({"a": 1.0, "b": 0.5}, [{"b": 6.0, "c": 3.0}])
+    {'a': 1.0, 'b': 0.625, 'c': 0.5625}
     """
     values = list(nearness.values())
     spread = max(float(np.std(values)) if values else 0.0, LEAST_SPREAD)
