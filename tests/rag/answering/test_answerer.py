@@ -75,7 +75,7 @@ def test_a_passage_that_surely_answers_is_quoted_where_its_words_are_not_found(r
 def test_a_passage_on_another_country_is_no_support(reading_rag):
     rag, engine = reading_rag("Yes", "Brasília")
     rag.library.add_texts([("brasilia.txt", "Brasília is the capital of Brazil.")])
-    assert rag.ask("Care este capitala Egiptului? Brasília?", language="ro").abstained
+    assert rag.ask("Care este capitala Egiptului? Is Brasília the capital?", language="ro").abstained
     assert not engine.replies
 
 

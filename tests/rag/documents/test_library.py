@@ -195,7 +195,7 @@ settings = load_settings(library=Path(sys.argv[1]))
 
 
 def say(**words):
-    print(json.dumps(words), flush=True)
+    os.write(1, (json.dumps(words) + "\\n").encode())  # at once: a kill leaves no half of a line
 
 
 def change(library, numbers):
