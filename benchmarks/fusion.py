@@ -23,14 +23,14 @@ from rag.build import build_encoder
 from rag.settings import load_settings
 from retriever.data.afriqa import read_afriqa
 from retriever.evaluation.metrics import compare
+from retriever.evaluation.systems import index_pool
+from retriever.evaluation.tasks import Text
 from retriever.languages.words import language_neutral_words
 from retriever.models.encoder import Encoder
 from retriever.search.fusion import fuse_scores
 from retriever.search.late_interaction import LateInteraction
 from retriever.search.retriever import DEPTH
 from retriever.search.understanding import understand
-from retriever.store.collection import Collection
-from retriever.types import Document, Passage
 
 RANK_CONSTANT = 60
 """The k of Cormack, Clarke and Buettcher (SIGIR 2009): damps the lead of the first ranks."""
@@ -76,11 +76,7 @@ def searches(encoder: Encoder, pool: Sequence[str], questions: Sequence[tuple[st
     """The scores of questions (group, language, text, right passage) among the passages of a pool."""
     numbers = {text: str(number) for number, text in enumerate(pool)}
     with tempfile.TemporaryDirectory() as folder:
-        collection = Collection(Path(folder), encoder)
-        document = Document("pool", "pool", "", "", "und", 0, "")
-        passages = [Passage(numbers[text], document.id, "", text, None, 0, len(text), "en") for text in numbers]
-        collection.write(document, passages)
-        collection.refresh()
+        collection = index_pool(Path(folder), encoder, {number: Text(text, "en") for text, number in numbers.items()})
         reranker = LateInteraction(collection.tokens.read if collection.tokens else lambda _: {})
         found = []
         for group, language, text, right in tqdm(questions, disable=None):

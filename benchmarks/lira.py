@@ -23,7 +23,7 @@ from torch import Tensor, from_numpy
 from torch.nn import functional
 
 from benchmarks.fusion import RANK_CONSTANT
-from benchmarks.lira_data import other_documents, reported_queries, training_queries
+from benchmarks.lira_data import reported_queries, training_queries
 from benchmarks.report import data_folder, publish
 from rag.build import build_encoder, build_engine
 from rag.generation.rewriting import QueryRewriter
@@ -32,7 +32,7 @@ from retriever.alignment.methods.lira.candidates import NOISE
 from retriever.alignment.methods.lira.losses import Weights
 from retriever.alignment.methods.lira.method import Lira
 from retriever.alignment.methods.lira.rows import LiraQuery, LiraRows, embed_rows, noised_candidates
-from retriever.alignment.methods.lira.train import fuse_rows, language_rows, train_lira
+from retriever.alignment.methods.lira.train import fuse_rows, language_mean, language_rows, train_lira
 from retriever.alignment.recipe import Recipe
 from retriever.evaluation.metrics import compare
 from retriever.models.lira import LiraNetwork
@@ -66,9 +66,9 @@ def main() -> None:
         for queries in training_queries(data, DATA_SEED)
     )
     reported = {}
-    for name, queries in reported_queries(data, DATA_SEED).items():
+    for name, (queries, documents) in reported_queries(data, DATA_SEED).items():
         rows = embed_rows(queries, noised_candidates(queries, DATA_SEED), encoder)
-        reported[name] = (queries, rows, from_numpy(encoder.encode_passages(_pool(data, name, queries))))
+        reported[name] = (queries, rows, from_numpy(encoder.encode_passages(documents)))
     seeds = range(1, arguments.seeds + 1)
     recipe = Recipe(steps=arguments.steps, learning_rate=1e-3, check_every=100, patience=100)
     networks = [trained(Lira(), train, development, replace(recipe, seed=seed)) for seed in seeds]
@@ -92,7 +92,7 @@ def main() -> None:
     for name, method in VARIANTS.items():
         network = trained(method, train, development, recipe)
         means = [
-            language_mean(ndcg(fuse_rows(network, rows, [place] * len(rows)) @ pool.T, nearest_of(rows, pool)), rows)
+            language_mean(ndcg(fuse_rows(network, rows, place) @ pool.T, nearest_of(rows, pool)), rows)
             for _, rows, pool in (reported["AfriQA"], reported["XQuAD"])
             for place in range(len(CANDIDATES))
         ]
@@ -113,7 +113,7 @@ def compared(
     """The cells of a table's row: each system's mean over languages, and LiRA against the best other by question."""
     right = nearest_of(rows, pool)
     systems = {system: ndcg(scores, right) for system, scores in baseline_scores(rows, pool, place).items()}
-    fused = [ndcg(fuse_rows(network, rows, [place] * len(rows)) @ pool.T, right) for network in networks]
+    fused = [ndcg(fuse_rows(network, rows, place) @ pool.T, right) for network in networks]
     systems["LiRA"] = np.mean(fused, axis=0)
     means = {system: language_mean(values, rows) for system, values in systems.items()}
     best = max(BASELINES, key=means.__getitem__)
@@ -149,22 +149,12 @@ def ndcg(scores: Tensor, right: Tensor) -> Values:
     return torch.where(rank <= 10, 1 / torch.log2(1 + rank), 0.0).double().numpy()
 
 
-def language_mean(values: Values, rows: LiraRows) -> float:
-    """The mean over languages of their means."""
-    languages = np.array(rows.languages)
-    return float(np.mean([values[languages == language].mean() for language in sorted(set(rows.languages))]))
-
-
 def by_question(values: Values, queries: Sequence[LiraQuery]) -> list[float]:
     """The mean of each question over its languages: its translations are not independent."""
     groups: dict[str, list[float]] = {}
     for value, query in zip(values, queries, strict=True):
         groups.setdefault(query.english, []).append(float(value))
     return [float(np.mean(group)) for group in groups.values()]
-
-
-def _pool(data: Path, name: str, queries: Sequence[LiraQuery]) -> list[str]:
-    return list(dict.fromkeys([*(query.document for query in queries), *other_documents(data, name)]))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """The rows that `benchmarks.lira` trains on, selects weights by, and reports."""
 
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.answer_data import LANGUAGES, SPLIT_SEED, TEST_ARTICLES
-from retriever.alignment.data import parallel_texts, split_articles
+from benchmarks.answer_data import LANGUAGES
+from benchmarks.stages import default_split
+from retriever.alignment.data import parallel_texts
 from retriever.alignment.methods.lira.rows import LiraQuery, parallel_queries
 from retriever.data.afriqa import AfriqaQuestion, read_afriqa
 from retriever.data.pairs import read_pairs
@@ -22,8 +22,8 @@ DEVELOPMENT_SHARE = 0.12
 def training_queries(data: Path, seed: int) -> tuple[list[LiraQuery], list[LiraQuery]]:
     """Queries to train on, and queries to select weights by; no text is in both, in any language."""
     rng = random.Random(seed)
-    squad = split_articles(read_squad(data / "xquad", LANGUAGES), test=TEST_ARTICLES, dev=0, seed=SPLIT_SEED).train
-    pairs = [pair for pair in read_pairs(data / "tatoeba")]
+    squad = default_split(read_squad(data / "xquad", LANGUAGES)).train
+    pairs = read_pairs(data / "tatoeba")
     rng.shuffle(pairs)
     counts: dict[str, int] = {}
     drawn = []
@@ -40,41 +40,35 @@ def training_queries(data: Path, seed: int) -> tuple[list[LiraQuery], list[LiraQ
     return [q for q in queries if q.group not in held_out], [q for q in queries if q.group in held_out]
 
 
-def reported_queries(data: Path, seed: int) -> dict[str, list[LiraQuery]]:
-    """The queries of each data set; the documents of each are all that its rows have."""
+def reported_queries(data: Path, seed: int) -> dict[str, tuple[list[LiraQuery], list[str]]]:
+    """The queries of each data set, and the documents that they search."""
     rng = random.Random(seed)
-    reported: dict[str, list[LiraQuery]] = {"AfriQA": []}
-    for file in sorted((data / "afriqa").glob("*.train.jsonl")):
-        reported["AfriQA"] += [_from_afriqa(row) for row in read_afriqa(file)]
+    files = sorted((data / "afriqa").glob("*.train.jsonl"))
+    asked = [_from_afriqa(row) for file in files for row in read_afriqa(file)]
     sentences = read_sib200(data / "sib200")
     english = sentences.pop("en")
     numbers = rng.sample(sorted(english), SENTENCES)
-    reported["SIB-200"] = [
+    translated = [
         LiraQuery(language, texts[number], english[number], english[number], number)
         for language, texts in sentences.items()
         for number in numbers
         if number in texts
     ]
-    squad = split_articles(read_squad(data / "xquad", LANGUAGES), test=TEST_ARTICLES, dev=0, seed=SPLIT_SEED).test
+    squad = default_split(read_squad(data / "xquad", LANGUAGES)).test
     ids = set(rng.sample([question.id for question in squad.questions["en"]], QUESTIONS))
     translations = {question.id: question.text for question in squad.questions["en"]}
-    reported["XQuAD"] = [
+    questions = [
         LiraQuery(language, q.text, translations[q.id], squad.passages["en"][q.passage_id], q.article)
         for language in LANGUAGES
         if language != "en"
         for q in squad.questions[language]
         if q.id in ids
     ]
-    return reported
-
-
-def other_documents(data: Path, name: str) -> Sequence[str]:
-    """Documents of a data set that no reported row is to find, but a query may."""
-    if name == "SIB-200":
-        return list(read_sib200(data / "sib200")["en"].values())
-    if name == "XQuAD":
-        return list(read_squad(data / "xquad", ["en"]).passages["en"].values())
-    return []
+    return {
+        "AfriQA": (asked, list(dict.fromkeys(query.document for query in asked))),
+        "SIB-200": (translated, list(english.values())),
+        "XQuAD": (questions, list(squad.passages["en"].values())),
+    }
 
 
 def _from_afriqa(row: AfriqaQuestion) -> LiraQuery:

@@ -38,14 +38,14 @@ def build_encoder(settings: Settings, engine: EngineSource | None = None) -> Enc
         "device": settings.device,
         "backend": None if settings.backend == "auto" else settings.backend,
     }
-    if not fuses_translations(settings):
-        return Encoder(settings.encoder, **options)
-    if engine is None:
-        logger.warning("%s fuses queries with translations; without a generator they go alone.", settings.encoder)
-        return Encoder(settings.encoder, **options)
-    from retriever.models.lira_encoder import LiraEncoder
+    if fuses_translations(settings):
+        if engine:
+            from retriever.models.lira_encoder import LiraEncoder
 
-    return LiraEncoder(settings.encoder, translators=[QueryRewriter(engine, settings.cache, "translate")], **options)
+            translator = QueryRewriter(engine, settings.cache, "translate")
+            return LiraEncoder(settings.encoder, translators=[translator], **options)
+        logger.warning("%s fuses queries with translations; without a generator they go alone.", settings.encoder)
+    return Encoder(settings.encoder, **options)
 
 
 def fuses_translations(settings: Settings) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from retriever.alignment.data import Material, parallel_texts
-from retriever.alignment.folder import claim_folder, save_model
+from retriever.alignment.folder import CHECKPOINTS, claim_folder, save_model
 from retriever.alignment.methods.lira.candidates import NOISE, add_noise
 from retriever.alignment.methods.lira.method import Lira
 from retriever.alignment.methods.lira.rows import LiraQuery, LiraRows, embed_rows, noised_candidates, parallel_queries
@@ -67,7 +67,7 @@ def tune_lira(plan: Plan, method: Lira, material: Material, base: Encoder) -> tu
         method,
         _embed(drawn, base, plan.recipe.seed),
         plan.recipe,
-        plan.out / "checkpoints",
+        plan.out / CHECKPOINTS,
         _development(material, base, plan.recipe.seed),
     )
     save_model(load_model(base.folder, base.device), base, plan.out)
@@ -75,7 +75,8 @@ def tune_lira(plan: Plan, method: Lira, material: Material, base: Encoder) -> tu
         if (file := Path(base.folder, name)).is_file():
             shutil.copy(file, plan.out / name)
     network.save(plan.out)
-    return len(drawn), f"Translations in training: human ones with {_percent(NOISE)} of their words spoilt, and a gloss"
+    shares = ", ".join(f"{share:.0%}" for share in NOISE)
+    return len(drawn), f"Translations in training: human ones with {shares} of their words spoilt, and a gloss"
 
 
 def lira_systems(plan: Plan, material: Material, base: Encoder) -> list[System]:
@@ -105,7 +106,3 @@ def _development(material: Material, base: Encoder, seed: int) -> LiraRows | Non
 
 def _embed(queries: Sequence[LiraQuery], base: Encoder, seed: int) -> LiraRows:
     return embed_rows(queries, noised_candidates(queries, seed), base)
-
-
-def _percent(shares: Sequence[float]) -> str:
-    return ", ".join(f"{share:.0%}" for share in shares)

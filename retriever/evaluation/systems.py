@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from retriever.evaluation.metrics import Run
-from retriever.evaluation.tasks import Task
+from retriever.evaluation.tasks import Pool, Task
 from retriever.models.encoder import Encoder
 from retriever.models.protocols import TextEncoder
 from retriever.search.late_interaction import LateInteraction
@@ -128,20 +128,28 @@ class HybridSearch:
     def _index(self, task: Task) -> CrossLingualRetriever:
         folder = Path(self._folder.name, str(len(self._retrievers)))
         folder.mkdir()
-        collection = Collection(folder, self.encoder, keep_tokens=self._keep_tokens)
-        document = Document("pool", task.pool, "", "", "und", 0, "")
-        passages = [
-            Passage(id_, document.id, "", text.text, None, 0, len(text.text), text.language)
-            for id_, text in task.passages.items()
-        ]
-        collection.write(document, passages)
-        collection.refresh()
+        collection = index_pool(folder, self.encoder, task.passages, keep_tokens=self._keep_tokens)
         return CrossLingualRetriever(
             encoder=self.encoder,
             index=collection,
             rewrites=self._rewrites,
             reranker=self._reranker(collection.tokens),
         )
+
+
+def index_pool(folder: Path, encoder: TextEncoder, passages: Pool, *, keep_tokens: bool = True) -> Collection:
+    """A collection of a pool of passages, as one document; the caller closes it."""
+    collection = Collection(folder, encoder, keep_tokens=keep_tokens)
+    document = Document("pool", "pool", "", "", "und", 0, "")
+    collection.write(
+        document,
+        [
+            Passage(id_, document.id, "", text.text, None, 0, len(text.text), text.language)
+            for id_, text in passages.items()
+        ],
+    )
+    collection.refresh()
+    return collection
 
 
 def best_passages(queries: Sequence[str], passages: Sequence[str], scores: Vectors) -> Run:

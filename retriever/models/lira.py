@@ -40,9 +40,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """A batch of fused queries: unit vectors (B, d), and what the fuser adds to the weighted mean of both, (B, d)."""
+    """A batch of fused queries, (B, d) each: unit vectors, fused and of both views, and what the fuser adds."""
 
     vectors: Tensor
+    own: Tensor
+    english: Tensor
     residual: Tensor
 
 
@@ -128,8 +130,9 @@ class LiraNetwork(nn.Module):
         both = self.fuser(tokens)[:, 0]
         trust = torch.sigmoid(self.trust(both))
         residual = self.output(both)
-        mean = (1 - trust) * self.embed(own) + trust * self.embed(english)
-        return Fused(functional.normalize(mean + residual, dim=-1), residual)
+        own_vectors, english_vectors = self.embed(own), self.embed(english)
+        mean = (1 - trust) * own_vectors + trust * english_vectors
+        return Fused(functional.normalize(mean + residual, dim=-1), own_vectors, english_vectors, residual)
 
     @torch.no_grad()
     def choose_and_fuse(self, own: View, candidates: View, language: str) -> tuple[Vectors, int]:

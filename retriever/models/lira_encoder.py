@@ -18,10 +18,10 @@ TRANSLATIONS_KEPT = 2048
 class LiraEncoder(Encoder):
     """An `Encoder` whose queries are fused with their English translations, where there are any (arXiv 2510.14466).
 
-    That is `encode_query`, the questions. English ones, those that no translator translates, passages, and all texts of
-    the other methods are embedded as by the folder's own encoder.
-    Token vectors are those of the query and of the translation, so that late interaction matches both; each view
-    weighs half, however many tokens it has. Raises IsthmusError if the folder has no LiRA network that fits.
+    `encode_query` fuses, for questions. English ones, those that no translator translates, and what the other methods
+    embed go through the folder's own encoder alone. Token vectors are those of the query and of the translation, so
+    that late interaction matches both; each weighs half, however many tokens it has. Raises IsthmusError if the folder
+    has no LiRA network that fits.
     """
 
     def __init__(self, model: str, *, cache: Path, translators: Sequence[Rewrite] = (), **options: Any) -> None:

@@ -21,9 +21,8 @@ def fuse_scores(
 
     `nearness` has the scores of the nearest passages, `lexical` BM25's of each version of the query; b is a passage's
     greatest share of a version's best score. `spread` is the standard deviation of `nearness`, at least LEAST_SPREAD:
-    among a handful of passages words part near ties alone. A passage that words
-    alone found has the least nearness. Scores that are added keep how sure each ranking is, and beat reciprocal ranks
-    (Bruch et al., arXiv 2210.11934).
+    among a handful of passages words part near ties alone. A passage that words alone found has the least nearness.
+    Scores that are added keep how sure each ranking is, and beat reciprocal ranks (Bruch et al., arXiv 2210.11934).
 
     >>> fuse_scores({"a": 1.0, "b": 0.5}, [{"b": 6.0, "c": 3.0}])
     {'a': 1.0, 'b': 0.625, 'c': 0.5625}

@@ -129,7 +129,7 @@ class LasrLoss(nn.Module):
             documents = rows.documents[places].to(network.device)
             scores, own_scores, english_scores = (
                 (vectors @ documents.T).masked_fill(excluded, objectives.LEFT_OUT)
-                for vectors in (fused.vectors, network.embed(own), network.embed(english))
+                for vectors in (fused.vectors, fused.own, fused.english)
             )
             self._queue.extend(numbers.tolist())
             right = torch.arange(len(numbers), device=network.device)

@@ -1,12 +1,13 @@
 """Train LiRA's network over rows that are embedded: Arca, then LaSR, each by the trainer."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 from torch import Tensor
@@ -38,8 +39,8 @@ class DevelopmentRecall(BaseEvaluator):
         """The trainer's call."""
         means = []
         for place in range(self.rows.candidates.vectors.shape[1]):
-            hits = first_hits(fuse_rows(network_of(model), self.rows, [place] * len(self.rows)), self.rows)
-            means.append(np.mean([hits[rows].mean() for rows in language_rows(self.rows).values()]))
+            hits = first_hits(fuse_rows(network_of(model), self.rows, place), self.rows)
+            means.append(language_mean(hits, self.rows))
         return {"guarded_mean": float(np.mean(means))}
 
 
@@ -68,25 +69,28 @@ def train_lira(
 
 
 @torch.no_grad()
-def fuse_rows(network: LiraNetwork, rows: LiraRows, places: Sequence[int]) -> Tensor:
-    """Each row's query fused with its translation number places[i], (N, d)."""
+def fuse_rows(network: LiraNetwork, rows: LiraRows, place: int) -> Tensor:
+    """Each row's query fused with its translation number `place`, (N, d)."""
     vectors = []
     languages = network.language_numbers(rows.languages)
-    chosen = torch.tensor(places)
     for numbers in torch.split(torch.arange(len(rows)), EMBED_BATCH):
         candidates = take(rows.candidates, numbers, network.device)
-        within = (torch.arange(len(numbers)), chosen[numbers])
-        english = View(candidates.vectors[within], candidates.bins[within])
+        english = View(candidates.vectors[:, place], candidates.bins[:, place])
         own = take(rows.own, numbers, network.device)
         vectors.append(network.fuse(own, english, languages[numbers]).vectors)
     return torch.cat(vectors).cpu()
 
 
-def first_hits(queries: Tensor, rows: LiraRows) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def first_hits(queries: Tensor, rows: LiraRows) -> NDArray[np.bool_]:
     """Whether each query's nearest document is its own, or one of the same text, (N,)."""
     scores = queries @ rows.documents.T
     nearest = scores.argmax(dim=1)
     return ((rows.documents[nearest] * rows.documents).sum(dim=1) > 1 - 1e-4).numpy()
+
+
+def language_mean(values: NDArray[Any], rows: LiraRows) -> float:
+    """The mean over languages of the means of their rows' values, (N,)."""
+    return float(np.mean([values[numbers].mean() for numbers in language_rows(rows).values()]))
 
 
 def language_rows(rows: LiraRows) -> dict[str, list[int]]:
