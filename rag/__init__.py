@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from rag.errors import GeneratorError, UnreadableFileError
 from rag.settings import Settings
 from rag.types import Added, Answer, AskOptions, Citation, Turn
-from retriever.errors import DataError, IsthmusError, LibraryBusyError
+from retriever.errors import DataError, IsthmusError, LibraryBusyError, NotFoundError
 from retriever.types import Document, Hit, Passage
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "Hit",
     "IsthmusError",
     "LibraryBusyError",
+    "NotFoundError",
     "Passage",
     "Settings",
     "Turn",

@@ -13,18 +13,19 @@ from rag.answering.answerer import Answerer
 from rag.answering.history import conversation_language, rewrite_follow_up, stands_alone
 from rag.answering.time_mode import calendar_answer, parse_as_of, question_timing
 from rag.answering.translating import translate
-from rag.build import build_demonstrations, build_engine
-from rag.documents.library import Library
+from rag.build import EngineSource, build_demonstrations, build_engine
+from rag.documents.library import Library, Progress
+from rag.documents.parsing import printable
 from rag.errors import GeneratorError
 from rag.generation.engine import Engine
 from rag.settings import Settings, TimeMode, load_settings
 from rag.timer import StageTimer
 from rag.types import Added, Answer, AskOptions, Turn
-from retriever.errors import IsthmusError
+from retriever.errors import IsthmusError, NotFoundError
 from retriever.languages.detection import detect_language
 from retriever.languages.normalization import replace_surrogates
 from retriever.models.protocols import TextEncoder
-from retriever.types import Document, Hit, Month, Query
+from retriever.types import Document, Hit, Month, Passage, Query
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -39,7 +40,8 @@ class RAG:
 
     The first argument is the folder of the library, or whole `Settings`; without one, settings are read from
     isthmus.toml and the environment. Keyword arguments override settings, unknown ones raise IsthmusError:
-    `RAG("my-library", generator="embedded")`. The generator starts with the first question.
+    `RAG("my-library", generator="embedded")`. The generator starts with the first question; an `engine`, or what opens
+    one, may be given instead, and is not closed. `holder` and `url` as in `Library`.
     """
 
     def __init__(
@@ -47,16 +49,18 @@ class RAG:
         settings: Settings | str | Path | None = None,
         *,
         encoder: TextEncoder | None = None,
-        engine: Engine | None = None,
+        engine: Engine | EngineSource | None = None,
         holder: str = "a Python program",
+        url: str | None = None,
         **overrides: object,
     ) -> None:
         if isinstance(settings, str | Path):
             overrides, settings = {"library": settings, **overrides}, None
         self.settings = load_settings(settings, **overrides)
-        self._engine = engine
+        self._engine: Engine | None = None
+        self._given_engine = engine
         self._opening = threading.Lock()
-        self.library = Library(self.settings, encoder, holder=holder, engine=lambda: self.engine)
+        self.library = Library(self.settings, encoder, holder=holder, url=url, engine=lambda: self.engine)
         try:
             self._demonstrations = build_demonstrations(self.settings, self.library.encoder)
         except BaseException:
@@ -66,6 +70,8 @@ class RAG:
     @property
     def engine(self) -> Engine:
         """The generator; opened on first use. Raises GeneratorError if it cannot be had."""
+        if self._given_engine is not None:
+            return self._given_engine() if callable(self._given_engine) else self._given_engine
         with self._opening:
             if self._engine is None:
                 self._engine = build_engine(self.settings)
@@ -151,13 +157,13 @@ class RAG:
         """`batch` without blocking the event loop."""
         return await asyncio.to_thread(self.batch, questions, **options)
 
-    def add(self, *paths: str | Path) -> list[Added]:
-        """Add files, and the supported files of folders, to the library.
+    def add(self, *paths: str | Path, progress: Progress | None = None) -> list[Added]:
+        """Add files, and the supported files of folders, to the library; `progress` is told how far it is.
 
         A file that is missing or cannot be read raises nothing: its `Added` has the status "failed" and a `reason`, and
         the other files are added. Raises IsthmusError if the disk is full or fails.
         """
-        return self.library.add([Path(path) for path in paths])
+        return self.library.add([Path(path) for path in paths], progress)
 
     def search(
         self, query: str, k: int | None = None, *, time: TimeMode | None = None, as_of: str | None = None
@@ -184,8 +190,17 @@ class RAG:
         """Every document of the library."""
         return self.library.documents()
 
+    def passage(self, id_: str) -> Passage:
+        """The passage with this id. Raises NotFoundError."""
+        passages = self.library.collection.passages([id_])
+        if id_ not in passages:
+            raise NotFoundError(
+                f"No passage has the id {printable(id_)!r}; search again, its document may have changed."
+            )
+        return passages[id_]
+
     def remove(self, *names: str) -> list[Document]:
-        """Delete documents by id, path, file name or title. Raises IsthmusError if a name fits none or several."""
+        """Delete documents by id, path, file name or title. Raises NotFoundError if a name fits none or several."""
         return self.library.remove(names)
 
     def as_runnable(self) -> "Runnable[str, Answer]":

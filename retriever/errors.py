@@ -14,8 +14,19 @@ class DataError(IsthmusError):
     """A data file has a fault; the message names the file, the line and the fault."""
 
 
+class NotFoundError(IsthmusError):
+    """Nothing has the name that was given, or several have it."""
+
+
 class LibraryBusyError(IsthmusError):
-    """Another process has the library open; the message says which."""
+    """Another process has the library open; the message says which.
+
+    `url` is where that process can be asked to do the work, if it is a server.
+    """
+
+    def __init__(self, message: str, url: str | None = None) -> None:
+        super().__init__(message)
+        self.url = url
 
 
 class ChromaServerError(IsthmusError):

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import hypothesis
 import numpy as np
 import pytest
 import regex
+import uvicorn
 
 from rag.documents.library import Library
 from rag.generation.engine import Completion, Message
@@ -24,6 +26,10 @@ from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.models.encoder import Encoder
 from retriever.types import Vectors
+from ui.page.uploads import Uploads, open_uploads
+from ui.server.address import Address
+from ui.server.app import application
+from ui.state.collections import Collections
 
 # How long an example takes says nothing on a shared machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -229,6 +235,26 @@ def command(cache):
         }
 
     return line
+
+
+@contextlib.contextmanager
+def serving(collections: Collections, address: Address, max_uploads: int = 3_000_000) -> Iterator[Uploads]:
+    """The server over these collections, while it takes requests; yields its uploads."""
+    with (
+        open_uploads(collections.library.settings.library / "uploads", max_uploads) as uploads,
+        address.bind() as listener,
+    ):
+        app = application(collections, address, uploads)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield uploads
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def unused_port() -> int:

@@ -23,7 +23,7 @@ from rag.documents.parsing import printable
 from rag.errors import UnreadableFileError
 from rag.settings import Settings
 from rag.types import Added
-from retriever.errors import IsthmusError
+from retriever.errors import IsthmusError, NotFoundError
 from retriever.models.protocols import TextEncoder
 from retriever.search.retriever import CrossLingualRetriever
 from retriever.store.baseline import ScoreBaseline
@@ -48,8 +48,8 @@ Source = tuple[str, Callable[[], bytes]]
 class Library:
     """The documents in `settings.library`, open in one process at a time; threads may share it.
 
-    `engine` opens the generator, where the settings want one in search. Raises LibraryBusyError, naming the other
-    process, if one has it open.
+    `engine` opens the generator, where the settings want one in search. `holder` and `url` tell other processes which
+    one has it, and where it takes requests. Raises LibraryBusyError, naming the other process, if one has it open.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Library:
         encoder: TextEncoder | None = None,
         *,
         holder: str = "isthmus",
+        url: str | None = None,
         engine: EngineSource | None = None,
     ) -> None:
         self.settings = settings
@@ -66,7 +67,7 @@ class Library:
         self._writing = threading.RLock()
         self._is_closed = False
         with ExitStack() as opened:
-            opened.callback(self._acquire(holder).release)
+            opened.callback(self._acquire(holder, url).release)
             self.encoder = encoder or build_encoder(settings, engine)
             self.collection = self._open_collection()
             opened.callback(self.collection.close)
@@ -79,9 +80,9 @@ class Library:
             )
             self._opened = opened.pop_all()
 
-    def _acquire(self, holder: str) -> FileLock:
+    def _acquire(self, holder: str, url: str | None) -> FileLock:
         try:
-            return acquire(self.folder, holder)
+            return acquire(self.folder, holder, url)
         except OSError as error:
             raise opening_error(error, self.folder) from error
 
@@ -134,8 +135,14 @@ class Library:
 
         A file whose name another document has is added beside it, as "report (2).pdf", or replaces it with `replace`.
         """
-        names = [printable(Path(name.replace("\\", "/")).name) for name, _ in files]
-        sources = [(name, partial(read_file, file, self._limit)) for name, (_, file) in zip(names, files, strict=True)]
+        named = [(Path(name.replace("\\", "/")).name, file) for name, file in files]
+        return self.add_named(named, progress, replace=replace)
+
+    def add_named(
+        self, files: Sequence[tuple[str, Path]], progress: Progress | None = None, *, replace: bool = False
+    ) -> list[Added]:
+        """Add (name of the document, file), as `add_upload` does, with the names as they are."""
+        sources = [(printable(name), partial(read_file, file, self._limit)) for name, file in files]
         return self._add_each(sources, progress, replace=replace)
 
     def add_texts(self, texts: Sequence[tuple[str, str]], progress: Progress | None = None) -> list[Added]:
@@ -151,11 +158,11 @@ class Library:
     def remove(self, names: Iterable[str]) -> list[Document]:
         """Delete documents by id, source, file name or title, with all their passages and vectors.
 
-        Raises IsthmusError, and deletes nothing, if a name fits none or several.
+        Raises NotFoundError, and deletes nothing, if a name fits none or several.
         """
         with self._change():
             documents = self.documents()
-            removed = {document.id: document for document in (_find_document(documents, name) for name in names)}
+            removed = {document.id: document for document in (find_document(documents, name) for name in names)}
             if removed:
                 try:
                     self.collection.remove(list(removed))
@@ -262,7 +269,8 @@ def _free_name(name: str, digest: str, documents: Sequence[Document]) -> str:
     return next(candidate for candidate in names if digests.get(candidate, digest) == digest)
 
 
-def _find_document(documents: Sequence[Document], name: str) -> Document:
+def find_document(documents: Sequence[Document], name: str) -> Document:
+    """The document that an id, source, file name or title names. Raises NotFoundError if none or several have it."""
     name = printable(name)
     keys = {name, os.path.abspath(name)}
     matching = [d for d in documents if {d.id, d.source} & keys] or [
@@ -271,7 +279,7 @@ def _find_document(documents: Sequence[Document], name: str) -> Document:
     if len(matching) == 1:
         return matching[0]
     if not matching:
-        raise IsthmusError(f"No document is called {name!r}; `isthmus list` shows what there is.")
-    raise IsthmusError(
+        raise NotFoundError(f"No document is called {name!r}; `isthmus list` shows what there is.")
+    raise NotFoundError(
         f"{len(matching)} documents are called {name!r}; name one by its id: {', '.join(d.id for d in matching)}."
     )

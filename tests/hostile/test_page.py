@@ -8,22 +8,23 @@ import time
 
 import httpx
 import pytest
-import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from rag.pipeline import MAX_QUESTION, RAG
+from rag.pipeline import MAX_QUESTION
 from rag.settings import load_settings
 from retriever.errors import IsthmusError
 from retriever.types import Document
-from tests.conftest import ScriptedEngine, unused_port
+from tests.conftest import ScriptedEngine, serving, unused_port
 from ui.page import app as page_app
-from ui.page.address import Address
-from ui.page.app import build, launch
 from ui.page.evaluation_tab import run_evaluation
-from ui.page.guard import MAX_REQUEST, Guard
-from ui.page.server import application
 from ui.page.uploads import MAX_AGE, Uploads, open_uploads
+from ui.server import app as server_app
+from ui.server.address import Address
+from ui.server.app import launch
+from ui.server.guard import MAX_REQUEST, Guard
+from ui.state.collections import Collections
+from ui.state.types import LIBRARY
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -34,9 +35,10 @@ MAX_UPLOADS = 3_000_000
 class Page:
     """A page that is being served, as a browser's requests reach it."""
 
-    def __init__(self, address: Address, rag: RAG, uploads: Uploads) -> None:
+    def __init__(self, address: Address, collections: Collections, uploads: Uploads) -> None:
         self.address = address
-        self.rag = rag
+        self.collections = collections
+        self.rag = collections.library
         self.uploads = uploads
         self.http = httpx.Client(base_url=address.url, trust_env=False, timeout=30)
 
@@ -78,28 +80,18 @@ class Page:
 
 
 @contextlib.contextmanager
-def serve(address: Address, rag: RAG):
-    with open_uploads(rag.settings.library / "uploads", MAX_UPLOADS) as uploads, address.bind() as listener:
-        page, translations = build(rag, uploads)
-        app = application(page, translations, address, uploads, max_file_mb=MAX_FILE_MB)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        try:
-            yield Page(address, rag, uploads)
-        finally:
-            server.should_exit = True
-            thread.join()
+def serve(address: Address, collections: Collections):
+    with serving(collections, address, MAX_UPLOADS) as uploads:
+        yield Page(address, collections, uploads)
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory, fake_encoder):
-    settings = load_settings(library=tmp_path_factory.mktemp("page") / "library", sample=False)
+    library = tmp_path_factory.mktemp("page") / "library"
+    settings = load_settings(library=library, sample=False, max_file_mb=MAX_FILE_MB)
     with (
-        RAG(settings, encoder=fake_encoder, engine=ScriptedEngine()) as rag,
-        serve(Address("127.0.0.1", unused_port()), rag) as served,
+        Collections(settings, encoder=fake_encoder, engine=ScriptedEngine()) as collections,
+        serve(Address("127.0.0.1", unused_port()), collections) as served,
     ):
         yield served
 
@@ -202,7 +194,7 @@ def test_a_host_that_others_reach_needs_the_setting(host, tmp_path):
 
 
 def test_a_page_that_is_open_to_the_network_warns(caplog):
-    page_app._check_openness(Address("0.0.0.0", 7860), open_to_network=True)
+    server_app._check_openness(Address("0.0.0.0", 7860), open_to_network=True)
     assert "no login" in caplog.text
 
 
@@ -225,7 +217,7 @@ def test_a_port_that_is_taken_is_named_in_one_sentence(page, tmp_path):
 def upload_and_add(page, name, text, *, replace=False):
     path = page.upload(name, text.encode()).json()[0]
     data = [{"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}]
-    return path, page.last_output("upload", "upload", data, replace)
+    return path, page.last_output("upload", "upload", LIBRARY, data, replace)
 
 
 def titles(documents: list[Document]) -> list[str]:
@@ -298,14 +290,14 @@ def test_uploads_of_a_killed_page_are_deleted(tmp_path, monkeypatch):
 
 
 def test_the_queue_is_bounded(page, monkeypatch):
-    assert build(page.rag, page.uploads)[0]._queue.max_size == page_app.MAX_WAITING
+    assert page_app.build(page.collections, page.uploads)[0]._queue.max_size == page_app.MAX_WAITING
 
 
 # Messages.
 
 
 def test_a_search_has_the_same_limit_as_a_question(page):
-    report = page.last_output("search", "submit", "é" * (MAX_QUESTION + 1))
+    report = page.last_output("search", "submit", LIBRARY, "é" * (MAX_QUESTION + 1))
     assert f"The query has {MAX_QUESTION + 1} characters; at most {MAX_QUESTION} are allowed." in report
 
 
@@ -314,12 +306,12 @@ def test_lone_surrogates_become_replacement_characters(page):
     assert "What is \ufffd this?" in asked
     conversation = [{"role": "user", "content": [{"type": "text", "text": "What is \ud800 this?"}]}]
     functions = page.http.get("/config").json()["dependencies"]
-    answer = next(function for function in functions if len(function["inputs"]) == 3 and len(function["outputs"]) == 4)
-    sent = page.messages(page.join_function(answer["id"], conversation, "", "auto"))
+    answer = next(function for function in functions if len(function["inputs"]) == 4 and len(function["outputs"]) == 4)
+    sent = page.messages(page.join_function(answer["id"], LIBRARY, conversation, "", "auto"))
     assert sent[-1]["success"]
     assert "What is \ufffd this?" in json.dumps(sent, ensure_ascii=False)
     assert "0x" not in json.dumps(sent)
-    assert page.event("search", "submit", "\udfff")[-1]["success"]
+    assert page.event("search", "submit", LIBRARY, "\udfff")[-1]["success"]
 
 
 def test_an_error_that_nobody_expected_tells_nothing(page, monkeypatch):
@@ -327,7 +319,7 @@ def test_an_error_that_nobody_expected_tells_nothing(page, monkeypatch):
         raise RuntimeError("key sk-123 at <object object at 0x7f00>")
 
     monkeypatch.setattr(page.rag, "search", fail)
-    sent = json.dumps(page.event("search", "submit", "Words"))
+    sent = json.dumps(page.event("search", "submit", LIBRARY, "Words"))
     assert "process_completed" in sent
     for secret in ("sk-123", "0x7f00", "RuntimeError", "Traceback"):
         assert secret not in sent
@@ -372,15 +364,15 @@ class EndlessEngine:
 
 @pytest.fixture
 def endless(tmp_path, fake_encoder):
-    """A RAG whose generator writes until it is closed."""
+    """Collections whose generator writes until it is closed."""
     settings = load_settings(library=tmp_path / "library", sample=False)
-    with RAG(settings, encoder=fake_encoder, engine=EndlessEngine()) as rag:
-        yield rag
+    with Collections(settings, encoder=fake_encoder, engine=EndlessEngine()) as collections:
+        yield collections
 
 
 def test_closing_an_evaluation_stops_its_generator_and_threads(endless):
-    evaluation = run_evaluation(endless, None, "ro", 2)
-    while not endless.engine.started.is_set():
+    evaluation = run_evaluation(endless.library, None, "ro", 2)
+    while not endless.library.engine.started.is_set():
         assert next(evaluation) is None
     evaluation.close()
     for thread in threading.enumerate():
@@ -397,7 +389,7 @@ def test_the_stop_button_of_the_evaluation_stops_the_generator(endless, monkeypa
             "GET", "/gradio_api/queue/data", params={"session_hash": str(event["session_hash"])}
         ) as answer:
             assert any("Questions" in line for line in answer.iter_lines())  # the progress bar
-            endless.engine.started.wait()
+            endless.library.engine.started.wait()
             assert page.http.post("/gradio_api/cancel", json=event).json() == {"success": True}
-            while endless.engine.open_streams:
+            while endless.library.engine.open_streams:
                 time.sleep(0.01)

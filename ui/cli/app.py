@@ -10,7 +10,7 @@ import sys
 import typer
 
 from retriever.errors import IsthmusError
-from ui.cli import align, answers, ask, documents, models, page, retrieval, temporal
+from ui.cli import align, answers, ask, collections, documents, mcp, models, page, retrieval, temporal
 from ui.cli.terminal import err
 
 app = typer.Typer(
@@ -18,12 +18,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for module in (ask, documents, models, page, align):
+for module in (ask, documents, models, page, mcp, align):
     app.add_typer(module.app)
 evaluation = typer.Typer(help="Evaluate search, answers, and answers to questions about time.", no_args_is_help=True)
 for module in (retrieval, answers, temporal):
     evaluation.add_typer(module.app)
 app.add_typer(evaluation, name="eval")
+app.add_typer(collections.app, name="collections")
 
 
 def main() -> None:
@@ -38,6 +39,7 @@ def main() -> None:
 
 def _silence_libraries() -> None:
     """Keep progress bars and log lines of libraries out of the command's output."""
+    logging.basicConfig(format="%(message)s")  # before a library sets up logging of its own
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from rag.settings import Settings, load_settings
+from rag.settings import load_settings
 from rag.types import Answer, Turn
 from retriever.errors import IsthmusError
+from ui.cli.opening import open_collections
 from ui.cli.terminal import (
     AsOfOption,
+    CollectionOption,
     EndpointOption,
     GeneratorOption,
     Json,
@@ -23,18 +26,25 @@ from ui.cli.terminal import (
     plain,
     print_json,
 )
+from ui.state.types import LIBRARY
 
 if TYPE_CHECKING:
     from rag.pipeline import RAG
+    from ui.cli.remote import RemoteRAG
 
 app = typer.Typer()
 
 
 @contextmanager
-def _open_rag(settings: Settings) -> "Iterator[RAG]":
-    from rag.pipeline import RAG
-
-    with RAG(settings, holder="the command line") as rag:
+def _open_rag(
+    library: Path | None, collection: str, generator: str | None = None, endpoint: str | None = None
+) -> "Iterator[RAG | RemoteRAG]":
+    settings = load_settings(library=library, generator=generator, endpoint=endpoint)
+    own_generator = generator is not None or endpoint is not None
+    with (
+        open_collections(settings, "the command line", own_generator=own_generator) as collections,
+        collections.use(collection) as rag,
+    ):
         yield rag
 
 
@@ -43,13 +53,14 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question, in any language.")],
     language: LanguageOption = None,
     library: LibraryOption = None,
+    collection: CollectionOption = LIBRARY,
     generator: GeneratorOption = None,
     endpoint: EndpointOption = None,
     as_of: AsOfOption = None,
     as_json: Json = False,
 ) -> None:
     """Answer a question and show the sources."""
-    with _open_rag(load_settings(library=library, generator=generator, endpoint=endpoint)) as rag:
+    with _open_rag(library, collection, generator, endpoint) as rag:
         if as_json:
             print_json(asdict(rag.ask(question, language=language, as_of=as_of)))
             return
@@ -59,13 +70,14 @@ def ask(
 @app.command()
 def chat(
     library: LibraryOption = None,
+    collection: CollectionOption = LIBRARY,
     generator: GeneratorOption = None,
     endpoint: EndpointOption = None,
     as_json: Json = False,
 ) -> None:
     """Ask questions one after the other; follow-ups may refer to earlier ones. An empty line ends the chat."""
     history: list[Turn] = []
-    with _open_rag(load_settings(library=library, generator=generator, endpoint=endpoint)) as rag:
+    with _open_rag(library, collection, generator, endpoint) as rag:
         while question := _read_question():
             try:
                 answers = rag.stream(question, history=history)
@@ -85,11 +97,12 @@ def search(
     query: Annotated[str, typer.Argument(help="A query in any language.")],
     k: Annotated[int, typer.Option("--top", "-k", min=1, max=50, help="How many passages.")] = 5,
     library: LibraryOption = None,
+    collection: CollectionOption = LIBRARY,
     as_of: AsOfOption = None,
     as_json: Json = False,
 ) -> None:
     """Show the passages that fit a query best."""
-    with _open_rag(load_settings(library=library)) as rag:
+    with _open_rag(library, collection) as rag:
         hits = rag.search(query, k, as_of=as_of)
     if as_json:
         print_json([asdict(hit) for hit in hits])

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from rag.settings import load_settings
-from ui.cli.terminal import Json, LibraryOption, err, out, plain, plain_cells, print_json
+from ui.cli.opening import open_collections
+from ui.cli.terminal import CollectionOption, Json, LibraryOption, err, out, plain, plain_cells, print_json
+from ui.state.types import LIBRARY
 
 app = typer.Typer()
 
@@ -16,21 +18,23 @@ app = typer.Typer()
 def add(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders with supported files.")],
     library: LibraryOption = None,
+    collection: CollectionOption = LIBRARY,
     as_json: Json = False,
 ) -> None:
     """Add documents to the library."""
     from tqdm import tqdm
 
-    from rag.documents.library import Library
-
-    settings = load_settings(library=library)
-    with Library(settings, holder="isthmus add") as open_library, tqdm(unit="file", disable=as_json or None) as bar:
+    with (
+        open_collections(load_settings(library=library), "isthmus add") as collections,
+        collections.use(collection) as rag,
+        tqdm(unit="file", disable=as_json or None) as bar,
+    ):
 
         def progress(done: int, total: int, name: str) -> None:
             bar.total, bar.n = total, done
             bar.set_description(" ".join(plain(name).split())[:30], refresh=True)
 
-        results = open_library.add(paths, progress)
+        results = rag.add(*paths, progress=progress)
     failures = [result for result in results if result.status == "failed"]
     if as_json:
         print_json([asdict(result) for result in results])
@@ -46,13 +50,18 @@ def add(
 
 
 @app.command("list")
-def list_(library: LibraryOption = None, as_json: Json = False) -> None:
+def list_(library: LibraryOption = None, collection: CollectionOption = LIBRARY, as_json: Json = False) -> None:
     """Show the documents of the library."""
     from rich.table import Table
 
     from retriever.store.documents import list_documents
 
-    documents = list_documents(load_settings(library=library).library)
+    settings = load_settings(library=library)
+    if collection == LIBRARY:  # needs neither encoder nor vectors, nor the server
+        documents = list_documents(settings.library)
+    else:
+        with open_collections(settings, "isthmus list") as collections, collections.use(collection) as rag:
+            documents = rag.documents()
     if as_json:
         print_json([asdict(document) for document in documents])
         return
@@ -74,13 +83,13 @@ def list_(library: LibraryOption = None, as_json: Json = False) -> None:
 def remove(
     names: Annotated[list[str], typer.Argument(help="Ids, paths, file names or titles.")],
     library: LibraryOption = None,
+    collection: CollectionOption = LIBRARY,
     as_json: Json = False,
 ) -> None:
     """Delete documents from the library."""
-    from rag.documents.library import Library
-
-    with Library(load_settings(library=library), holder="isthmus remove") as open_library:
-        removed_documents = open_library.remove(names)
+    settings = load_settings(library=library)
+    with open_collections(settings, "isthmus remove") as collections, collections.use(collection) as rag:
+        removed_documents = rag.remove(*names)
     if as_json:
         print_json([asdict(document) for document in removed_documents])
     else:

@@ -19,8 +19,8 @@ def page(
     ] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Serve the chat page until Ctrl-C."""
-    from ui.page.app import launch
+    """Serve the chat page, REST, the OpenAI protocol and MCP until Ctrl-C."""
+    from ui.server.app import launch
 
     # SIGTERM, which supervisors send, closes the library as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

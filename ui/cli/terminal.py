@@ -44,6 +44,7 @@ err = PlainConsole(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 LibraryOption = Annotated[Path | None, typer.Option("--library", "-L", help="Folder of the library.")]
+CollectionOption = Annotated[str, typer.Option("--collection", "-c", help="Collection of the library.")]
 LanguageOption = Annotated[
     str | None, typer.Option("--language", "-l", help="Language of the answer, e.g. ro; default: the question's.")
 ]

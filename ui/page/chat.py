@@ -16,6 +16,7 @@ from retriever.languages.locales import native_name
 from retriever.languages.normalization import replace_surrogates
 from ui.page import cards
 from ui.page.strings import strings_for
+from ui.state.collections import Collections
 
 Messages = list[dict[str, Any]]
 
@@ -33,8 +34,9 @@ EXAMPLES = [
 ]
 
 
-def build(rag: RAG, t: Any) -> None:
-    """Lay out the tab; `t` translates a string's key into the browser's language."""
+def build(collections: Collections, collection: gr.Dropdown, t: Any) -> None:
+    """Lay out the tab; `collection` is the choice of one, `t` translates a string's key into the browser's language."""
+    settings = collections.library.settings
     language_choices = [(t("automatic"), ""), *((native_name(code), code) for code in languages())]
     with gr.Row():
         with gr.Column(scale=3):
@@ -58,7 +60,7 @@ def build(rag: RAG, t: Any) -> None:
                     language_choices, value="", label=t("answer_language"), scale=2, elem_id="language"
                 )
                 time_modes = [(t("automatic"), "auto"), (t("on"), "on"), (t("off"), "off")]
-                time = gr.Dropdown(time_modes, value=rag.settings.time, label=t("time_mode"), scale=2, elem_id="time")
+                time = gr.Dropdown(time_modes, value=settings.time, label=t("time_mode"), scale=2, elem_id="time")
                 clear = gr.Button(t("clear"), scale=1, min_width=80)
             examples = gr.Dataset(
                 components=[gr.Textbox(visible=False)],
@@ -66,7 +68,7 @@ def build(rag: RAG, t: Any) -> None:
                 label=t("examples"),
                 type="values",
             )
-            generator = gr.HTML(cards.note(rag.settings.generator), elem_id="generator")
+            generator = gr.HTML(cards.note(settings.generator), elem_id="generator")
         with gr.Column(scale=2, min_width=280):
             gr.Markdown(t("sources"))
             sources = gr.HTML(elem_id="sources")
@@ -79,16 +81,16 @@ def build(rag: RAG, t: Any) -> None:
         return "", [*messages, {"role": "user", "content": escape(replace_surrogates(text))}]
 
     def answer(
-        messages: Messages, language: str, time: TimeMode, request: gr.Request
+        name: str, messages: Messages, language: str, time: TimeMode, request: gr.Request
     ) -> Iterator[tuple[Messages, str, Answer | None, Any]]:
         words = strings_for(request)
-        for so_far, finished in _answer(rag, messages, {"language": language or None, "time": time}):
+        for so_far, finished in _answer(collections, name, messages, {"language": language or None, "time": time}):
             is_foreign = finished is not None and bool(_in_other_languages(finished))
             panel = cards.sources(finished, words) if finished else ""
             yield so_far, panel, finished, gr.update(visible=is_foreign)
 
     def translate_quotes(answer: Answer, request: gr.Request) -> Iterator[tuple[str, Any]]:
-        yield from ((panel, gr.update(visible=False)) for panel in _translate(rag, answer, request))
+        yield from ((panel, gr.update(visible=False)) for panel in _translate(collections.library, answer, request))
 
     def drop_answer(messages: Messages, data: gr.RetryData) -> Messages:
         return messages[: data.index + 1] if isinstance(data.index, int) else messages
@@ -100,7 +102,7 @@ def build(rag: RAG, t: Any) -> None:
     question_fields = [question, conversation]
     answer_step: dict[str, Any] = {
         "fn": answer,
-        "inputs": [conversation, language, time],
+        "inputs": [collection, conversation, language, time],
         "outputs": [conversation, sources, shown, translate],
         "trigger_mode": "multiple",
         "api_visibility": "private",
@@ -138,14 +140,16 @@ def build(rag: RAG, t: Any) -> None:
         words = strings_for(request)
         yield cards.note(f"{words['generator']}: {words['starting']}")
         try:
-            yield cards.note(f"{words['generator']}: {rag.engine.label}")
+            yield cards.note(f"{words['generator']}: {collections.library.engine.label}")
         except IsthmusError as error:
             yield cards.note(str(error))
 
     gr.on(None, generator_state, None, generator, api_visibility="private")
 
 
-def _answer(rag: RAG, messages: Messages, options: AskOptions) -> Iterator[tuple[Messages, Answer | None]]:
+def _answer(
+    collections: Collections, name: str, messages: Messages, options: AskOptions
+) -> Iterator[tuple[Messages, Answer | None]]:
     """Stream the answer to the last message as the whole conversation, at the end with the finished answer.
 
     Each answer replaces the one before; the last has been checked against the sources.
@@ -156,7 +160,7 @@ def _answer(rag: RAG, messages: Messages, options: AskOptions) -> Iterator[tuple
     conversation: Messages = [{"role": turn.role, "content": escape(turn.text)} for turn in turns]
     try:
         options["history"] = turns[:-1]
-        with contextlib.closing(rag.stream(turns[-1].text, **options)) as answers:
+        with collections.use(name) as rag, contextlib.closing(rag.stream(turns[-1].text, **options)) as answers:
             for answer in answers:
                 reply = {"role": "assistant", "content": escape(answer.text) or "…"}
                 yield [*conversation, reply], answer if answer.final else None

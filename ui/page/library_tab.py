@@ -6,15 +6,15 @@ from typing import Any
 import gradio as gr
 
 from rag.documents.parsing import PARSERS
-from rag.pipeline import RAG
 from retriever.errors import IsthmusError
-from ui.page import cards
+from ui.page import cards, collections_panel
 from ui.page.strings import strings_for
 from ui.page.uploads import Uploads
+from ui.state.collections import Collections
 
 
-def build(rag: RAG, uploads: Uploads, t: Any) -> None:
-    """Lay out the tab; `uploads` go once they are taken in, `t` translates a string's key."""
+def build(collections: Collections, collection: gr.Dropdown, uploads: Uploads, t: Any) -> None:
+    """Lay out the tab of the collection that is chosen; `uploads` go once they are taken in."""
     with gr.Row():
         with gr.Column():
             files = gr.File(
@@ -29,13 +29,19 @@ def build(rag: RAG, uploads: Uploads, t: Any) -> None:
             documents = gr.HTML(elem_id="documents")
             to_delete = gr.Dropdown([], multiselect=True, label=t("delete_which"), elem_id="to-delete")
             delete = gr.Button(t("delete"), variant="stop", elem_id="delete")
+            collection_changes = collections_panel.build(collections, collection, t)
 
-    def refresh(request: gr.Request) -> tuple[str, Any]:
-        library_documents = rag.documents()
+    def refresh(name: str, request: gr.Request) -> tuple[str, Any]:
+        try:
+            with collections.use(name) as rag:
+                library_documents = rag.documents()
+        except IsthmusError as error:
+            return cards.failure(str(error)), gr.Dropdown([], value=[])
         choices = [(f"{document.title} ({Path(document.source).name})", document.id) for document in library_documents]
         return cards.documents(library_documents, strings_for(request)), gr.Dropdown(choices, value=[])
 
     def upload(
+        name: str,
         paths: list[str] | None,
         replace_same_name: bool,
         request: gr.Request,
@@ -46,11 +52,12 @@ def build(rag: RAG, uploads: Uploads, t: Any) -> None:
             return None, ""
         files = [Path(path) for path in paths]
         try:
-            results = rag.library.add_upload(
-                [(file.name, file) for file in files],
-                lambda done, total, name: progress((done, total), desc=name),
-                replace=replace_same_name,
-            )
+            with collections.use(name) as rag:
+                results = rag.library.add_upload(
+                    [(file.name, file) for file in files],
+                    lambda done, total, name: progress((done, total), desc=name),
+                    replace=replace_same_name,
+                )
         except IsthmusError as error:
             return None, cards.failure(str(error))
         finally:
@@ -63,28 +70,32 @@ def build(rag: RAG, uploads: Uploads, t: Any) -> None:
         html += "".join(cards.failure(result.reason) for result in results if result.reason)
         return None, html
 
-    def search(text: str, request: gr.Request) -> str:
+    def search(name: str, text: str, request: gr.Request) -> str:
         if not text.strip():
             return ""
         try:
-            return cards.search_results(rag.search(text), strings_for(request))
+            with collections.use(name) as rag:
+                return cards.search_results(rag.search(text), strings_for(request))
         except IsthmusError as error:
             return cards.failure(str(error))
 
-    def remove(ids: list[str], request: gr.Request) -> str:
+    def remove(name: str, ids: list[str], request: gr.Request) -> str:
         try:
-            removed_documents = rag.remove(*ids)
+            with collections.use(name) as rag:
+                removed_documents = rag.remove(*ids)
         except IsthmusError as error:
             return cards.failure(str(error))
         titles = ", ".join(document.title for document in removed_documents)
         return cards.note(f"− {titles}") if removed_documents else ""
 
     document_fields = [documents, to_delete]
-    gr.on(None, refresh, None, document_fields, api_visibility="private")
-    files.upload(upload, [files, replace], [files, report], api_visibility="private").then(
-        refresh, None, document_fields, api_visibility="private"
+    gr.on(None, refresh, collection, document_fields, api_visibility="private")
+    for change in collection_changes:
+        change.then(refresh, collection, document_fields, api_visibility="private")
+    files.upload(upload, [collection, files, replace], [files, report], api_visibility="private").then(
+        refresh, collection, document_fields, api_visibility="private"
     )
-    query.submit(search, query, results, api_visibility="private")
-    delete.click(remove, to_delete, report, api_visibility="private").then(
-        refresh, None, document_fields, api_visibility="private"
+    query.submit(search, [collection, query], results, api_visibility="private")
+    delete.click(remove, [collection, to_delete], report, api_visibility="private").then(
+        refresh, collection, document_fields, api_visibility="private"
     )

@@ -1,4 +1,4 @@
-"""The guard before the page: who may speak to it, how much a request may bring, and what a browser may load for it."""
+"""The guard before the server: who may speak to it, how much a request may bring, what a browser may load for it."""
 
 import base64
 import hashlib
@@ -9,12 +9,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.page.address import Address
 from ui.page.uploads import Uploads
+from ui.server.address import Address
 
 MAX_REQUEST = 5_000_000
 """Bytes of a request that is no upload: a question with its conversation, or a list of documents to delete."""
-UPLOAD_PATH = "/gradio_api/upload"
+UPLOAD_PATHS = ("/gradio_api/upload", "/v1/documents")
 CLOSED_PATHS = ("/gradio_api/file", "/gradio_api/proxy=", "/gradio_api/deep_link")
 """Gradio's ways to files and other sites, which the page does not use."""
 INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
@@ -69,7 +69,7 @@ class Guard:
         if "transfer-encoding" in headers:
             return PlainTextResponse("The request does not say its length; send Content-Length.\n", 411)
         length = int(headers.get("content-length", "0"))
-        if path.rstrip("/") != UPLOAD_PATH:
+        if path.rstrip("/") not in UPLOAD_PATHS:
             if length <= MAX_REQUEST:
                 return None
             limit = MAX_REQUEST

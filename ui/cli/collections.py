@@ -1,0 +1,66 @@
+"""The commands `isthmus collections …`."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from rag.settings import load_settings
+from ui.cli.opening import open_collections
+from ui.cli.terminal import Json, LibraryOption, out, plain_cells, print_json
+
+app = typer.Typer(help="Show, make, rename, empty and delete collections.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="Name of the collection.")]
+HOLDER = "isthmus collections"
+
+
+@app.command("list")
+def list_(library: LibraryOption = None, as_json: Json = False) -> None:
+    """Show the collections of the library."""
+    from rich.table import Table
+
+    with open_collections(load_settings(library=library), HOLDER) as collections:
+        infos = collections.infos()
+    if as_json:
+        print_json([asdict(info) for info in infos])
+        return
+    table = Table("name", "documents", "passages by language", "own settings")
+    for info in infos:
+        languages = ", ".join(f"{language} {count}" for language, count in info.languages.items())
+        settings = ", ".join(f"{key} = {value}" for key, value in info.settings.items())
+        table.add_row(*plain_cells(info.name, str(info.documents), languages, settings))
+    out.print(table)
+
+
+@app.command()
+def create(name: Name, library: LibraryOption = None) -> None:
+    """Make an empty collection."""
+    with open_collections(load_settings(library=library), HOLDER) as collections:
+        out.print(f"created {collections.create(name, {})}", markup=False)
+
+
+@app.command()
+def rename(
+    name: Name,
+    new_name: Annotated[str, typer.Argument(help="Its new name.")],
+    library: LibraryOption = None,
+) -> None:
+    """Give a collection another name."""
+    with open_collections(load_settings(library=library), HOLDER) as collections:
+        out.print(f"renamed {name} to {collections.rename(name, new_name)}", markup=False)
+
+
+@app.command()
+def empty(name: Name, library: LibraryOption = None) -> None:
+    """Delete every document of a collection."""
+    with open_collections(load_settings(library=library), HOLDER) as collections:
+        collections.empty(name)
+    out.print(f"emptied {name}", markup=False)
+
+
+@app.command()
+def delete(name: Name, library: LibraryOption = None) -> None:
+    """Delete a collection with its documents, for good."""
+    with open_collections(load_settings(library=library), HOLDER) as collections:
+        collections.delete(name)
+    out.print(f"deleted {name}", markup=False)

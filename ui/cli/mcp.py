@@ -1,0 +1,21 @@
+"""The command `isthmus mcp`."""
+
+import typer
+
+from rag.settings import load_settings
+from ui.cli.opening import open_collections
+from ui.cli.terminal import LibraryOption
+
+app = typer.Typer()
+
+
+@app.command()
+def mcp(library: LibraryOption = None) -> None:
+    """Speak the Model Context Protocol over standard input and output, for a program that starts this command."""
+    from ui.server.address import Address
+    from ui.server.mcp_tools import build
+
+    settings = load_settings(library=library)
+    address = Address(settings.host, settings.port)
+    with open_collections(settings, "isthmus mcp") as collections:
+        build(collections.use, settings.public_url or collections.url or address.url).run()

@@ -1,0 +1,178 @@
+"""The command as a client: while a server has the library open, it does what the command asks for, over HTTP."""
+
+import os
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from pydantic import TypeAdapter
+
+from rag.documents.ingest import read_file, supported_files
+from rag.documents.library import Progress, find_document
+from rag.documents.parsing import printable
+from rag.errors import UnreadableFileError
+from rag.settings import Settings, TimeMode
+from rag.types import Added, Answer, Turn
+from retriever.errors import IsthmusError
+from retriever.types import Document, Hit, Passage
+from ui.server.schemas import AnswerOut, HitOut, JobOut
+from ui.state.types import LIBRARY, CollectionInfo
+
+POLL_SECONDS = 0.1
+"""How often a job is asked how far it is."""
+
+
+class Remote:
+    """A server; every request that fails raises IsthmusError with the server's sentence."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=timeout)
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON of a response; None if it is empty."""
+        try:
+            response = self._http.request(method, path, **options)
+            body: Any = response.json() if response.content else None
+        except (httpx.HTTPError, ValueError) as error:
+            raise IsthmusError(f"The server at {self.url} does not answer ({error}); start it again.") from error
+        if response.is_error:
+            raise IsthmusError(body["error"]["message"])
+        return body
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+class RemoteCollections:
+    """The collections of a running server; the same methods as `Collections`, with the same errors."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self.url = url
+        self._remote = Remote(url, settings.timeout)
+        self._max_file_bytes = settings.max_file_mb * 1_000_000
+
+    def infos(self) -> list[CollectionInfo]:
+        """See `Collections`."""
+        return TypeAdapter(list[CollectionInfo]).validate_python(self._remote.request("GET", "/v1/collections"))
+
+    @contextmanager
+    def use(self, name: str = LIBRARY) -> Iterator["RemoteRAG"]:
+        """See `Collections`."""
+        yield RemoteRAG(self._remote, name, self._max_file_bytes)
+
+    def create(self, name: str, settings: dict[str, object]) -> str:
+        """See `Collections`."""
+        return str(self._remote.request("POST", "/v1/collections", json={"name": name, "settings": settings})["name"])
+
+    def rename(self, name: str, new_name: str) -> str:
+        """See `Collections`."""
+        return str(self._remote.request("PATCH", _path("collections", name), json={"name": new_name})["name"])
+
+    def empty(self, name: str) -> None:
+        """See `Collections`."""
+        self._remote.request("DELETE", f"{_path('collections', name)}/documents")
+
+    def delete(self, name: str) -> None:
+        """See `Collections`."""
+        self._remote.request("DELETE", _path("collections", name))
+
+    def __enter__(self) -> "RemoteCollections":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._remote.close()
+
+
+class RemoteRAG:
+    """A collection of a running server; the same methods as `RAG`, with the same errors."""
+
+    def __init__(self, remote: Remote, collection: str, max_file_bytes: int) -> None:
+        self._remote = remote
+        self._collection = collection
+        self._max_file_bytes = max_file_bytes
+
+    def ask(
+        self,
+        question: str,
+        *,
+        language: str | None = None,
+        history: Sequence[Turn] = (),
+        time: TimeMode | None = None,
+        as_of: str | None = None,
+    ) -> Answer:
+        """See `RAG`."""
+        options = {"language": language, "history": [asdict(turn) for turn in history], "time": time, "as_of": as_of}
+        body = {"question": question, "collection": self._collection, **options}
+        return AnswerOut.model_validate(self._remote.request("POST", "/v1/ask", json=body)).answer()
+
+    def stream(self, question: str, **options: Any) -> Generator[Answer, None, None]:
+        """The finished answer alone: the server sends no drafts."""
+        yield self.ask(question, **options)
+
+    def search(
+        self, query: str, k: int | None = None, *, time: TimeMode | None = None, as_of: str | None = None
+    ) -> list[Hit]:
+        """See `RAG`."""
+        body = {"query": query, "collection": self._collection, "time": time, "as_of": as_of} | ({"k": k} if k else {})
+        hits = TypeAdapter(list[HitOut]).validate_python(self._remote.request("POST", "/v1/search", json=body))
+        return [found.hit for found in hits]
+
+    def passage(self, id_: str) -> Passage:
+        """See `RAG`."""
+        body = self._remote.request("GET", _path("passages", id_), params=self._query)
+        return TypeAdapter(Passage).validate_python(body)
+
+    def documents(self) -> list[Document]:
+        """See `RAG`."""
+        body = self._remote.request("GET", "/v1/documents", params=self._query)
+        return TypeAdapter(list[Document]).validate_python(body)
+
+    def add(self, *paths: str | Path, progress: Progress | None = None) -> list[Added]:
+        """See `RAG`. A file goes by its whole path, as without a server, and replaces the document of that path."""
+        files = [file for path in paths for file in supported_files(Path(path))]
+        results = []
+        for done, file in enumerate(files):
+            if progress:
+                progress(done, len(files), file.name)
+            results.append(self._add(file))
+        if progress:
+            progress(len(files), len(files), "")
+        return results
+
+    def remove(self, *names: str) -> list[Document]:
+        """See `RAG`."""
+        documents = self.documents()
+        removed = {document.id: document for document in (find_document(documents, name) for name in names)}
+        for id_ in removed:
+            self._remote.request("DELETE", _path("documents", id_), params=self._query)
+        return list(removed.values())
+
+    @property
+    def _query(self) -> dict[str, str]:
+        return {"collection": self._collection}
+
+    def _add(self, file: Path) -> Added:
+        name = printable(os.path.abspath(file))
+        try:
+            data = read_file(file, self._max_file_bytes)
+        except UnreadableFileError as error:
+            return Added(name, "failed", reason=str(error))
+        form = {**self._query, "replace": "true"}
+        job = self._remote.request("POST", "/v1/documents", files=[("files", (name, data))], data=form)
+        while job["status"] in ("waiting", "running"):
+            time.sleep(POLL_SECONDS)
+            job = self._remote.request("GET", f"/v1/jobs/{job['id']}")
+        if job["error"]:
+            raise IsthmusError(job["error"])
+        return JobOut.model_validate(job).results[0]
+
+
+def _path(kind: str, name: str) -> str:
+    return f"/v1/{kind}/{quote(name, safe='')}"

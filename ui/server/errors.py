@@ -1,0 +1,57 @@
+"""Errors over HTTP: one sentence in the form of OpenAI's API, with the status that fits."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from rag.errors import GeneratorError
+from retriever.errors import IsthmusError, LibraryBusyError, NotFoundError
+
+
+class OverloadError(IsthmusError):
+    """Too many questions wait already."""
+
+
+STATUSES: dict[type[IsthmusError], int] = {
+    NotFoundError: 404,
+    LibraryBusyError: 409,
+    GeneratorError: 502,
+    OverloadError: 503,
+    IsthmusError: 400,
+}
+"""The first class that an error has decides."""
+
+
+def error_body(error: IsthmusError) -> dict[str, dict[str, str]]:
+    """An error as the body of a response or of an event."""
+    return _body(str(error), type(error).__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Have the application answer errors so."""
+
+    @app.exception_handler(IsthmusError)
+    async def isthmus_error(_: Request, error: IsthmusError) -> JSONResponse:
+        status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+        return JSONResponse(error_body(error), status)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        message = f"The request is not valid at {place}: {first['msg']}."
+        return JSONResponse(_body(message, "invalid_request_error"), 422)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse(_body(f"{error.detail}.", "http_error"), error.status_code, headers=error.headers)
+
+
+def no_such_route(path: str) -> None:
+    """Stands last, before the page, whose own error would be in another form."""
+    raise NotFoundError("There is no such route, or not with this method; /openapi.json describes what there is.")
+
+
+def _body(message: str, kind: str) -> dict[str, dict[str, str]]:
+    return {"error": {"message": message, "type": kind}}

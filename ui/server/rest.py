@@ -1,0 +1,145 @@
+"""REST: questions, search, documents and collections."""
+
+import json
+import shutil
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Response, UploadFile
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from retriever.errors import IsthmusError
+from retriever.types import Document, Passage
+from ui.page.uploads import Uploads
+from ui.server.errors import error_body
+from ui.server.schemas import AnswerOut, AskBody, CollectionBody, HitOut, JobOut, NameBody, SearchBody
+from ui.server.services import OriginOf, Services, ServicesOf
+from ui.state.types import LIBRARY, CollectionInfo
+
+router = APIRouter(prefix="/v1")
+EVENT_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "Answer, or its events with `stream`"}
+}
+
+
+@router.post("/ask", response_model=AnswerOut, responses=EVENT_STREAM, tags=["ask"])
+async def ask(body: AskBody, services: ServicesOf, origin: OriginOf) -> AnswerOut | EventSourceResponse:
+    """Answer a question out of a collection's documents, in the question's language or the one named.
+
+    With `stream`, the events are `progress` (seconds by stage so far), then `answer`, or `error`.
+    """
+    if body.stream:
+        return EventSourceResponse(_events(body, services, origin))
+    answer = await services.answering.ask(body.question, body.collection, body.options)
+    return AnswerOut.of(answer, origin, body.collection)
+
+
+@router.post("/search", tags=["ask"])
+def search(body: SearchBody, services: ServicesOf, origin: OriginOf) -> list[HitOut]:
+    """The passages that fit a query in any language best."""
+    with services.collections.use(body.collection) as rag:
+        hits = rag.search(body.query, body.k, time=body.time, as_of=body.as_of)
+    return [HitOut.of(hit, origin, body.collection) for hit in hits]
+
+
+@router.get("/passages/{passage}", tags=["documents"])
+def passage(passage: str, services: ServicesOf, collection: str = LIBRARY) -> Passage:
+    """A passage by its id."""
+    with services.collections.use(collection) as rag:
+        return rag.passage(passage)
+
+
+@router.get("/documents", tags=["documents"])
+def documents(services: ServicesOf, collection: str = LIBRARY) -> list[Document]:
+    """The documents of a collection, oldest first."""
+    with services.collections.use(collection) as rag:
+        return rag.documents()
+
+
+@router.post("/documents", status_code=202, tags=["documents"])
+def add_documents(
+    files: list[UploadFile],
+    services: ServicesOf,
+    response: Response,
+    collection: Annotated[str, Form()] = LIBRARY,
+    replace: Annotated[bool, Form(description="replace documents of the same name")] = False,
+) -> JobOut:
+    """Start a job that adds files to a collection; `Location` tells where its progress is."""
+    with services.collections.use(collection):
+        stored = [(file.filename or "unnamed", _store(file, services.uploads)) for file in files]
+    job = services.jobs.start(collection, stored, replace=replace)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return JobOut(**asdict(job))
+
+
+@router.get("/jobs/{job}", tags=["documents"])
+async def job(job: str, services: ServicesOf) -> JobOut:
+    """How far a job is."""
+    return JobOut(**asdict(services.jobs.job(job)))
+
+
+@router.delete("/documents/{document}", tags=["documents"])
+def remove_document(document: str, services: ServicesOf, collection: str = LIBRARY) -> list[Document]:
+    """Delete a document, by its id, with all its passages."""
+    with services.collections.use(collection) as rag:
+        return rag.remove(document)
+
+
+@router.get("/collections", tags=["collections"])
+def collections(services: ServicesOf) -> list[CollectionInfo]:
+    """All collections."""
+    return services.collections.infos()
+
+
+@router.post("/collections", status_code=201, tags=["collections"])
+def create_collection(body: CollectionBody, services: ServicesOf) -> CollectionInfo:
+    """Make an empty collection."""
+    return services.collections.info(services.collections.create(body.name, body.settings))
+
+
+@router.patch("/collections/{name}", tags=["collections"])
+def rename_collection(name: str, body: NameBody, services: ServicesOf) -> CollectionInfo:
+    """Give a collection another name."""
+    return services.collections.info(services.collections.rename(name, body.name))
+
+
+@router.delete("/collections/{name}/documents", tags=["collections"])
+def empty_collection(name: str, services: ServicesOf) -> CollectionInfo:
+    """Delete every document of a collection."""
+    services.collections.empty(name)
+    return services.collections.info(name)
+
+
+@router.delete("/collections/{name}", status_code=204, tags=["collections"])
+def delete_collection(name: str, services: ServicesOf) -> None:
+    """Delete a collection with its documents, for good."""
+    services.collections.delete(name)
+
+
+async def _events(body: AskBody, services: Services, origin: str) -> AsyncIterator[ServerSentEvent]:
+    """Progress, then the checked answer: a draft may be withdrawn, so it is not sent."""
+    try:
+        async with aclosing(services.answering.stream(body.question, body.collection, body.options)) as answers:
+            async for answer in answers:
+                if answer.final:
+                    yield _event("answer", AnswerOut.of(answer, origin, body.collection).model_dump_json())
+                else:
+                    yield _event("progress", json.dumps(dict(answer.timings)))
+    except IsthmusError as error:
+        yield _event("error", json.dumps(error_body(error), ensure_ascii=False))
+
+
+def _event(name: str, data: str) -> ServerSentEvent:
+    return ServerSentEvent(data, event=name)
+
+
+def _store(file: UploadFile, uploads: Uploads) -> Path:
+    """Write an uploaded file where uploads wait until they are taken in."""
+    path = uploads.folder / uuid.uuid4().hex
+    with path.open("xb") as stored:
+        shutil.copyfileobj(file.file, stored)
+    return path

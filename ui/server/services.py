@@ -1,0 +1,38 @@
+"""What every route needs, and how it gets it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from ui.page.uploads import Uploads
+from ui.server.address import Address
+from ui.server.answering import Answering
+from ui.server.jobs import Jobs
+from ui.state.collections import Collections
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of a running server."""
+
+    address: Address
+    collections: Collections
+    answering: Answering
+    uploads: Uploads
+    jobs: Jobs
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _origin(request: Request) -> str:
+    """What the addresses in a response begin with: the server under the name that the client used."""
+    address = _services(request).address
+    return address.origin(request.headers.get("host", "")) or address.url
+
+
+ServicesOf = Annotated[Services, Depends(_services)]
+OriginOf = Annotated[str, Depends(_origin)]

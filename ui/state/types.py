@@ -1,0 +1,16 @@
+"""What a collection is, for those who hold it and those who ask for it over HTTP."""
+
+from dataclasses import dataclass
+
+LIBRARY = "library"
+"""The name of the collection that is there from the start: the library of the settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection: its name, its number of documents, passages by language, and the settings that are its own."""
+
+    name: str
+    documents: int
+    languages: dict[str, int]
+    settings: dict[str, object]
