@@ -109,10 +109,15 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address the page listens on")
     port: int = Field(7860, ge=1, le=65535, description="port the page listens on")
+    login: Literal["off", "local"] = Field(
+        "off",
+        description='who may use the server: "off" everybody who reaches it, "local" users with a password '
+        "(`isthmus users`) and programs with a key (`isthmus keys`)",
+    )
     open_to_network: bool = Field(
         False,
-        description="let the page listen on a host that other machines reach; whoever reaches it reads, adds and "
-        "deletes documents, because there is no login",
+        description="let the page listen without a login on a host that other machines reach; whoever reaches it "
+        "reads, adds and deletes documents",
     )
     public_url: str | None = Field(
         None, description="address that a proxy with a login gives the page, such as https://help.example.org"

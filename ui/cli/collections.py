@@ -24,11 +24,13 @@ def list_(library: LibraryOption = None, as_json: Json = False) -> None:
     if as_json:
         print_json([asdict(info) for info in infos])
         return
-    table = Table("name", "documents", "passages by language", "own settings")
+    table = Table("name", "documents", "passages by language", "owner", "readers", "own settings")
     for info in infos:
         languages = ", ".join(f"{language} {count}" for language, count in info.languages.items())
         settings = ", ".join(f"{key} = {value}" for key, value in info.settings.items())
-        table.add_row(*plain_cells(info.name, str(info.documents), languages, settings))
+        table.add_row(
+            *plain_cells(info.name, str(info.documents), languages, info.owner, ", ".join(info.readers), settings)
+        )
     out.print(table)
 
 
@@ -36,7 +38,7 @@ def list_(library: LibraryOption = None, as_json: Json = False) -> None:
 def create(name: Name, library: LibraryOption = None) -> None:
     """Make an empty collection."""
     with open_collections(load_settings(library=library), HOLDER) as collections:
-        out.print(f"created {collections.create(name, {})}", markup=False)
+        out.print(f"created {collections.create(name)}", markup=False)
 
 
 @app.command()
@@ -48,6 +50,20 @@ def rename(
     """Give a collection another name."""
     with open_collections(load_settings(library=library), HOLDER) as collections:
         out.print(f"renamed {name} to {collections.rename(name, new_name)}", markup=False)
+
+
+@app.command()
+def share(
+    name: Name,
+    readers: Annotated[
+        list[str] | None, typer.Argument(help="Who sees it: everyone, user:NAME, group:NAME; nobody if left out.")
+    ] = None,
+    library: LibraryOption = None,
+) -> None:
+    """Say who sees a collection, once the server asks for a login. Its owner and administrators do in any case."""
+    with open_collections(load_settings(library=library), HOLDER) as collections:
+        collections.share(name, readers or [])
+    out.print(f"shared {name} with {', '.join(readers or ['nobody'])}", markup=False)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import typer
 
 from rag.settings import load_settings
+from retriever.store.lock import read_holder
 from ui.cli.opening import open_collections
 from ui.cli.terminal import LibraryOption
 
@@ -18,4 +19,5 @@ def mcp(library: LibraryOption = None) -> None:
     settings = load_settings(library=library)
     address = Address(settings.host, settings.port)
     with open_collections(settings, "isthmus mcp") as collections:
-        build(collections.use, settings.public_url or collections.url or address.url).run()
+        origin = settings.public_url or read_holder(settings.library).get("url") or address.url
+        build(collections.use, origin).run()

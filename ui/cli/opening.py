@@ -1,20 +1,23 @@
 """Open the library for a command, or reach the server that has it open."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rag.settings import Settings
 from retriever.errors import IsthmusError
 from retriever.store.lock import read_holder
+from ui.state.access import OWNER
 
 if TYPE_CHECKING:
     from ui.cli.remote import RemoteCollections
-    from ui.state.collections import Collections
+    from ui.state.view import CollectionsView
 
 
+@contextmanager
 def open_collections(
     settings: Settings, holder: str, *, own_generator: bool = False
-) -> "AbstractContextManager[Collections | RemoteCollections]":
+) -> "Iterator[CollectionsView | RemoteCollections]":
     """The collections, in this process or, while a server has them open, through it; `holder` names this process.
 
     Raises IsthmusError if a server has them open and `own_generator` says that this command names a generator.
@@ -23,7 +26,9 @@ def open_collections(
     if not url:
         from ui.state.collections import Collections
 
-        return Collections(settings, holder=holder)
+        with Collections(settings, holder=holder) as collections:
+            yield collections.of(OWNER)
+        return
     if own_generator:
         raise IsthmusError(
             f"The library is open in the server at {url}, which answers with its own generator; leave out --generator "
@@ -31,4 +36,5 @@ def open_collections(
         )
     from ui.cli.remote import RemoteCollections
 
-    return RemoteCollections(url, settings)
+    with RemoteCollections(url, settings) as remote:
+        yield remote

@@ -21,6 +21,7 @@ from rag.types import Added, Answer, Turn
 from retriever.errors import IsthmusError
 from retriever.types import Document, Hit, Passage
 from ui.server.schemas import AnswerOut, HitOut, JobOut
+from ui.state.access import TOKEN_FILE
 from ui.state.types import LIBRARY, CollectionInfo
 
 POLL_SECONDS = 0.1
@@ -30,9 +31,11 @@ POLL_SECONDS = 0.1
 class Remote:
     """A server; every request that fails raises IsthmusError with the server's sentence."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, settings: Settings) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=url, trust_env=False, timeout=timeout)
+        token = settings.library / TOKEN_FILE
+        headers = {"Authorization": f"Bearer {token.read_text(encoding='ascii')}"} if token.exists() else {}
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=settings.timeout, headers=headers)
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         """The JSON of a response; None if it is empty."""
@@ -51,36 +54,40 @@ class Remote:
 
 
 class RemoteCollections:
-    """The collections of a running server; the same methods as `Collections`, with the same errors."""
+    """The collections of a running server; the same methods as `CollectionsView`, with the same errors."""
 
     def __init__(self, url: str, settings: Settings) -> None:
         self.url = url
-        self._remote = Remote(url, settings.timeout)
+        self._remote = Remote(url, settings)
         self._max_file_bytes = settings.max_file_mb * 1_000_000
 
     def infos(self) -> list[CollectionInfo]:
-        """See `Collections`."""
+        """See `CollectionsView`."""
         return TypeAdapter(list[CollectionInfo]).validate_python(self._remote.request("GET", "/v1/collections"))
 
     @contextmanager
     def use(self, name: str = LIBRARY) -> Iterator["RemoteRAG"]:
-        """See `Collections`."""
+        """See `CollectionsView`."""
         yield RemoteRAG(self._remote, name, self._max_file_bytes)
 
-    def create(self, name: str, settings: dict[str, object]) -> str:
-        """See `Collections`."""
-        return str(self._remote.request("POST", "/v1/collections", json={"name": name, "settings": settings})["name"])
+    def create(self, name: str) -> str:
+        """See `CollectionsView`."""
+        return str(self._remote.request("POST", "/v1/collections", json={"name": name})["name"])
+
+    def share(self, name: str, readers: list[str]) -> None:
+        """See `CollectionsView`."""
+        self._remote.request("PATCH", _path("collections", name), json={"readers": readers})
 
     def rename(self, name: str, new_name: str) -> str:
-        """See `Collections`."""
+        """See `CollectionsView`."""
         return str(self._remote.request("PATCH", _path("collections", name), json={"name": new_name})["name"])
 
     def empty(self, name: str) -> None:
-        """See `Collections`."""
+        """See `CollectionsView`."""
         self._remote.request("DELETE", f"{_path('collections', name)}/documents")
 
     def delete(self, name: str) -> None:
-        """See `Collections`."""
+        """See `CollectionsView`."""
         self._remote.request("DELETE", _path("collections", name))
 
     def __enter__(self) -> "RemoteCollections":

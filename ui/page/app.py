@@ -6,12 +6,14 @@ import gradio as gr
 from fastapi import FastAPI
 
 from ui.page import chat, collections_panel, evaluation_tab, library_tab
+from ui.page.access import view_of
 from ui.page.strings import translations
 from ui.page.theme import CSS, HEAD, THEME
 from ui.page.uploads import Uploads
 from ui.state.collections import Collections
 from ui.state.types import LIBRARY
 
+LOG_OUT = "() => fetch('/logout', {method: 'POST'}).then(() => location.assign('/login'))"
 MAX_WAITING = 200
 """Questions and other requests that wait for their turn; more are refused."""
 
@@ -19,11 +21,17 @@ MAX_WAITING = 200
 def build(collections: Collections, uploads: Uploads) -> tuple[gr.Blocks, gr.I18n]:
     """Lay out the page. Returns it with its translations, which `mount` needs."""
     t: Any = gr.I18n(**translations())
+
+    def choice(request: gr.Request) -> Any:
+        return collections_panel.choice(view_of(collections, request))
+
     with gr.Blocks(title="Isthmus", analytics_enabled=False, fill_width=True) as page:
         gr.Markdown("# Isthmus")
         gr.Markdown(t("tagline"))
         collection = gr.Dropdown([LIBRARY], value=LIBRARY, label=t("collection"), visible=False, elem_id="collection")
-        page.load(lambda: collections_panel.choice(collections, LIBRARY), None, collection, api_visibility="private")
+        page.load(choice, None, collection, api_visibility="private")
+        if collections.library.settings.login != "off":
+            gr.Button(t("log_out"), size="sm", elem_id="log-out").click(None, js=LOG_OUT, api_visibility="private")
         with gr.Tab(t("chat")):
             chat.build(collections, collection, t)
         with gr.Tab(t("library")):

@@ -15,8 +15,10 @@ from retriever.errors import IsthmusError
 from retriever.languages.locales import native_name
 from retriever.languages.normalization import replace_surrogates
 from ui.page import cards
+from ui.page.access import view_of
 from ui.page.strings import strings_for
 from ui.state.collections import Collections
+from ui.state.view import CollectionsView
 
 Messages = list[dict[str, Any]]
 
@@ -84,7 +86,9 @@ def build(collections: Collections, collection: gr.Dropdown, t: Any) -> None:
         name: str, messages: Messages, language: str, time: TimeMode, request: gr.Request
     ) -> Iterator[tuple[Messages, str, Answer | None, Any]]:
         words = strings_for(request)
-        for so_far, finished in _answer(collections, name, messages, {"language": language or None, "time": time}):
+        for so_far, finished in _answer(
+            view_of(collections, request), name, messages, {"language": language or None, "time": time}
+        ):
             is_foreign = finished is not None and bool(_in_other_languages(finished))
             panel = cards.sources(finished, words) if finished else ""
             yield so_far, panel, finished, gr.update(visible=is_foreign)
@@ -148,7 +152,7 @@ def build(collections: Collections, collection: gr.Dropdown, t: Any) -> None:
 
 
 def _answer(
-    collections: Collections, name: str, messages: Messages, options: AskOptions
+    view: CollectionsView, name: str, messages: Messages, options: AskOptions
 ) -> Iterator[tuple[Messages, Answer | None]]:
     """Stream the answer to the last message as the whole conversation, at the end with the finished answer.
 
@@ -160,7 +164,7 @@ def _answer(
     conversation: Messages = [{"role": turn.role, "content": escape(turn.text)} for turn in turns]
     try:
         options["history"] = turns[:-1]
-        with collections.use(name) as rag, contextlib.closing(rag.stream(turns[-1].text, **options)) as answers:
+        with view.use(name) as rag, contextlib.closing(rag.stream(turns[-1].text, **options)) as answers:
             for answer in answers:
                 reply = {"role": "assistant", "content": escape(answer.text) or "…"}
                 yield [*conversation, reply], answer if answer.final else None

@@ -7,8 +7,9 @@ import gradio as gr
 
 from retriever.errors import IsthmusError
 from ui.page import cards
+from ui.page.access import view_of
 from ui.state.collections import Collections
-from ui.state.types import LIBRARY
+from ui.state.view import CollectionsView
 
 
 def build(collections: Collections, collection: gr.Dropdown, t: Any) -> list[Any]:
@@ -23,27 +24,28 @@ def build(collections: Collections, collection: gr.Dropdown, t: Any) -> list[Any
             delete = gr.Button(t("delete_collection"), variant="stop", elem_id="delete-collection")
         report = gr.HTML(elem_id="collection-report")
 
-    def created(_: str, name: str) -> str:
-        return collections.create(name, {})
+    def created(view: CollectionsView, _: str, name: str) -> str:
+        return view.create(name)
 
-    def renamed(chosen: str, name: str) -> str:
-        return collections.rename(chosen, name)
+    def renamed(view: CollectionsView, chosen: str, name: str) -> str:
+        return view.rename(chosen, name)
 
-    def emptied(chosen: str, _: str) -> str:
-        collections.empty(chosen)
+    def emptied(view: CollectionsView, chosen: str, _: str) -> str:
+        view.empty(chosen)
         return chosen
 
-    def deleted(chosen: str, _: str) -> str:
-        collections.delete(chosen)
-        return LIBRARY
+    def deleted(view: CollectionsView, chosen: str, _: str) -> str:
+        view.delete(chosen)
+        return view.names()[0]
 
-    def change(action: Callable[[str, str], str]) -> Callable[[str, str], tuple[Any, str, str]]:
-        def run(chosen: str, name: str) -> tuple[Any, str, str]:
+    def change(action: Callable[[CollectionsView, str, str], str]) -> Callable[..., tuple[Any, str, str]]:
+        def run(chosen: str, name: str, request: gr.Request) -> tuple[Any, str, str]:
+            view = view_of(collections, request)
             try:
-                chosen = action(chosen, name)
+                chosen = action(view, chosen, name)
             except IsthmusError as error:
                 return gr.skip(), name, cards.failure(str(error))
-            return choice(collections, chosen), "", ""
+            return choice(view, chosen), "", ""
 
         return run
 
@@ -54,7 +56,7 @@ def build(collections: Collections, collection: gr.Dropdown, t: Any) -> list[Any
     ]
 
 
-def choice(collections: Collections, chosen: str) -> Any:
-    """What the choice shows: every collection, or nothing while there is only the library."""
-    names = collections.names()
-    return gr.Dropdown(names, value=chosen, visible=len(names) > 1)
+def choice(view: CollectionsView, chosen: str | None = None) -> Any:
+    """What the choice shows: every collection, or nothing while there is only one."""
+    names = view.names()
+    return gr.Dropdown(names, value=chosen or next(iter(names), None), visible=len(names) > 1)

@@ -8,6 +8,7 @@ import gradio as gr
 from rag.documents.parsing import PARSERS
 from retriever.errors import IsthmusError
 from ui.page import cards, collections_panel
+from ui.page.access import view_of
 from ui.page.strings import strings_for
 from ui.page.uploads import Uploads
 from ui.state.collections import Collections
@@ -33,7 +34,7 @@ def build(collections: Collections, collection: gr.Dropdown, uploads: Uploads, t
 
     def refresh(name: str, request: gr.Request) -> tuple[str, Any]:
         try:
-            with collections.use(name) as rag:
+            with view_of(collections, request).use(name) as rag:
                 library_documents = rag.documents()
         except IsthmusError as error:
             return cards.failure(str(error)), gr.Dropdown([], value=[])
@@ -52,7 +53,8 @@ def build(collections: Collections, collection: gr.Dropdown, uploads: Uploads, t
             return None, ""
         files = [Path(path) for path in paths]
         try:
-            with collections.use(name) as rag:
+            view = view_of(collections, request)
+            with view.change(name, "add documents", ", ".join(file.name for file in files)) as rag:
                 results = rag.library.add_upload(
                     [(file.name, file) for file in files],
                     lambda done, total, name: progress((done, total), desc=name),
@@ -74,14 +76,14 @@ def build(collections: Collections, collection: gr.Dropdown, uploads: Uploads, t
         if not text.strip():
             return ""
         try:
-            with collections.use(name) as rag:
+            with view_of(collections, request).use(name) as rag:
                 return cards.search_results(rag.search(text), strings_for(request))
         except IsthmusError as error:
             return cards.failure(str(error))
 
     def remove(name: str, ids: list[str], request: gr.Request) -> str:
         try:
-            with collections.use(name) as rag:
+            with view_of(collections, request).change(name, "remove documents", ", ".join(ids)) as rag:
                 removed_documents = rag.remove(*ids)
         except IsthmusError as error:
             return cards.failure(str(error))

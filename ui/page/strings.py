@@ -5,6 +5,7 @@ import json
 from importlib.resources import files
 
 import gradio as gr
+from starlette.requests import Request
 
 FALLBACK = "en"
 
@@ -20,7 +21,7 @@ def translations() -> dict[str, dict[str, str]]:
     }
 
 
-def strings_for(request: gr.Request | None) -> dict[str, str]:
+def strings_for(request: gr.Request | Request | None) -> dict[str, str]:
     """The strings in the language that the browser prefers among those with a file, else in English."""
     accepted = request.headers.get("accept-language", "") if request else ""
     weighted_tags = []

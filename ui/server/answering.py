@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, Semaphore, to_thread
 from rag.types import Answer, AskOptions
 from retriever.errors import IsthmusError
 from ui.server.errors import OverloadError
-from ui.state.collections import Collections
+from ui.state.view import CollectionsView
 
 AT_ONCE = 16
 """Questions that are being answered at a time; an embedded engine takes one of them after the other."""
@@ -20,19 +20,20 @@ MAX_WAITING = 200
 class Answering:
     """Answers questions in threads."""
 
-    def __init__(self, collections: Collections) -> None:
-        self._collections = collections
+    def __init__(self) -> None:
         self._turns = Semaphore(AT_ONCE)
         self._threads = CapacityLimiter(AT_ONCE)
 
-    async def stream(self, question: str, collection: str, options: AskOptions) -> AsyncGenerator[Answer, None]:
+    async def stream(
+        self, view: CollectionsView, question: str, collection: str, options: AskOptions
+    ) -> AsyncGenerator[Answer, None]:
         """As `RAG.stream`, when it is this question's turn. Closing the iterator, or leaving it, cancels.
 
         Raises OverloadError at once if too many wait, NotFoundError if there is no such collection.
         """
         if self._turns.statistics().tasks_waiting >= MAX_WAITING:
             raise OverloadError(f"{MAX_WAITING} questions wait already; ask again in a minute.")
-        answers = self._answers(question, collection, options)
+        answers = _answers(view, question, collection, options)
         async with self._turns:
             try:
                 while answer := await to_thread.run_sync(next, answers, None, limiter=self._threads):
@@ -41,16 +42,19 @@ class Answering:
                 with anyio.CancelScope(shield=True):
                     await to_thread.run_sync(answers.close, limiter=self._threads)
 
-    async def ask(self, question: str, collection: str, options: AskOptions) -> Answer:
+    async def ask(self, view: CollectionsView, question: str, collection: str, options: AskOptions) -> Answer:
         """The finished answer. Raises as `stream` and `RAG.ask`."""
         last: Answer | None = None
-        async with aclosing(self.stream(question, collection, options)) as answers:
+        async with aclosing(self.stream(view, question, collection, options)) as answers:
             async for answer in answers:
                 last = answer
         if last is None:
             raise IsthmusError("There is no answer; ask again.")
         return last
 
-    def _answers(self, question: str, collection: str, options: AskOptions) -> Generator[Answer, None, None]:
-        with self._collections.use(collection) as rag:
-            yield from rag.stream(question, **options)
+
+def _answers(
+    view: CollectionsView, question: str, collection: str, options: AskOptions
+) -> Generator[Answer, None, None]:
+    with view.use(collection) as rag:
+        yield from rag.stream(question, **options)

@@ -16,9 +16,10 @@ from retriever.languages.detection import detect_language
 from ui.page.app import build, mount
 from ui.page.theme import HEAD
 from ui.page.uploads import Uploads, open_uploads
-from ui.server import dify, errors, health, mcp_tools, openai_protocol, rest, sources
+from ui.server import dify, errors, health, login, mcp_tools, openai_protocol, rest, sources
 from ui.server.address import Address
 from ui.server.answering import Answering
+from ui.server.gate import Gate, current_access, owner_token
 from ui.server.guard import Guard
 from ui.server.jobs import Jobs
 from ui.server.services import Services
@@ -34,8 +35,9 @@ UPLOADED_FILES = 20
 
 def application(collections: Collections, address: Address, uploads: Uploads) -> ASGIApp:
     """REST, the OpenAI protocol, MCP and Dify's knowledge, with the page at `/`, behind the guard."""
-    jobs = Jobs(collections, uploads)
-    tools = mcp_tools.build(collections.use, address.public_url or address.url)
+    settings = collections.library.settings
+    jobs = Jobs(uploads)
+    tools = mcp_tools.build(lambda name: collections.of(current_access()).use(name), address.public_url or address.url)
     mcp_app = tools.streamable_http_app(streamable_http_path="/mcp", stateless_http=True, host="0.0.0.0")  # noqa: S104
 
     @asynccontextmanager
@@ -46,14 +48,15 @@ def application(collections: Collections, address: Address, uploads: Uploads) ->
             yield
 
     app = FastAPI(title="Isthmus", docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.state.services = Services(address, collections, Answering(collections), uploads, jobs)
+    app.state.services = Services(address, collections, Answering(), uploads, jobs)
     errors.install(app)
-    for module in (rest, openai_protocol, dify, sources, health):
+    for module in (rest, openai_protocol, dify, sources, health, login):
         app.include_router(module.router)
     app.add_api_route("/v1/{path:path}", errors.no_such_route, methods=METHODS, include_in_schema=False)
     app.router.routes.extend(mcp_app.routes)
-    mount(app, *build(collections, uploads), address.host, address.port, collections.library.settings.max_file_mb)
-    return Guard(app, address, uploads, re.findall(r"<script>(.*?)</script>", HEAD, re.DOTALL))
+    mount(app, *build(collections, uploads), address.host, address.port, settings.max_file_mb)
+    gate = Gate(app, collections.accounts, None if settings.login == "off" else owner_token(settings.library))
+    return Guard(gate, address, uploads, re.findall(r"<script>(.*?)</script>", HEAD, re.DOTALL))
 
 
 def launch(settings: Settings, *, open_browser: bool = False) -> None:
@@ -62,7 +65,8 @@ def launch(settings: Settings, *, open_browser: bool = False) -> None:
     Raises IsthmusError if the server cannot listen at the host and port, or must not.
     """
     address = Address(settings.host, settings.port, settings.public_url)
-    _check_openness(address, open_to_network=settings.open_to_network)
+    if settings.login == "off":
+        _check_openness(address, open_to_network=settings.open_to_network)
     with (
         address.bind() as listener,
         Collections(settings, holder=f"the Isthmus page at {address.url}", url=address.url) as collections,
@@ -71,6 +75,8 @@ def launch(settings: Settings, *, open_browser: bool = False) -> None:
         if settings.sample and not collections.library.documents():
             add_sample(collections.library.library)
         threading.Thread(target=_warm_up, args=(collections,), daemon=True).start()
+        if settings.login != "off" and not collections.accounts.users():
+            logger.warning("Nobody can log in yet; add a user: isthmus users add NAME --role administrator")
         serve(application(collections, address, uploads), address, listener, open_browser=open_browser)
 
 
@@ -80,7 +86,7 @@ def _check_openness(address: Address, *, open_to_network: bool) -> None:
     if not open_to_network:
         raise IsthmusError(
             f"The page has no login, and host {address.host!r} is open to other machines; leave host at "
-            "127.0.0.1, or allow it with the setting open_to_network = true."
+            '127.0.0.1, have users log in (login = "local"), or allow it with the setting open_to_network = true.'
         )
     logger.warning(
         "The page is open to the network and has no login: whoever reaches port %s of this machine reads, adds and "

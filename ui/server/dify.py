@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from retriever.types import Hit
 from ui.server.schemas import source_url
-from ui.server.services import OriginOf, ServicesOf
+from ui.server.services import OriginOf, ViewOf
 
 router = APIRouter(tags=["Dify"])
 
@@ -28,9 +28,9 @@ class RetrievalBody(BaseModel):
 
 
 @router.post("/retrieval")
-def retrieval(body: RetrievalBody, services: ServicesOf, origin: OriginOf) -> dict[str, list[dict[str, Any]]]:
+def retrieval(body: RetrievalBody, view: ViewOf, origin: OriginOf) -> dict[str, list[dict[str, Any]]]:
     """The passages that fit a query best. A record's score is the cosine of query and passage, 0 if it is negative."""
-    with services.collections.use(body.knowledge_id) as rag:
+    with view.use(body.knowledge_id) as rag:
         hits = rag.search(body.query, body.retrieval_setting.top_k)
     records = [_record(hit, source_url(origin, body.knowledge_id, hit.passage)) for hit in hits]
     return {"records": [r for r in records if r["score"] >= body.retrieval_setting.score_threshold]}

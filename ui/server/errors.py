@@ -7,6 +7,8 @@ from starlette.exceptions import HTTPException
 
 from rag.errors import GeneratorError
 from retriever.errors import IsthmusError, LibraryBusyError, NotFoundError
+from ui.state.access import ForbiddenError
+from ui.state.accounts import LoginError, TooManyRequestsError
 
 
 class OverloadError(IsthmusError):
@@ -14,6 +16,9 @@ class OverloadError(IsthmusError):
 
 
 STATUSES: dict[type[IsthmusError], int] = {
+    LoginError: 401,
+    ForbiddenError: 403,
+    TooManyRequestsError: 429,
     NotFoundError: 404,
     LibraryBusyError: 409,
     GeneratorError: 502,
@@ -28,13 +33,18 @@ def error_body(error: IsthmusError) -> dict[str, dict[str, str]]:
     return _body(str(error), type(error).__name__)
 
 
+def error_response(error: IsthmusError) -> JSONResponse:
+    """An error as a response."""
+    status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+    return JSONResponse(error_body(error), status)
+
+
 def install(app: FastAPI) -> None:
     """Have the application answer errors so."""
 
     @app.exception_handler(IsthmusError)
     async def isthmus_error(_: Request, error: IsthmusError) -> JSONResponse:
-        status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
-        return JSONResponse(error_body(error), status)
+        return error_response(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -12,7 +12,7 @@ from typing import Literal
 from rag.types import Added
 from retriever.errors import IsthmusError, NotFoundError
 from ui.page.uploads import Uploads
-from ui.state.collections import Collections
+from ui.state.view import CollectionsView
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ class Job:
     """Files that are being added. `done` of `total` files are through; `results` come at the end."""
 
     id: str
+    owner: str
     total: int
     status: Literal["waiting", "running", "done", "failed"] = "waiting"
     done: int = 0
@@ -35,24 +36,23 @@ class Job:
 class Jobs:
     """The jobs of one server, in the order in which they came."""
 
-    def __init__(self, collections: Collections, uploads: Uploads) -> None:
-        self._collections = collections
+    def __init__(self, uploads: Uploads) -> None:
         self._uploads = uploads
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="intake")
         self._jobs: OrderedDict[str, Job] = OrderedDict()
 
-    def start(self, collection: str, files: Sequence[tuple[str, Path]], *, replace: bool) -> Job:
+    def start(self, view: CollectionsView, collection: str, files: Sequence[tuple[str, Path]], *, replace: bool) -> Job:
         """Add (name, uploaded file) to a collection; the files are deleted afterwards."""
-        job = Job(uuid.uuid4().hex, len(files))
+        job = Job(uuid.uuid4().hex, view.access.name, len(files))
         self._jobs[job.id] = job
         while len(self._jobs) > KEPT and next(iter(self._jobs.values())).status in ("done", "failed"):
             self._jobs.popitem(last=False)
-        self._worker.submit(self._run, job, collection, files, replace)
+        self._worker.submit(self._run, view, job, collection, files, replace)
         return job
 
-    def job(self, id_: str) -> Job:
-        """A job by its id. Raises NotFoundError."""
-        if id_ not in self._jobs:
+    def job(self, id_: str, owner: str) -> Job:
+        """A job by its id and who started it. Raises NotFoundError."""
+        if id_ not in self._jobs or self._jobs[id_].owner != owner:
             raise NotFoundError("There is no such job; the server forgets jobs when it stops.")
         return self._jobs[id_]
 
@@ -60,13 +60,15 @@ class Jobs:
         """Wait for the job under way; those that wait are dropped."""
         self._worker.shutdown(cancel_futures=True)
 
-    def _run(self, job: Job, collection: str, files: Sequence[tuple[str, Path]], replace: bool) -> None:
+    def _run(
+        self, view: CollectionsView, job: Job, collection: str, files: Sequence[tuple[str, Path]], replace: bool
+    ) -> None:
         def progress(done: int, total: int, _: str) -> None:
             job.done = done
 
         job.status = "running"
         try:
-            with self._collections.use(collection) as rag:
+            with view.change(collection, "add documents", ", ".join(name for name, _ in files)) as rag:
                 job.results = rag.library.add_named(files, progress, replace=replace)
             job.status = "done"
         except IsthmusError as error:

@@ -22,7 +22,8 @@ from retriever.errors import IsthmusError
 from ui.server.errors import error_body
 from ui.server.openai_bodies import Chat, Response
 from ui.server.schemas import AnswerOut
-from ui.server.services import OriginOf, Services, ServicesOf
+from ui.server.services import OriginOf, Services, ServicesOf, ViewOf
+from ui.state.view import CollectionsView
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -77,42 +78,42 @@ class ResponseRequest(ModelRequest):
 
 
 @router.get("/models")
-def models(services: ServicesOf) -> dict[str, Any]:
+def models(view: ViewOf) -> dict[str, Any]:
     """The collections, as models."""
-    return {"object": "list", "data": [_model(name) for name in services.collections.names()]}
+    return {"object": "list", "data": [_model(name) for name in view.names()]}
 
 
 @router.get("/models/{name}")
-def model(name: str, services: ServicesOf) -> dict[str, Any]:
+def model(name: str, view: ViewOf) -> dict[str, Any]:
     """A collection, as a model."""
-    with services.collections.use(name):
+    with view.use(name):
         return _model(name)
 
 
 @router.post("/chat/completions", response_model=None)
 async def chat_completion(
-    body: ChatRequest, services: ServicesOf, origin: OriginOf
+    body: ChatRequest, services: ServicesOf, view: ViewOf, origin: OriginOf
 ) -> dict[str, Any] | EventSourceResponse:
     """Answer the last message, with a citation's address and place in the text as an annotation."""
     chat = Chat(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), body.model)
     question, options = _question(body.messages, body.isthmus)
     if body.stream:
-        return EventSourceResponse(_chat_events(chat, question, options, services, origin), sep="\n")
-    answer = await services.answering.ask(question, body.model, options)
+        return EventSourceResponse(_chat_events(chat, question, options, services, view, origin), sep="\n")
+    answer = await services.answering.ask(view, question, body.model, options)
     return chat.completion(AnswerOut.of(answer, origin, body.model))
 
 
 @router.post("/responses", response_model=None)
 async def response(
-    body: ResponseRequest, services: ServicesOf, origin: OriginOf
+    body: ResponseRequest, services: ServicesOf, view: ViewOf, origin: OriginOf
 ) -> dict[str, Any] | EventSourceResponse:
     """Answer the last message, with the cited passages as results of a file search."""
     reply = Response(f"resp_{uuid.uuid4().hex}", int(time.time()), body.model)
     messages = [Message(content=body.input)] if isinstance(body.input, str) else body.input
     question, options = _question(messages, body.isthmus)
     if body.stream:
-        return EventSourceResponse(_response_events(reply, question, options, services, origin), sep="\n")
-    answer = await services.answering.ask(question, body.model, options)
+        return EventSourceResponse(_response_events(reply, question, options, services, view, origin), sep="\n")
+    answer = await services.answering.ask(view, question, body.model, options)
     return reply.completed(question, AnswerOut.of(answer, origin, body.model))
 
 
@@ -129,11 +130,11 @@ def _question(messages: list[Message], options: Options) -> tuple[str, AskOption
 
 
 async def _chat_events(
-    chat: Chat, question: str, options: AskOptions, services: Services, origin: str
+    chat: Chat, question: str, options: AskOptions, services: Services, view: CollectionsView, origin: str
 ) -> AsyncIterator[dict[str, str]]:
     """The chunks of a streamed completion."""
     try:
-        answer = await services.answering.ask(question, chat.model, options)
+        answer = await services.answering.ask(view, question, chat.model, options)
     except IsthmusError as error:
         yield {"data": json.dumps(error_body(error), ensure_ascii=False)}
     else:
@@ -143,14 +144,14 @@ async def _chat_events(
 
 
 async def _response_events(
-    reply: Response, question: str, options: AskOptions, services: Services, origin: str
+    reply: Response, question: str, options: AskOptions, services: Services, view: CollectionsView, origin: str
 ) -> AsyncIterator[dict[str, str]]:
     """The events of a streamed response."""
     events = [reply.created_event()]
     try:
         for event in events:
             yield _event(event)
-        answer = await services.answering.ask(question, reply.model, options)
+        answer = await services.answering.ask(view, question, reply.model, options)
         for event in reply.events(question, AnswerOut.of(answer, origin, reply.model)):
             yield _event(event)
     except IsthmusError as error:

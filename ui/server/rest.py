@@ -5,7 +5,6 @@ import shutil
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +15,12 @@ from retriever.errors import IsthmusError
 from retriever.types import Document, Passage
 from ui.page.uploads import Uploads
 from ui.server.errors import error_body
-from ui.server.schemas import AnswerOut, AskBody, CollectionBody, HitOut, JobOut, NameBody, SearchBody
-from ui.server.services import OriginOf, Services, ServicesOf
+from ui.server.jobs import Job
+from ui.server.schemas import AnswerOut, AskBody, CollectionBody, CollectionChange, HitOut, JobOut, SearchBody
+from ui.server.services import OriginOf, Services, ServicesOf, ViewOf
+from ui.state.access import Scope
 from ui.state.types import LIBRARY, CollectionInfo
+from ui.state.view import CollectionsView
 
 router = APIRouter(prefix="/v1")
 EVENT_STREAM: dict[int | str, dict[str, Any]] = {
@@ -27,36 +29,36 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/ask", response_model=AnswerOut, responses=EVENT_STREAM, tags=["ask"])
-async def ask(body: AskBody, services: ServicesOf, origin: OriginOf) -> AnswerOut | EventSourceResponse:
+async def ask(body: AskBody, services: ServicesOf, view: ViewOf, origin: OriginOf) -> AnswerOut | EventSourceResponse:
     """Answer a question out of a collection's documents, in the question's language or the one named.
 
     With `stream`, the events are `progress` (seconds by stage so far), then `answer`, or `error`.
     """
     if body.stream:
-        return EventSourceResponse(_events(body, services, origin))
-    answer = await services.answering.ask(body.question, body.collection, body.options)
+        return EventSourceResponse(_events(body, services, view, origin))
+    answer = await services.answering.ask(view, body.question, body.collection, body.options)
     return AnswerOut.of(answer, origin, body.collection)
 
 
 @router.post("/search", tags=["ask"])
-def search(body: SearchBody, services: ServicesOf, origin: OriginOf) -> list[HitOut]:
+def search(body: SearchBody, view: ViewOf, origin: OriginOf) -> list[HitOut]:
     """The passages that fit a query in any language best."""
-    with services.collections.use(body.collection) as rag:
+    with view.use(body.collection) as rag:
         hits = rag.search(body.query, body.k, time=body.time, as_of=body.as_of)
     return [HitOut.of(hit, origin, body.collection) for hit in hits]
 
 
 @router.get("/passages/{passage}", tags=["documents"])
-def passage(passage: str, services: ServicesOf, collection: str = LIBRARY) -> Passage:
+def passage(passage: str, view: ViewOf, collection: str = LIBRARY) -> Passage:
     """A passage by its id."""
-    with services.collections.use(collection) as rag:
+    with view.use(collection) as rag:
         return rag.passage(passage)
 
 
 @router.get("/documents", tags=["documents"])
-def documents(services: ServicesOf, collection: str = LIBRARY) -> list[Document]:
+def documents(view: ViewOf, collection: str = LIBRARY) -> list[Document]:
     """The documents of a collection, oldest first."""
-    with services.collections.use(collection) as rag:
+    with view.use(collection) as rag:
         return rag.documents()
 
 
@@ -64,66 +66,72 @@ def documents(services: ServicesOf, collection: str = LIBRARY) -> list[Document]
 def add_documents(
     files: list[UploadFile],
     services: ServicesOf,
+    view: ViewOf,
     response: Response,
     collection: Annotated[str, Form()] = LIBRARY,
     replace: Annotated[bool, Form(description="replace documents of the same name")] = False,
 ) -> JobOut:
     """Start a job that adds files to a collection; `Location` tells where its progress is."""
-    with services.collections.use(collection):
+    view.access.check(Scope.WRITE)
+    with view.use(collection):
         stored = [(file.filename or "unnamed", _store(file, services.uploads)) for file in files]
-    job = services.jobs.start(collection, stored, replace=replace)
+    job = services.jobs.start(view, collection, stored, replace=replace)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return JobOut(**asdict(job))
+    return _job(job)
 
 
 @router.get("/jobs/{job}", tags=["documents"])
-async def job(job: str, services: ServicesOf) -> JobOut:
+async def job(job: str, services: ServicesOf, view: ViewOf) -> JobOut:
     """How far a job is."""
-    return JobOut(**asdict(services.jobs.job(job)))
+    return _job(services.jobs.job(job, view.access.name))
 
 
 @router.delete("/documents/{document}", tags=["documents"])
-def remove_document(document: str, services: ServicesOf, collection: str = LIBRARY) -> list[Document]:
+def remove_document(document: str, view: ViewOf, collection: str = LIBRARY) -> list[Document]:
     """Delete a document, by its id, with all its passages."""
-    with services.collections.use(collection) as rag:
+    with view.change(collection, "remove document", document) as rag:
         return rag.remove(document)
 
 
 @router.get("/collections", tags=["collections"])
-def collections(services: ServicesOf) -> list[CollectionInfo]:
+def collections(view: ViewOf) -> list[CollectionInfo]:
     """All collections."""
-    return services.collections.infos()
+    return view.infos()
 
 
 @router.post("/collections", status_code=201, tags=["collections"])
-def create_collection(body: CollectionBody, services: ServicesOf) -> CollectionInfo:
+def create_collection(body: CollectionBody, view: ViewOf) -> CollectionInfo:
     """Make an empty collection."""
-    return services.collections.info(services.collections.create(body.name, body.settings))
+    return view.info(view.create(body.name, body.settings))
 
 
 @router.patch("/collections/{name}", tags=["collections"])
-def rename_collection(name: str, body: NameBody, services: ServicesOf) -> CollectionInfo:
-    """Give a collection another name."""
-    return services.collections.info(services.collections.rename(name, body.name))
+def change_collection(name: str, body: CollectionChange, view: ViewOf) -> CollectionInfo:
+    """Give a collection another name, other readers, or both."""
+    if body.readers is not None:
+        view.share(name, body.readers)
+    return view.info(view.rename(name, body.name) if body.name is not None else name)
 
 
 @router.delete("/collections/{name}/documents", tags=["collections"])
-def empty_collection(name: str, services: ServicesOf) -> CollectionInfo:
+def empty_collection(name: str, view: ViewOf) -> CollectionInfo:
     """Delete every document of a collection."""
-    services.collections.empty(name)
-    return services.collections.info(name)
+    view.empty(name)
+    return view.info(name)
 
 
 @router.delete("/collections/{name}", status_code=204, tags=["collections"])
-def delete_collection(name: str, services: ServicesOf) -> None:
+def delete_collection(name: str, view: ViewOf) -> None:
     """Delete a collection with its documents, for good."""
-    services.collections.delete(name)
+    view.delete(name)
 
 
-async def _events(body: AskBody, services: Services, origin: str) -> AsyncIterator[ServerSentEvent]:
+async def _events(
+    body: AskBody, services: Services, view: CollectionsView, origin: str
+) -> AsyncIterator[ServerSentEvent]:
     """Progress, then the checked answer: a draft may be withdrawn, so it is not sent."""
     try:
-        async with aclosing(services.answering.stream(body.question, body.collection, body.options)) as answers:
+        async with aclosing(services.answering.stream(view, body.question, body.collection, body.options)) as answers:
             async for answer in answers:
                 if answer.final:
                     yield _event("answer", AnswerOut.of(answer, origin, body.collection).model_dump_json())
@@ -131,6 +139,10 @@ async def _events(body: AskBody, services: Services, origin: str) -> AsyncIterat
                     yield _event("progress", json.dumps(dict(answer.timings)))
     except IsthmusError as error:
         yield _event("error", json.dumps(error_body(error), ensure_ascii=False))
+
+
+def _job(job: Job) -> JobOut:
+    return JobOut.model_validate(job, from_attributes=True)
 
 
 def _event(name: str, data: str) -> ServerSentEvent:

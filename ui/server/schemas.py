@@ -55,10 +55,11 @@ class CollectionBody(Body):
     settings: dict[str, object] = {}
 
 
-class NameBody(Body):
-    """A new name."""
+class CollectionChange(Body):
+    """What is to change of a collection."""
 
-    name: str
+    name: str | None = None
+    readers: list[str] | None = Field(None, description="who sees it: everyone, user:NAME, group:NAME")
 
 
 class CitationOut(BaseModel):

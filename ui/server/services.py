@@ -9,7 +9,9 @@ from ui.page.uploads import Uploads
 from ui.server.address import Address
 from ui.server.answering import Answering
 from ui.server.jobs import Jobs
+from ui.state.access import Access
 from ui.state.collections import Collections
+from ui.state.view import CollectionsView
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +36,12 @@ def _origin(request: Request) -> str:
     return address.origin(request.headers.get("host", "")) or address.url
 
 
+def _view(request: Request) -> CollectionsView:
+    access: Access = request.state.access
+    return _services(request).collections.of(access)
+
+
 ServicesOf = Annotated[Services, Depends(_services)]
 OriginOf = Annotated[str, Depends(_origin)]
+ViewOf = Annotated[CollectionsView, Depends(_view)]
+"""The collections as the sender of the request sees them."""

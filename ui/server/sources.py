@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from retriever.errors import NotFoundError
 from retriever.types import Passage
-from ui.server.services import ServicesOf
+from ui.server.services import ViewOf
 from ui.state.types import LIBRARY
 
 router = APIRouter(tags=["sources"])
@@ -21,13 +21,13 @@ NEIGHBOURS = 5
 def source(
     document: str,
     passage: str,
-    services: ServicesOf,
+    view: ViewOf,
     collection: str = LIBRARY,
     start: Annotated[int, Query(ge=0)] = 0,
     end: Annotated[int, Query(ge=0)] = 0,
 ) -> HTMLResponse:
     """A passage among its neighbours, its characters [start, end) marked."""
-    with services.collections.use(collection) as rag:
+    with view.use(collection) as rag:
         shown = rag.passage(passage)
         if shown.document_id != document:
             raise NotFoundError("That passage is not in that document; search again.")

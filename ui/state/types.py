@@ -8,9 +8,14 @@ LIBRARY = "library"
 
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
-    """A collection: its name, its number of documents, passages by language, and the settings that are its own."""
+    """A collection: its name, its number of documents, passages by language, and the settings that are its own.
+
+    `readers` are "everyone", "user:NAME" or "group:NAME"; its owner and administrators see it in any case.
+    """
 
     name: str
     documents: int
     languages: dict[str, int]
     settings: dict[str, object]
+    owner: str
+    readers: list[str]

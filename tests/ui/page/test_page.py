@@ -1,7 +1,6 @@
 """The page in a real browser: upload, ask in two languages, see sources, delete."""
 
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -10,19 +9,14 @@ from pathlib import Path
 
 import pytest
 from fpdf import FPDF
-from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from rag.generation.language_check import is_in_language
+from tests.ui.browser import needs_chromium, start_browser, text_of, wait
 from ui.page.strings import translations
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 ROOT = Path(__file__).parents[3]
 # Leftovers for people, outside the repo.
 SHOTS = Path(os.environ.get("ISTHMUS_SHOTS", Path(tempfile.gettempdir(), "isthmus-screenshots")))
@@ -59,18 +53,7 @@ def open_page(address):
     opened = []
 
     def open_(language="en", width=1280, height=1000):
-        options = webdriver.ChromeOptions()
-        for argument in (
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-            "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-            f"--window-size={width},{height}",
-        ):  # fmt: skip
-            options.add_argument(argument)
-        options.add_experimental_option("prefs", {"intl.accept_languages": language})
-        chromium = shutil.which("chromium")
-        assert chromium is not None
-        options.binary_location = chromium
-        browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+        browser = start_browser(language, width, height)
         opened.append(browser)
         browser.get(address)
         wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#question textarea"), 60)
@@ -82,19 +65,6 @@ def open_page(address):
         name = os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].split(" ")[0]
         browser.save_screenshot(str(SHOTS / f"{name}-{number}.png"))
         browser.quit()
-
-
-def wait(browser, condition, seconds=180):
-    """Wait for a condition; elements that the page replaces meanwhile are looked up again."""
-    patient = WebDriverWait(browser, seconds, 0.2, ignored_exceptions=[StaleElementReferenceException])
-    return patient.until(lambda _: condition())
-
-
-def text_of(browser, selector):
-    """Text of the last element that fits."""
-    return browser.execute_script(
-        "return [...document.querySelectorAll(arguments[0])].at(-1)?.textContent || ''", selector
-    )
 
 
 def ask(browser, question):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.ui.server.conftest import TEXTS, QuotingEngine
 from tests.ui.server.test_rest import add
+from ui.state.access import OWNER
 from ui.state.collections import Collections
 
 NAME = "Ajutor – помощь – सहायता"
@@ -42,7 +43,7 @@ def test_documents_of_one_collection_are_in_no_other(server, collection):
 def test_a_collection_has_settings_of_its_own(server, collection):
     add(server, "one.txt", "One bridge.", collection=collection)
     add(server, "two.txt", "Two bridges.", collection=collection)
-    with server.collections.use(collection) as rag:
+    with server.collections.of(OWNER).use(collection) as rag:
         assert len(rag.search("bridge")) == 1
     bad = server.http.post("/v1/collections", json={"name": "x", "settings": {"endpoint": "http://attacker.example"}})
     assert bad.status_code == 400
@@ -97,7 +98,7 @@ def test_a_collection_is_not_deleted_under_an_answer(server, collection):
         time.sleep(0.01)
     deleting = threading.Thread(target=server.http.delete, args=(f"/v1/collections/{collection}",))
     deleting.start()
-    while not server.collections._leaving:
+    while names(server) != ["library"]:
         time.sleep(0.01)
     assert server.http.post("/v1/ask", json=body).status_code == 404
     server.engine.paused.set()
@@ -109,12 +110,13 @@ def test_a_collection_is_not_deleted_under_an_answer(server, collection):
 
 def test_collections_are_there_after_a_restart(settings, fake_encoder):
     with Collections(settings, encoder=fake_encoder, engine=QuotingEngine()) as first:
-        first.create("Ayuda", {"grounding": "flag"})
-        with first.use("Ayuda") as rag:
+        first.of(OWNER).create("Ayuda", {"grounding": "flag"})
+        with first.of(OWNER).use("Ayuda") as rag:
             rag.library.add_texts([("bridge.txt", TEXTS["bridge.txt"])])
     with Collections(settings, encoder=fake_encoder, engine=QuotingEngine()) as second:
-        assert second.names() == ["library", "Ayuda"]
-        assert second.info("Ayuda").settings == {"grounding": "flag"}
-        with second.use("Ayuda") as rag:
+        view = second.of(OWNER)
+        assert view.names() == ["library", "Ayuda"]
+        assert view.info("Ayuda").settings == {"grounding": "flag"}
+        with view.use("Ayuda") as rag:
             assert rag.settings.grounding == "flag"
             assert "1937" in rag.ask("When was the Golden Gate Bridge opened?").text

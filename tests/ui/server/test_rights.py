@@ -1,0 +1,361 @@
+"""A server with a login: who may do what, tried by every way in."""
+
+import threading
+import time
+from datetime import timedelta
+
+import httpx
+import httpx2
+import openai
+import pytest
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from typer.testing import CliRunner
+
+from rag.settings import load_settings
+from retriever.errors import IsthmusError
+from tests.conftest import serving, unused_port
+from tests.ui.server.conftest import QuotingEngine
+from ui.cli.app import app
+from ui.server.address import Address
+from ui.state import accounts as accounts_module
+from ui.state import database
+from ui.state.access import OWNER, Access, ForbiddenError, Role, Scope
+from ui.state.accounts import LoginError
+from ui.state.collections import Collections
+
+PASSWORD = "correct horse battery"
+SECRET = "The vault of the ministry opens with 7351."
+
+
+class Guarded:
+    """A server with a login, a public library, and a collection that only ana and the group desk see."""
+
+    def __init__(self, collections, url):
+        self.collections = collections
+        self.accounts = collections.accounts
+        self.url = url
+        self.document = ""
+        self.passage = ""
+
+    def http(self, key=None, **headers):
+        headers = {"Authorization": f"Bearer {key}"} if key else headers
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=30, headers=headers)
+
+    def key(self, user, *scopes, per_minute=1000):
+        name = f"key {time.monotonic_ns()}"
+        return self.accounts.add_key(name, user, scopes or list(Scope), per_minute, by="test")
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory, fake_encoder):
+    library = tmp_path_factory.mktemp("guarded") / "library"
+    settings = load_settings(library=library, sample=False, login="local", max_file_mb=1)
+    address = Address("127.0.0.1", unused_port())
+    with (
+        Collections(settings, encoder=fake_encoder, engine=QuotingEngine(), url=address.url) as collections,
+        serving(collections, address),
+    ):
+        guarded = Guarded(collections, address.url)
+        guarded.accounts.add_user("root", PASSWORD, Role.ADMINISTRATOR, by="test")
+        guarded.accounts.add_user("ana", PASSWORD, Role.EDITOR, by="test")
+        guarded.accounts.add_user("ben", PASSWORD, Role.READER, ["desk"], by="test")
+        guarded.accounts.add_user("eve", PASSWORD, Role.EDITOR, by="test")
+        view = collections.of(Access("ana", Role.EDITOR))
+        view.create("ministry")
+        view.share("ministry", ["group:desk"])
+        with view.use("ministry") as rag:
+            rag.library.add_texts([("vault.txt", SECRET)])
+            (document,) = rag.documents()
+            guarded.document, guarded.passage = document.id, f"{document.id}-00000"
+        with view.use() as rag:
+            rag.library.add_texts([("bridge.txt", "The Golden Gate Bridge was opened in 1937.")])
+        yield guarded
+
+
+# Who comes in.
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/ask"), ("POST", "/v1/search"), ("GET", "/v1/documents"), ("POST", "/v1/documents"),
+     ("GET", "/v1/collections"), ("GET", "/v1/models"), ("POST", "/v1/chat/completions"), ("POST", "/v1/responses"),
+     ("POST", "/retrieval"), ("POST", "/mcp"), ("GET", "/sources/x?passage=y"), ("GET", "/openapi.json"),
+     ("GET", "/config"), ("POST", "/gradio_api/queue/join"), ("POST", "/gradio_api/upload"), ("GET", "/v1/jobs/x")],
+)  # fmt: skip
+@pytest.mark.parametrize("key", [None, "isthmus-wrong", "ü"])
+def test_nothing_is_answered_without_a_key(guarded, method, path, key):
+    headers = {} if key is None else {"Authorization": f"Bearer {key}".encode()}
+    with guarded.http() as http:
+        answer = http.request(method, path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.json()["error"]["type"] == "LoginError"
+
+
+def test_a_browser_is_sent_to_the_login_and_back(guarded):
+    with guarded.http(**{"Accept": "text/html", "Accept-Language": "ro"}) as http:
+        assert http.get("/").headers["location"] == "/login"
+        form = http.get("/login")
+        assert "Parolă" in form.text
+        wrong = http.post("/login", data={"name": "ana", "password": "wrong password"})
+        assert (wrong.status_code, "do not fit" in wrong.text) == (401, True)
+        right = http.post("/login", data={"name": "ana", "password": PASSWORD})
+        assert (right.status_code, right.headers["location"]) == (303, "/")
+        cookie = right.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+        assert "Isthmus" in http.get("/").text
+        assert [c["name"] for c in http.get("/v1/collections").json()] == ["library", "ministry"]
+        http.post("/logout")
+        assert http.get("/").headers["location"] == "/login"
+        http.cookies.set("isthmus_session", cookie.partition("=")[2].partition(";")[0])
+        assert http.get("/v1/collections", headers={"Accept": "*/*"}).status_code == 401
+
+
+def test_another_sites_form_cannot_log_in_or_out(guarded):
+    with guarded.http() as http:
+        for path in ("/login", "/logout"):
+            data = {"name": "ana", "password": PASSWORD}
+            assert http.post(path, data=data, headers={"Origin": "https://attacker.example"}).status_code == 403
+
+
+def test_logins_that_fail_lock_the_user_for_a_while(guarded, monkeypatch):
+    guarded.accounts.add_user("locked", PASSWORD, Role.READER, by="test")
+    for _ in range(accounts_module.MAX_FAILURES):
+        with pytest.raises(LoginError, match="do not fit"):
+            guarded.accounts.log_in("locked", "wrong password")
+    with pytest.raises(LoginError, match="wait 15 minutes"):
+        guarded.accounts.log_in("locked", PASSWORD)
+    now = database.now()
+    monkeypatch.setattr(accounts_module, "now", lambda: now + timedelta(minutes=16))
+    assert guarded.accounts.log_in("locked", PASSWORD)
+
+
+def test_logins_at_once_count_each(guarded):
+    guarded.accounts.add_user("rushed", PASSWORD, Role.READER, by="test")
+    errors = []
+
+    def attempt():
+        try:
+            guarded.accounts.log_in("rushed", "wrong password")
+        except LoginError as error:
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=attempt) for _ in range(accounts_module.MAX_FAILURES + 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum("do not fit" in error for error in errors) == accounts_module.MAX_FAILURES
+
+
+def test_an_unknown_user_is_told_nothing_else(guarded):
+    with pytest.raises(LoginError) as unknown:
+        guarded.accounts.log_in("nobody", PASSWORD)
+    with pytest.raises(LoginError) as wrong:
+        guarded.accounts.log_in("eve", "wrong password")
+    assert str(unknown.value) == str(wrong.value)
+
+
+def test_a_session_ends_by_itself_with_the_password_and_with_the_user(guarded, monkeypatch):
+    guarded.accounts.add_user("brief", PASSWORD, Role.READER, by="test")
+    cookie = guarded.accounts.log_in("brief", PASSWORD)
+    assert guarded.accounts.session_access(cookie).name == "brief"
+    now = database.now()
+    with monkeypatch.context() as later:
+        later.setattr(accounts_module, "now", lambda: now + accounts_module.SESSION + timedelta(seconds=1))
+        assert guarded.accounts.session_access(cookie) is None
+    guarded.accounts.add_user("brief", PASSWORD + "!", Role.READER, by="test")
+    assert guarded.accounts.session_access(cookie) is None
+    cookie = guarded.accounts.log_in("brief", PASSWORD + "!")
+    key = guarded.accounts.add_key("brief's", "brief", [Scope.ASK], by="test")
+    guarded.accounts.remove_user("brief", by="test")
+    assert guarded.accounts.session_access(cookie) is None
+    assert guarded.accounts.key_access(key) is None
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 1001])
+def test_an_unfit_password_is_refused(guarded, password):
+    with pytest.raises(IsthmusError, match="8 to 1000 characters"):
+        guarded.accounts.add_user("new", password, Role.READER, by="test")
+
+
+def test_nothing_secret_is_kept_as_it_is(guarded):
+    key = guarded.key("ana")
+    cookie = guarded.accounts.log_in("ana", PASSWORD)
+    stored = b"".join(path.read_bytes() for path in guarded.collections.library.settings.library.glob("server.sqlite*"))
+    for secret in (key, cookie, PASSWORD):
+        assert secret.encode() not in stored
+
+
+def test_a_key_has_its_own_limit(guarded):
+    with guarded.http(guarded.key("ben", per_minute=2)) as http:
+        assert [http.get("/v1/models").status_code for _ in range(3)] == [200, 200, 429]
+        assert "2 requests a minute" in http.get("/v1/models").json()["error"]["message"]
+
+
+# What may be seen.
+
+
+def everything_that_a_key_gets(guarded, key):
+    """The replies of every way in that could tell of the ministry's vault."""
+    question = "What does the vault of the ministry open with?"
+    in_collections = ("library", "ministry")
+    with guarded.http(key) as http:
+        for name in in_collections:
+            yield http.post("/v1/ask", json={"question": question, "collection": name})
+            yield http.post("/v1/ask", json={"question": question, "collection": name, "stream": True})
+            yield http.post("/v1/search", json={"query": "vault ministry 7351", "k": 50, "collection": name})
+            yield http.get("/v1/documents", params={"collection": name})
+            yield http.get(f"/v1/passages/{guarded.passage}", params={"collection": name})
+            yield http.get(f"/sources/{guarded.document}", params={"passage": guarded.passage, "collection": name})
+            yield http.post("/retrieval", json={"knowledge_id": name, "query": "vault ministry 7351"})
+            messages = [{"role": "user", "content": question}]
+            yield http.post("/v1/chat/completions", json={"model": name, "messages": messages})
+            yield http.post("/v1/responses", json={"model": name, "input": question})
+            yield http.get(f"/v1/models/{name}")
+        yield http.get("/v1/collections")
+        yield http.get("/v1/models")
+
+
+def test_what_one_may_not_see_is_hinted_at_nowhere(guarded):
+    for reply in everything_that_a_key_gets(guarded, guarded.key("eve")):
+        told = reply.text.replace("'ministry'", "").replace("vault of the ministry open", "")
+        told = told.replace('"ministry"', "") if reply.status_code == 404 else told
+        assert "7351" not in told, reply.url
+        assert "vault" not in told, reply.url
+        assert "ministry" not in told, reply.url
+
+
+@pytest.mark.parametrize("user", ["ana", "ben", "root"])
+def test_owner_readers_and_administrators_see_it(guarded, user):
+    with guarded.http(guarded.key(user)) as http:
+        (hit,) = http.post("/v1/search", json={"query": "vault", "collection": "ministry"}).json()
+        assert hit["hit"]["passage"]["text"] == SECRET
+        assert SECRET in http.get(hit["url"]).text.replace("<mark>", "")
+
+
+async def mcp_call(guarded, key, tool, **arguments):
+    http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"})
+    async with http, Client(streamable_http_client(f"{guarded.url}/mcp", http_client=http)) as client:
+        return await client.call_tool(tool, arguments)
+
+
+async def test_mcp_has_the_rights_of_its_key(guarded):
+    seen = await mcp_call(guarded, guarded.key("ben"), "search", query="vault", collection="ministry")
+    assert seen.structured_content["results"][0]["text"] == SECRET
+    for tool, arguments in (
+        ("search", {"query": "vault", "collection": "ministry"}),
+        ("ask", {"question": "What does the vault open with?", "collection": "ministry"}),
+        ("fetch", {"id": f"ministry/{guarded.passage}"}),
+        ("fetch", {"id": f"library/{guarded.passage}"}),
+    ):
+        refused = await mcp_call(guarded, guarded.key("eve"), tool, **arguments)
+        assert refused.is_error
+        assert "7351" not in refused.content[0].text
+
+
+def test_an_openai_client_has_the_rights_of_its_key(guarded):
+    client = openai.OpenAI(base_url=f"{guarded.url}/v1", api_key=guarded.key("eve"), max_retries=0)
+    assert [model.id for model in client.models.list()] == ["library"]
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model="ministry", messages=[{"role": "user", "content": "vault?"}])
+
+
+# What may be done.
+
+
+def test_roles_and_scopes_bound_what_may_be_changed(guarded):
+    upload = {"files": [("files", ("x.txt", b"Words."))]}
+    for user, scopes, status in (
+        ("ben", (Scope.ASK, Scope.WRITE, Scope.ADMIN), 403),
+        ("ana", (Scope.ASK,), 403),
+        ("ana", (Scope.ASK, Scope.WRITE), 202),
+    ):
+        with guarded.http(guarded.key(user, *scopes)) as http:
+            assert http.post("/v1/documents", data={"collection": "ministry"}, **upload).status_code == status
+            refused = http.delete("/v1/documents/none", params={"collection": "ministry"})
+            assert refused.status_code == (404 if status == 202 else 403)
+            assert http.post("/v1/collections", json={"name": "a/b"}).status_code == (400 if status == 202 else 403)
+    with guarded.http(guarded.key("ana", Scope.WRITE)) as http:
+        assert http.post("/v1/search", json={"query": "vault", "collection": "ministry"}).status_code == 403
+
+
+def test_only_owner_and_administrators_manage_a_collection(guarded):
+    guarded.collections.of(Access("ana", Role.EDITOR)).create("shared")
+    guarded.collections.of(Access("ana", Role.EDITOR)).share("shared", ["everyone"])
+    with guarded.http(guarded.key("eve")) as http:
+        assert http.patch("/v1/collections/shared", json={"readers": ["user:eve"]}).status_code == 403
+        assert http.patch("/v1/collections/shared", json={"name": "stolen"}).status_code == 403
+        assert http.delete("/v1/collections/shared/documents").status_code == 403
+        assert http.delete("/v1/collections/shared").status_code == 403
+        assert http.delete("/v1/collections/ministry").status_code == 404
+    with guarded.http(guarded.key("root")) as http:
+        assert http.patch("/v1/collections/shared", json={"readers": ["king"]}).status_code == 400
+        assert http.patch("/v1/collections/shared", json={"readers": []}).json()["readers"] == []
+    with guarded.http(guarded.key("eve")) as http:
+        assert http.delete("/v1/collections/shared").status_code == 404
+    guarded.collections.of(OWNER).delete("shared")
+
+
+def test_a_job_is_told_to_who_started_it(guarded):
+    with guarded.http(guarded.key("eve")) as http:
+        location = http.post("/v1/documents", files=[("files", ("job.txt", b"Words."))]).headers["Location"]
+        assert http.get(location).status_code == 200
+    with guarded.http(guarded.key("ana")) as http:
+        assert http.get(location).status_code == 404
+
+
+def test_what_is_done_is_in_the_audit_trail_and_no_question_is(guarded):
+    with guarded.http(guarded.key("ana")) as http:
+        http.post("/v1/ask", json={"question": "Is the zebra striped?"})
+        name = http.post("/v1/collections", json={"name": "passing"}).json()["name"]
+        http.delete(f"/v1/collections/{name}")
+    entries = [(entry.who, entry.action, entry.what) for entry in guarded.accounts.audit.entries()]
+    assert ("ana", "create collection", "passing") in entries
+    assert ("ana", "delete collection", "passing") in entries
+    assert not [entry for entry in entries if "zebra" in str(entry)]
+
+
+def test_access_is_checked_by_role_and_scope():
+    Access("a", Role.EDITOR).check(Scope.WRITE)
+    with pytest.raises(ForbiddenError, match="A editor may not"):
+        Access("a", Role.EDITOR).check(Scope.ADMIN)
+    with pytest.raises(ForbiddenError, match="has not the scope write"):
+        Access("a", Role.EDITOR, scopes=frozenset({Scope.ASK})).check(Scope.WRITE)
+
+
+# The commands.
+
+
+def isthmus(*arguments, input=None):
+    result = CliRunner().invoke(app, arguments, input=input)
+    if isinstance(result.exception, IsthmusError):
+        raise result.exception
+    return result.stdout
+
+
+def test_users_and_keys_are_managed_by_command_while_the_server_runs(guarded, monkeypatch):
+    library = guarded.collections.library.settings.library
+    monkeypatch.setenv("ISTHMUS_LIBRARY", str(library))
+    assert (library / "server.token").stat().st_mode & 0o077 == 0
+    isthmus("users", "add", "Zoë", "--role", "editor", "--group", "desk", input=f"{PASSWORD}\n{PASSWORD}\n")
+    assert "Zoë" in isthmus("users", "list")
+    key = isthmus("keys", "add", "bot", "--user", "Zoë", "--scope", "ask").strip()
+    listed = isthmus("keys", "list")
+    assert key[:12] in listed
+    assert key not in listed
+    with guarded.http(key) as http:
+        assert http.post("/v1/search", json={"query": "vault", "collection": "ministry"}).status_code == 200
+        isthmus("keys", "remove", "bot")
+        assert http.get("/v1/models").status_code == 401
+    isthmus("users", "remove", "Zoë")
+    assert "remove user  Zoë" in isthmus("audit")
+    with pytest.raises(IsthmusError, match="No user is called 'Zoë'"):
+        isthmus("keys", "add", "bot", "--user", "Zoë")
+
+
+def test_the_command_of_the_same_account_needs_no_login(guarded, monkeypatch):
+    monkeypatch.setenv("ISTHMUS_LIBRARY", str(guarded.collections.library.settings.library))
+    assert "7351" in isthmus("search", "vault", "-c", "ministry")

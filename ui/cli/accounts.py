@@ -1,0 +1,131 @@
+"""The commands `isthmus users …`, `isthmus keys …` and `isthmus audit`: who may use a server that asks for a login.
+
+They write to the server's database, whether it runs or not.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.settings import load_settings
+from ui.cli.terminal import Json, LibraryOption, out, plain_cells, print_json
+from ui.state.access import OWNER, Role, Scope
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ui.state.accounts import Accounts
+
+app = typer.Typer()
+users = typer.Typer(help="Show, add and delete users.", no_args_is_help=True)
+keys = typer.Typer(help="Show, add and delete keys of programs.", no_args_is_help=True)
+User = Annotated[str, typer.Argument(help="Name of the user.")]
+KeyName = Annotated[str, typer.Argument(help="Name of the key.")]
+
+
+@contextmanager
+def _accounts(library: "Path | None") -> "Iterator[Accounts]":
+    from retriever.store.disk_errors import make_library_folder
+    from ui.state.accounts import Accounts
+    from ui.state.database import open_database
+
+    folder = load_settings(library=library).library
+    make_library_folder(folder)
+    database = open_database(folder)
+    try:
+        yield Accounts(database)
+    finally:
+        database.dispose()
+
+
+@users.command("list")
+def list_users(library: LibraryOption = None, as_json: Json = False) -> None:
+    """Show the users."""
+    from rich.table import Table
+
+    with _accounts(library) as accounts:
+        rows = accounts.users()
+    if as_json:
+        print_json([asdict(user) for user in rows])
+        return
+    table = Table("name", "role", "groups")
+    for user in rows:
+        table.add_row(*plain_cells(user.name, user.role, ", ".join(user.groups)))
+    out.print(table)
+
+
+@users.command("add")
+def add_user(
+    name: User,
+    role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.READER,
+    group: Annotated[list[str] | None, typer.Option(help="A group that the user is in; may be repeated.")] = None,
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if left out.")
+    ] = "",
+    library: LibraryOption = None,
+) -> None:
+    """Add a user, or set the password, role and groups of one."""
+    with _accounts(library) as accounts:
+        accounts.add_user(name, password, role, group or [], by=OWNER.name)
+    out.print(f"set {role} {name}", markup=False)
+
+
+@users.command("remove")
+def remove_user(name: User, library: LibraryOption = None) -> None:
+    """Delete a user with his keys, and end his sessions."""
+    with _accounts(library) as accounts:
+        accounts.remove_user(name, by=OWNER.name)
+    out.print(f"removed {name}", markup=False)
+
+
+@keys.command("list")
+def list_keys(library: LibraryOption = None, as_json: Json = False) -> None:
+    """Show the keys, of each only how it begins."""
+    from rich.table import Table
+
+    with _accounts(library) as accounts:
+        rows = accounts.keys()
+    if as_json:
+        print_json([asdict(key) for key in rows])
+        return
+    table = Table("name", "key", "user", "scopes", "a minute")
+    for key in rows:
+        table.add_row(*plain_cells(key.name, f"{key.start}…", key.user, ", ".join(key.scopes), str(key.per_minute)))
+    out.print(table)
+
+
+@keys.command("add")
+def add_key(
+    name: KeyName,
+    user: Annotated[str, typer.Option(help="The user in whose name the program acts.")],
+    scope: Annotated[list[Scope] | None, typer.Option(help="What it may be used for; may be repeated.")] = None,
+    per_minute: Annotated[int, typer.Option(min=1, help="Requests a minute.")] = 60,
+    library: LibraryOption = None,
+) -> None:
+    """Make a key for a program and print it, this once."""
+    with _accounts(library) as accounts:
+        secret = accounts.add_key(name, user, scope or [Scope.ASK], per_minute, by=OWNER.name)
+    out.print(secret, markup=False)
+
+
+@keys.command("remove")
+def remove_key(name: KeyName, library: LibraryOption = None) -> None:
+    """Delete a key."""
+    with _accounts(library) as accounts:
+        accounts.remove_key(name, by=OWNER.name)
+    out.print(f"removed {name}", markup=False)
+
+
+@app.command()
+def audit(library: LibraryOption = None, as_json: Json = False) -> None:
+    """Show who did what, when (UTC): logins, and changes of users, keys, collections and documents."""
+    with _accounts(library) as accounts:
+        entries = accounts.audit.entries()
+    if as_json:
+        print_json([{**asdict(entry), "time": entry.time.isoformat()} for entry in entries])
+        return
+    for entry in entries:
+        out.print(f"{entry.time:%Y-%m-%d %H:%M:%S}  {entry.who}  {entry.action}  {entry.what}", markup=False)

@@ -1,0 +1,83 @@
+"""The gate: who sends a request. Every route behind it finds an `Access`, or is not reached."""
+
+import os
+import secrets
+from contextvars import ContextVar
+from pathlib import Path
+
+from anyio import to_thread
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from retriever.errors import IsthmusError
+from ui.server.errors import error_response
+from ui.state.access import OWNER, TOKEN_FILE, Access
+from ui.state.accounts import Accounts, LoginError
+
+COOKIE = "isthmus_session"
+OPEN_PATHS = ("/login", "/healthz", "/readyz")
+"""What is answered without a login."""
+_access: ContextVar[Access] = ContextVar("access")
+
+
+def current_access() -> Access:
+    """Who sends the request that is being answered."""
+    return _access.get()
+
+
+def owner_token(folder: Path) -> str:
+    """A new secret, kept in a file that only this account reads."""
+    token = secrets.token_urlsafe(32)
+    path = folder / TOKEN_FILE
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    path.write_text(token, encoding="ascii")
+    return token
+
+
+class Gate:
+    """An ASGI application that passes on the requests of users and keys; `token` is the owner's, None without login."""
+
+    def __init__(self, app: ASGIApp, accounts: Accounts, token: str | None) -> None:
+        self.app = app
+        self.accounts = accounts
+        self.token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            access = await to_thread.run_sync(self._access, Request(scope)) if self.token else OWNER
+        except IsthmusError as error:
+            await error_response(error)(scope, receive, send)
+            return
+        if access is None and scope["path"] not in OPEN_PATHS:
+            await _refusal(scope)(scope, receive, send)
+            return
+        if access:
+            scope.setdefault("state", {})["access"] = access
+            _access.set(access)
+        await self.app(scope, receive, send)
+
+    def _access(self, request: Request) -> Access | None:
+        kind, _, secret = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            if self.token and secrets.compare_digest(secret.encode(), self.token.encode()):
+                return OWNER
+            return self.accounts.key_access(secret)
+        cookie = request.cookies.get(COOKIE)
+        return self.accounts.session_access(cookie) if cookie else None
+
+
+def _refusal(scope: Scope) -> Response:
+    """A browser is sent to the login, a program gets an error."""
+    headers = Headers(scope=scope)
+    if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+        return RedirectResponse("/login", 303)
+    response = error_response(LoginError("This needs a login or a key; send Authorization: Bearer KEY."))
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response

@@ -1,0 +1,214 @@
+"""Users with passwords, sessions of browsers, and keys of programs."""
+
+import hashlib
+import secrets
+import threading
+import time
+import unicodedata
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.orm import Session
+
+from retriever.errors import IsthmusError, NotFoundError
+from ui.state.access import Access, Role, Scope
+from ui.state.audit import AuditTrail
+from ui.state.database import KeyRow, SessionRow, UserRow, now
+
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 1000
+MAX_FAILURES = 5
+"""Logins that may fail in a row before the user has to wait."""
+LOCKED = timedelta(minutes=15)
+SESSION = timedelta(hours=12)
+PER_MINUTE = 60
+"""Requests a minute that a key may make unless it says otherwise."""
+
+
+class LoginError(IsthmusError):
+    """Name and password do not fit, the user has to wait, or a key or session is not valid."""
+
+
+class TooManyRequestsError(IsthmusError):
+    """A key has made more requests this minute than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user."""
+
+    name: str
+    role: Role
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, without its secret: `start` are its first characters."""
+
+    name: str
+    start: str
+    user: str
+    scopes: tuple[Scope, ...]
+    per_minute: int
+
+
+class Accounts:
+    """The users, sessions and keys of one server. Threads and processes may share them."""
+
+    def __init__(self, database: Engine) -> None:
+        self._database = database
+        self._hasher = PasswordHasher()
+        self._hashing = threading.RLock()  # a hash takes 64 MB, and logins at once would count as one failure
+        self._nobody = self._hasher.hash(secrets.token_hex())
+        self._requests: defaultdict[str, deque[float]] = defaultdict(deque)
+        self.audit = AuditTrail(database)
+
+    def users(self) -> list[User]:
+        """All users, by name."""
+        with Session(self._database) as session:
+            return [_user(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
+
+    def add_user(self, name: str, password: str, role: Role, groups: Sequence[str] = (), *, by: str) -> None:
+        """Add a user, or change an existing one: password, role and groups. Raises IsthmusError if one is unfit."""
+        name = unicodedata.normalize("NFC", name.strip())
+        if not name or not name.isprintable() or ":" in name or len(name) > 100:
+            raise IsthmusError("A user's name has 1 to 100 characters, without a colon; choose another.")
+        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+            raise IsthmusError(f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; choose another.")
+        with self._hashing:
+            password_hash = self._hasher.hash(unicodedata.normalize("NFC", password))
+        with Session(self._database) as session:
+            session.merge(
+                UserRow(
+                    name=name, role=role, groups=list(groups), password=password_hash, failures=0, locked_until=None
+                )
+            )
+            session.execute(delete(SessionRow).where(SessionRow.user == name))
+            session.commit()
+        self.audit.record(by, "set user", f"{name} ({role})")
+
+    def remove_user(self, name: str, *, by: str) -> None:
+        """Delete a user with his sessions and keys. Raises NotFoundError."""
+        with Session(self._database) as session:
+            session.delete(self._user_row(session, name))
+            session.execute(delete(SessionRow).where(SessionRow.user == name))
+            session.execute(delete(KeyRow).where(KeyRow.user == name))
+            session.commit()
+        self.audit.record(by, "remove user", name)
+
+    def log_in(self, name: str, password: str) -> str:
+        """The cookie of a new session. Raises LoginError, which does not tell which of the two was wrong."""
+        name = unicodedata.normalize("NFC", name.strip())
+        with self._hashing, Session(self._database) as session:
+            row = session.get(UserRow, name)
+            if row and row.locked_until and row.locked_until > now():
+                raise LoginError(f"Too many logins have failed; wait {LOCKED.seconds // 60} minutes.")
+            if not self._fits(row.password if row else self._nobody, password) or not row:
+                if row:
+                    row.failures += 1
+                    if row.failures >= MAX_FAILURES:
+                        row.locked_until, row.failures = now() + LOCKED, 0
+                    session.commit()
+                self.audit.record(name if row else "unknown user", "failed login")
+                raise LoginError("User name and password do not fit; try again.")
+            row.failures, row.locked_until = 0, None
+            secret = secrets.token_urlsafe(32)
+            session.execute(delete(SessionRow).where(SessionRow.expires < now()))
+            session.add(SessionRow(hash=_hash(secret), user=name, expires=now() + SESSION))
+            session.commit()
+        self.audit.record(name, "login")
+        return secret
+
+    def log_out(self, cookie: str) -> None:
+        """End a session; nothing happens if it is over."""
+        with Session(self._database) as session:
+            session.execute(delete(SessionRow).where(SessionRow.hash == _hash(cookie)))
+            session.commit()
+
+    def session_access(self, cookie: str) -> Access | None:
+        """Who a browser's cookie stands for; None if the session is over."""
+        with Session(self._database) as session:
+            row = session.get(SessionRow, _hash(cookie))
+            user = session.get(UserRow, row.user) if row and row.expires > now() else None
+            return _access(user) if user else None
+
+    def keys(self) -> list[Key]:
+        """All keys, by name."""
+        with Session(self._database) as session:
+            rows = session.scalars(select(KeyRow).order_by(KeyRow.name))
+            return [
+                Key(row.name, row.start, row.user, tuple(Scope(s) for s in row.scopes), row.per_minute) for row in rows
+            ]
+
+    def add_key(self, name: str, user: str, scopes: Sequence[Scope], per_minute: int = PER_MINUTE, *, by: str) -> str:
+        """A new key, which is not kept and cannot be shown again. Raises NotFoundError or IsthmusError."""
+        secret = f"isthmus-{secrets.token_urlsafe(32)}"
+        with Session(self._database) as session:
+            self._user_row(session, user)
+            if session.scalar(select(KeyRow).where(KeyRow.name == name)):
+                raise IsthmusError(f"There is a key called {name!r} already; choose another name.")
+            row = KeyRow(hash=_hash(secret), start=secret[:12], name=name, user=user, scopes=list(scopes))
+            row.per_minute = per_minute
+            session.add(row)
+            session.commit()
+        self.audit.record(by, "add key", f"{name} of {user}: {', '.join(scopes)}")
+        return secret
+
+    def remove_key(self, name: str, *, by: str) -> None:
+        """Delete a key. Raises NotFoundError."""
+        with Session(self._database) as session:
+            row = session.scalar(select(KeyRow).where(KeyRow.name == name))
+            if row is None:
+                raise NotFoundError(f"No key is called {name!r}.")
+            session.delete(row)
+            session.commit()
+        self.audit.record(by, "remove key", name)
+
+    def key_access(self, secret: str) -> Access | None:
+        """Who a key stands for, None if there is no such key. Raises TooManyRequestsError."""
+        with Session(self._database) as session:
+            row = session.get(KeyRow, _hash(secret))
+            user = session.get(UserRow, row.user) if row else None
+            if row is None or user is None:
+                return None
+            access = _access(user, frozenset(Scope(scope) for scope in row.scopes))
+            per_minute = row.per_minute
+        requests = self._requests[_hash(secret)]
+        minute_ago = time.monotonic() - 60
+        while requests and requests[0] < minute_ago:
+            requests.popleft()
+        if len(requests) >= per_minute:
+            raise TooManyRequestsError(f"This key may make {per_minute} requests a minute; wait a little.")
+        requests.append(time.monotonic())
+        return access
+
+    def _fits(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, unicodedata.normalize("NFC", password[:LONGEST_PASSWORD]))
+        except VerificationError:
+            return False
+
+    def _user_row(self, session: Session, name: str) -> UserRow:
+        row = session.get(UserRow, name)
+        if row is None:
+            raise NotFoundError(f"No user is called {name!r}.")
+        return row
+
+
+def _user(row: UserRow) -> User:
+    return User(row.name, Role(row.role), tuple(row.groups))
+
+
+def _access(row: UserRow, scopes: frozenset[Scope] = frozenset(Scope)) -> Access:
+    return Access(row.name, Role(row.role), frozenset(row.groups), scopes)
+
+
+def _hash(secret: str) -> str:
+    """The secrets are random, so a quick hash keeps them."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
