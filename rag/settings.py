@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None, description="address that a proxy with a login gives the page, such as https://help.example.org"
     )
+    metrics: bool = Field(
+        False, description="give counters for Prometheus at /metrics: answers, refusals, seconds by stage; no texts"
+    )
     serve_port: int = Field(8000, ge=1, le=65535, description="port of the local vLLM server")
 
     @field_validator("endpoint", "chroma_url", "public_url")

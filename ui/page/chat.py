@@ -164,7 +164,7 @@ def _answer(
     conversation: Messages = [{"role": turn.role, "content": escape(turn.text)} for turn in turns]
     try:
         options["history"] = turns[:-1]
-        with view.use(name) as rag, contextlib.closing(rag.stream(turns[-1].text, **options)) as answers:
+        with contextlib.closing(view.stream(name, turns[-1].text, options)) as answers:
             for answer in answers:
                 reply = {"role": "assistant", "content": escape(answer.text) or "…"}
                 yield [*conversation, reply], answer if answer.final else None

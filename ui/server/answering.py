@@ -1,6 +1,6 @@
 """Questions of the server: first come, first served, so many at once, so many waiting."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import anyio
@@ -33,7 +33,7 @@ class Answering:
         """
         if self._turns.statistics().tasks_waiting >= MAX_WAITING:
             raise OverloadError(f"{MAX_WAITING} questions wait already; ask again in a minute.")
-        answers = _answers(view, question, collection, options)
+        answers = view.stream(collection, question, options)
         async with self._turns:
             try:
                 while answer := await to_thread.run_sync(next, answers, None, limiter=self._threads):
@@ -51,10 +51,3 @@ class Answering:
         if last is None:
             raise IsthmusError("There is no answer; ask again.")
         return last
-
-
-def _answers(
-    view: CollectionsView, question: str, collection: str, options: AskOptions
-) -> Generator[Answer, None, None]:
-    with view.use(collection) as rag:
-        yield from rag.stream(question, **options)

@@ -1,8 +1,10 @@
-"""Whether the server lives, and whether it can answer; for supervisors and load balancers."""
+"""Whether the server lives, whether it can answer, and its counters; for supervisors and load balancers."""
 
 from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from rag.errors import GeneratorError
+from retriever.errors import NotFoundError
 from ui.server.services import ServicesOf
 
 router = APIRouter(tags=["health"])
@@ -22,3 +24,11 @@ def readyz(services: ServicesOf, response: Response) -> dict[str, str]:
     except GeneratorError as error:
         response.status_code = 503
         return {"status": "unavailable", "reason": str(error)}
+
+
+@router.get("/metrics", include_in_schema=False)
+def metrics(services: ServicesOf) -> Response:
+    """The counters, if the setting `metrics` is on."""
+    if not services.collections.library.settings.metrics:
+        raise NotFoundError("The server's counters are off; set metrics = true.")
+    return Response(services.collections.metrics.text(), media_type=CONTENT_TYPE_LATEST)

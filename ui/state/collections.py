@@ -14,6 +14,7 @@ from retriever.models.protocols import TextEncoder
 from ui.state.access import Access
 from ui.state.accounts import Accounts
 from ui.state.database import CollectionRow, open_database
+from ui.state.metrics import Metrics
 from ui.state.types import LIBRARY
 from ui.state.view import CollectionsView
 
@@ -37,6 +38,7 @@ class Collections:
     ) -> None:
         self.library = RAG(settings, encoder=encoder, engine=engine, holder=holder, url=url)
         self.url = url
+        self.metrics = Metrics()
         self._holder = holder
         self._folder = settings.library / "collections"
         self._changed = threading.Condition()

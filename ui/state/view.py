@@ -2,8 +2,8 @@
 
 import unicodedata
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from rag.documents.parsing import printable
 from rag.pipeline import RAG
 from rag.settings import load_settings
+from rag.types import Answer, AskOptions
 from retriever.errors import IsthmusError, NotFoundError
 from ui.state.access import EVERYONE, Access, ForbiddenError, Role, Scope
 from ui.state.database import CollectionRow
@@ -58,6 +59,19 @@ class CollectionsView:
         self.access.check(Scope.ASK)
         with self._collections.use(self._row(name)) as rag:
             yield rag
+
+    def stream(self, name: str, question: str, options: AskOptions) -> Generator[Answer, None, None]:
+        """As `RAG.stream`, in the collection of this name. Raises as `RAG.stream`, and NotFoundError."""
+        metrics = self._collections.metrics
+        try:
+            with self.use(name) as rag, closing(rag.stream(question, **options)) as answers:
+                for answer in answers:
+                    if answer.final:
+                        metrics.count_answer(answer)
+                    yield answer
+        except Exception as error:
+            metrics.count_failure(error)
+            raise
 
     @contextmanager
     def change(self, name: str, action: str, what: str = "") -> Iterator[RAG]:

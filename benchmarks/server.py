@@ -1,0 +1,221 @@
+"""How much the server adds to an answer, and how it holds under many users.
+
+`python -m benchmarks.server [--questions 200] [--embedded 50]`
+
+`isthmus page` runs in a process of its own over the 62 sample articles. Its generator is a server of this process that
+replies at once, so that what is measured is Isthmus: search, checks, HTTP. One user asks the same questions in process
+(`RAG.ask`) and over HTTP; then 1, 10 and 50 users ask at once over REST and over OpenAI's chat completions. Seconds are
+seen by the client; those of a stage are the server's own. With `--embedded N`, N real questions in many languages are
+asked at once of a server with the embedded engine: none may fail, and each waits its turn.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from benchmarks.report import publish
+from rag.documents.sample import add_sample, questions
+from rag.pipeline import RAG
+from rag.settings import load_settings
+
+COLUMNS = ("way in", "users", "questions", "failed", "a second", "p50 ms", "p95 ms", "search p50 ms", "server GiB")
+USERS = (1, 10, 50)
+REPLY = "The passages say so [1]."
+
+
+class InstantGenerator(BaseHTTPRequestHandler):
+    """Speaks the OpenAI protocol, and replies at once with the same words."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Name the model."""
+        self._send(b'{"object": "list", "data": [{"id": "instant-70b", "object": "model"}]}', "application/json")
+
+    def do_POST(self) -> None:
+        """Stream the reply."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        choice = {"index": 0, "delta": {"content": REPLY}, "finish_reason": None}
+        chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+        self._send(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
+
+    def _send(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One question's end: seconds until it, as the client saw them, and those of the server's search."""
+
+    seconds: float
+    search: float
+    is_failed: bool
+
+
+@contextlib.contextmanager
+def running_page(folder: Path, **settings: str) -> Iterator[tuple[str, int]]:
+    """`isthmus page` over a library in this folder; yields its address and process id."""
+    port = free_port()
+    environment = {f"ISTHMUS_{key.upper()}": value for key, value in settings.items()}
+    command = [sys.executable, "-c", "from ui.cli import main; main()", "page", "--port", str(port)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env={**os.environ, **environment, "ISTHMUS_LIBRARY": str(folder)}, stdout=log, stderr=log
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while not is_ready(url):
+            if process.poll() is not None:
+                sys.exit((folder / "log").read_text())
+            time.sleep(0.2)
+        yield url, process.pid
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def is_ready(url: str) -> bool:
+    """Whether the server answers questions."""
+    try:
+        return httpx.get(f"{url}/readyz", trust_env=False, timeout=120).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def in_process(folder: Path, endpoint: str, asked: Sequence[str]) -> list[Reply]:
+    """One user of the Python API."""
+    with RAG(load_settings(library=folder, generator="endpoint", endpoint=endpoint)) as rag:
+        add_sample(rag.library)
+        rag.ask(asked[0])
+        replies = []
+        for question in asked:
+            start = time.perf_counter()
+            answer = rag.ask(question)
+            search = answer.timings["retrieve"]
+            replies.append(Reply(time.perf_counter() - start, search, is_failed=not answer.text))
+        return replies
+
+
+def over_http(url: str, path: str, users: int, asked: Sequence[str]) -> tuple[list[Reply], float]:
+    """So many users at once, each with a connection of his own; returns the replies and the seconds of all."""
+    clients = [httpx.Client(base_url=url, trust_env=False, timeout=600) for _ in range(users)]
+
+    def ask(number: int) -> Reply:
+        question = asked[number]
+        body: dict[str, object] = {"question": question}
+        if path != "/v1/ask":
+            body = {"model": "library", "messages": [{"role": "user", "content": question}]}
+        start = time.perf_counter()
+        response = clients[number % users].post(path, json=body)
+        seconds = time.perf_counter() - start
+        if response.is_error:
+            return Reply(seconds, 0.0, is_failed=True)
+        reply = response.json()
+        timings = reply.get("isthmus", reply)["timings"]
+        return Reply(seconds, timings["retrieve"], is_failed=False)
+
+    def one_user(user: int) -> list[Reply]:
+        return [ask(number) for number in range(user, len(asked), users)]
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(users) as pool:
+        replies = [reply for of_user in pool.map(one_user, range(users)) for reply in of_user]
+    seconds = time.perf_counter() - start
+    for client in clients:
+        client.close()
+    return replies, seconds
+
+
+def row(way: str, users: int, replies: Sequence[Reply], seconds: float, memory: float | str) -> list[object]:
+    """A line of the table."""
+    times = [reply.seconds * 1000 for reply in replies]
+    searches = [reply.search * 1000 for reply in replies]
+    return [
+        way,
+        users,
+        len(replies),
+        sum(reply.is_failed for reply in replies),
+        len(replies) / seconds,
+        float(np.percentile(times, 50)),
+        float(np.percentile(times, 95)),
+        float(np.percentile(searches, 50)),
+        memory,
+    ]
+
+
+def peak_memory(pid: int) -> float:
+    """The peak memory of a process in GiB."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 2**20
+
+
+def main() -> None:
+    """Measure, print and record."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--embedded", type=int, default=50, metavar="N", help="real questions at once; 0: none")
+    arguments = parser.parse_args()
+    sample = [question.question for question in questions()]
+    asked = [sample[number % len(sample)] for number in range(arguments.questions)]
+    generator = ThreadingHTTPServer(("127.0.0.1", 0), InstantGenerator)
+    generator.daemon_threads = True
+    threading.Thread(target=generator.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{generator.server_port}/v1"
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "library")
+        replies = in_process(folder, endpoint, asked)
+        rows.append(row("RAG.ask, in process", 1, replies, sum(reply.seconds for reply in replies), ""))
+        with running_page(folder, generator="endpoint", endpoint=endpoint) as (url, pid):
+            over_http(url, "/v1/ask", 1, asked[:20])
+            for path in ("/v1/ask", "/v1/chat/completions"):
+                for users in USERS:
+                    replies, seconds = over_http(url, path, users, asked)
+                    rows.append(row(path, users, replies, seconds, peak_memory(pid)))
+        if arguments.embedded:
+            with running_page(folder, generator="embedded") as (url, pid):
+                many = [sample[number % len(sample)] for number in range(arguments.embedded)]
+                replies, seconds = over_http(url, "/v1/ask", len(many), many)
+                rows.append(row("/v1/ask, embedded 1.5B", len(many), replies, seconds, peak_memory(pid)))
+    generator.shutdown()
+    overhead = rows[1][5] - rows[0][5]  # type: ignore[operator]
+    publish(
+        "server",
+        f"The server beside calling RAG in process: it adds {overhead:.1f} ms to the median answer",
+        COLUMNS,
+        rows,
+        data="the sample articles and their questions",
+    )
+
+
+if __name__ == "__main__":
+    main()
