@@ -57,7 +57,7 @@ def back_up(library: Path, archive: Path) -> int:
         raise IsthmusError(
             f"The backup cannot be written to {archive} ({error}); check the disk and the path."
         ) from error
-    return sum(file["documents"] for file in manifest["files"].values())
+    return sum(file["documents"] for file in described.values())
 
 
 def restore(archive: Path, library: Path) -> int:
