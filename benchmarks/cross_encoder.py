@@ -24,10 +24,10 @@ from benchmarks.report import data_folder, publish
 from benchmarks.stages import base_and_aligned, default_split, median_milliseconds, sample, stages
 from rag.settings import load_settings
 from retriever.alignment.mining import hard_passages
-from retriever.alignment.train import has_bf16
 from retriever.data.squad import ParallelSquad, read_squad
 from retriever.evaluation import Evaluation, HybridSearch, System
 from retriever.evaluation.tasks import squad_tasks
+from retriever.models.backends.pytorch import has_bf16
 from retriever.models.encoder import Encoder
 from retriever.search.rerankers import CrossEncoderReranker
 

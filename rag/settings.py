@@ -51,7 +51,10 @@ class Settings(BaseSettings):
     )
     query_prefix: str | None = Field(None, description="text put before queries; default: the model's own")
     passage_prefix: str | None = Field(None, description="text put before passages; default: the model's own")
-    backend: Backend = Field("auto", description="engine that computes vectors; auto: torch on a GPU, else OpenVINO")
+    backend: Backend = Field(
+        "auto",
+        description="engine that computes vectors; auto: torch on a GPU or for a hub id, else OpenVINO if it can",
+    )
     device: str | None = Field(None, description='device of the encoder: "cpu", "cuda"; default: the fastest here')
     chroma_url: str | None = Field(None, description="a Chroma server; default: embedded, on disk")
     top_k: int = Field(6, ge=1, le=50, description="passages that search returns for an answer")

@@ -25,7 +25,7 @@ def embed_texts(model: SentenceTransformer, texts: list[str], prefix: str) -> li
 
 def embed_tokens(model: SentenceTransformer, texts: list[str], prefix: str) -> list[Tensor]:
     """Each text as the unit vectors of its tokens, (tokens, d)."""
-    return [torch.from_numpy(encoded.tokens) for encoded in encode_tokens(model.encode, model.tokenizer, texts, prefix)]
+    return [torch.from_numpy(encoded.tokens) for encoded in encode_tokens(model, texts, "query", prefix)]
 
 
 class EnglishGuard(BaseEvaluator):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from retriever.errors import DataError
-from retriever.models.backends.pytorch import prompt_length
+from retriever.models.backends.pytorch import control_ids, map_tokens, prompt_length
 
 Columns = Mapping[str, Tensor]
 
@@ -106,7 +106,7 @@ class TokenObjectiveLoss(nn.Module):
         self.model = model
         self.objective = objective
         self._prompt_tokens = prompt_length(model.tokenizer, prompt)
-        self._special_ids = torch.tensor(model.tokenizer.all_special_ids)
+        self._special_ids = torch.tensor(control_ids(model.tokenizer))
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
         """The loss of a batch as the trainer hands it over."""
@@ -114,7 +114,7 @@ class TokenObjectiveLoss(nn.Module):
         mask = self.content_mask(features["input_ids"], features["attention_mask"].bool())
         output = self.model(features)
         texts = EmbeddedTexts(
-            functional.normalize(output["token_embeddings"].float(), dim=-1),
+            functional.normalize(map_tokens(self.model, "query", output["token_embeddings"]).float(), dim=-1),
             mask,
             functional.normalize(output["sentence_embedding"].float(), dim=-1),
         )

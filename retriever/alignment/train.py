@@ -29,8 +29,8 @@ from transformers.trainer_utils import get_last_checkpoint
 from retriever.alignment.folder import CHECKPOINTS
 from retriever.alignment.guard import EnglishGuard
 from retriever.alignment.recipe import Recipe
+from retriever.models.backends.pytorch import has_bf16
 from retriever.models.delta import State
-from retriever.models.processor import processor_flags
 
 SHORT_TOKENS = 128
 """Up to this length plain attention trains a quarter faster on a processor than torch's fused attention."""
@@ -163,13 +163,6 @@ def _arguments(recipe: Recipe, checkpoints: Path, *, guarded: bool) -> SentenceT
         disable_tqdm=True,
         dataloader_pin_memory=not cpu,
     )
-
-
-def has_bf16() -> bool:
-    """Whether bf16 arithmetic is worth it here: on a GPU that has it, or a processor with AVX-512 BF16 or AMX."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return "avx512_bf16" in processor_flags()
 
 
 def interpolate(base: State, tuned: State, factor: float) -> State:

@@ -76,9 +76,7 @@ class Encoder(Embeddings):
         default_query, default_passage = E5_PREFIXES if _NAMED_E5.search(model) else ("", "")
         prompts = self._backend.prompts
         self.query_prefix = _first_set(query_prefix, prompts.get("query"), default_query)
-        self.passage_prefix = _first_set(
-            passage_prefix, prompts.get("document", prompts.get("passage")), default_passage
-        )
+        self.passage_prefix = _first_set(passage_prefix, prompts.get("document"), default_passage)
         self._base, self._passage_encoder = self._open_base(device, backend)
         self._offsets = load_offsets(Path(self.folder))
         self._lock = threading.RLock()
@@ -106,8 +104,8 @@ class Encoder(Embeddings):
 
     @cached_property
     def model(self) -> "SentenceTransformer":
-        """The sentence-transformers model, for training and for tools that want one (mteb)."""
-        if isinstance(self._backend, TorchBackend):
+        """The sentence-transformers model in float32, for training and for tools that want one (mteb)."""
+        if isinstance(self._backend, TorchBackend) and self._backend.precision == "float32":
             return self._backend.model
         return load_model(self.folder, self.device)
 

@@ -27,7 +27,7 @@ ALIGNED_SHA256 = "8f43f55d22752582a15e50c7a63ed248b586da5e01fcd8756d3c27387ca889
 
 def encoder_folder(cache: Path) -> Path:
     """The folder of multilingual-e5-small for sentence-transformers; made in the cache on first use."""
-    folder = cache / "multilingual-e5-small"
+    folder = packaged_encoders(cache)["base"]
     with create_once(folder) as draft:
         if draft is not None:
             with tempfile.TemporaryDirectory(dir=cache) as scratch:
@@ -43,7 +43,7 @@ def aligned_folder(cache: Path) -> Path:
 
     Raises IsthmusError if the difference is not the one that this release was measured with.
     """
-    folder = cache / _aligned_name()
+    folder = packaged_encoders(cache)["aligned"]
     with create_once(folder) as draft:
         if draft is not None:
             from safetensors.torch import load
@@ -67,12 +67,9 @@ def aligned_folder(cache: Path) -> Path:
     return folder
 
 
-def packaged_encoders(cache: Path) -> dict[str, bool]:
-    """Whether each packaged encoder, by its name in the settings, is already in the cache."""
-    return {
-        "base": (cache / "multilingual-e5-small").is_dir(),
-        "aligned": (cache / _aligned_name()).is_dir(),
-    }
+def packaged_encoders(cache: Path) -> dict[str, Path]:
+    """The folder of each packaged encoder, by its name in the settings; it is there once the encoder was fetched."""
+    return {"base": cache / "multilingual-e5-small", "aligned": cache / _aligned_name()}
 
 
 def _aligned_name() -> str:

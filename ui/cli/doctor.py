@@ -12,6 +12,7 @@ from rag.generation.embedded import read_choice
 from rag.generation.vllm_server import has_gpu
 from rag.generation.weights import generator_folder, packaged_size
 from rag.settings import Settings
+from retriever.models.backends import describe_backend
 from retriever.models.registry import packaged_encoders
 from retriever.store.documents import list_documents
 from retriever.store.lock import read_holder
@@ -82,11 +83,14 @@ def _gpu() -> Finding:
 
 
 def _encoder(settings: Settings) -> Finding:
-    is_fetched = packaged_encoders(settings.cache).get(settings.encoder)
-    if is_fetched is None:
-        return Finding("encoder", settings.encoder)
-    state = f"packaged multilingual-e5-small, {settings.encoder}, " + ("ready" if is_fetched else "not fetched yet")
-    return Finding("encoder", state, "" if is_fetched else "It is fetched at the first start (about 90 MB).")
+    folder = packaged_encoders(settings.cache).get(settings.encoder)
+    label = f"packaged multilingual-e5-small, {settings.encoder}" if folder else settings.encoder
+    if folder and not folder.is_dir():
+        return Finding("encoder", f"{label}, not fetched yet", "It is fetched at the first start (about 90 MB).")
+    backend = None if settings.backend == "auto" else settings.backend
+    return Finding(
+        "encoder", f"{label}, {describe_backend(str(folder or label), settings.cache, backend, settings.device)}"
+    )
 
 
 def _generator(settings: Settings) -> Finding:

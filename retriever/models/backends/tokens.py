@@ -21,6 +21,15 @@ def content_tokens(rows: Vectors, special: Sequence[int], prompt_tokens: int) ->
     return rows[content] if len(content) else rows
 
 
+def with_content(texts: Sequence[str], prompt: str) -> list[str]:
+    """The texts, with a space for an empty one without a prompt: some tokenizers make no token of nothing.
+
+    >>> with_content(["Isthmus", ""], prompt="")
+    ['Isthmus', ' ']
+    """
+    return list(texts) if prompt else [text or " " for text in texts]
+
+
 def join_tokens(*texts: Vectors) -> Vectors:
     """The token vectors of several texts in one array, (tokens, width), in which each text weighs about alike.
 

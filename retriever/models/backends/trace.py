@@ -5,13 +5,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 
 from retriever.errors import IsthmusError
 from retriever.models.backends.protocol import OUTPUTS, Role, Runtime
+from retriever.models.backends.pytorch import map_tokens
 from retriever.models.backends.silent_openvino import load_openvino
 
 INPUTS = ("input_ids", "attention_mask")
@@ -26,14 +29,17 @@ class _Graph(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         features = self.model({"input_ids": input_ids, "attention_mask": attention_mask}, task=self.role)
-        vectors = nn.functional.normalize(features["sentence_embedding"], dim=-1)
-        return (vectors, features["token_embeddings"]) if "token_embeddings" in features else (vectors,)
+        vectors = features["sentence_embedding"][:, : self.model.truncate_dim]
+        vectors = nn.functional.normalize(vectors, dim=-1)
+        if "token_embeddings" not in features:
+            return (vectors,)
+        return vectors, map_tokens(self.model, self.role, features["token_embeddings"])
 
 
 def trace(model: SentenceTransformer, role: Role, runtime: Runtime, target: Path) -> None:
     """Write the graph of one role, for any number of texts of any length, to `target` with the runtime's suffix."""
     graph = _Graph(model, role).eval()
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), _quiet(), _traceable_masks():
         if runtime == "openvino":
             _to_openvino(graph, target)
         else:
@@ -85,6 +91,25 @@ def _to_onnx(graph: nn.Module, target: Path) -> None:
         per_channel=True,
     )
     float_graph.unlink()
+
+
+@contextmanager
+def _traceable_masks() -> Iterator[None]:
+    """Let transformers make attention masks that can be traced and computed elsewhere.
+
+    They are made by broadcasting, not by `torch.vmap`. A token that may look at none, as padding far from the text in
+    local attention, looks at all: OpenVINO gives it NaN otherwise. Gemma 3 needs both.
+    """
+
+    def make_mask(**options: Any) -> Tensor | None:
+        mask: Tensor | None = sdpa_mask(**{**options, "use_vmap": False})
+        return None if mask is None else mask | ~mask.any(dim=-1, keepdim=True)
+
+    ALL_MASK_ATTENTION_FUNCTIONS["sdpa"] = make_mask
+    try:
+        yield
+    finally:
+        del ALL_MASK_ATTENTION_FUNCTIONS["sdpa"]
 
 
 @contextmanager

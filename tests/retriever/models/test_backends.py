@@ -88,15 +88,15 @@ def test_a_network_that_computes_something_else_is_not_kept(cache, tmp_path, mon
     monkeypatch.setitem(exported._NETWORK_LOADERS, "openvino", load_network)
     with pytest.raises(IsthmusError, match="gives other vectors"):
         exported_folder("openvino", encoder_folder(cache), tmp_path)
-    assert not list(tmp_path.glob("*-openvino"))
+    assert [file.name for file in tmp_path.glob("*-openvino/*")] == [exported.FAILURE_FILE]
 
 
 def test_a_changed_model_is_exported_anew(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"one")
-    before = exported._fingerprint(tmp_path)
-    assert before == exported._fingerprint(tmp_path)
+    before = exported._fingerprint(tmp_path, "openvino")
+    assert before == exported._fingerprint(tmp_path, "openvino") != exported._fingerprint(tmp_path, "onnx")
     (tmp_path / "model.safetensors").write_bytes(b"other")
-    assert exported._fingerprint(tmp_path) != before
+    assert exported._fingerprint(tmp_path, "openvino") != before
 
 
 def test_an_answer_needs_no_torch(encoder):

@@ -1,4 +1,4 @@
-"""What the doctor says of the embedded generator."""
+"""What the doctor says of the encoder and of the embedded generator."""
 
 import pytest
 
@@ -6,8 +6,24 @@ from rag.generation.embedded import RuntimeChoice
 from ui.cli import doctor
 
 
+def finding_on(subject, settings):
+    return next(finding for finding in doctor.examine(settings) if finding.subject == subject)
+
+
 def generator(settings):
-    return next(finding for finding in doctor.examine(settings) if finding.subject == "generator")
+    return finding_on("generator", settings)
+
+
+def test_what_computes_the_encoder_is_shown(settings, tmp_path):
+    settings = settings.model_copy(update={"cache": tmp_path, "device": "cpu"})
+    unfetched = finding_on("encoder", settings)
+    assert unfetched.state.endswith("not fetched yet")
+    assert unfetched.remedy
+    (tmp_path / "own").mkdir()
+    own = settings.model_copy(update={"encoder": str(tmp_path / "own")})
+    assert finding_on("encoder", own).state == f"{tmp_path / 'own'}, on openvino, for which it is prepared at first use"
+    on_torch = own.model_copy(update={"backend": "torch"})
+    assert finding_on("encoder", on_torch).state == f"{tmp_path / 'own'}, on torch in float32"
 
 
 @pytest.fixture
