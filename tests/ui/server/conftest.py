@@ -38,7 +38,7 @@ class QuotingEngine:
         if self.error:
             raise self.error
         prompt = messages[-1]["content"]
-        yield next(text for text in TEXTS.values() if text in prompt) + " [1]"
+        yield next((text for text in TEXTS.values() if text in prompt), "The passages do not say") + " [1]"
 
     def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Completion:
         return Completion("".join(self.stream(messages, max_tokens=max_tokens)))
