@@ -50,10 +50,8 @@ def ask(
 ) -> None:
     """Answer a question and show the sources."""
     with _open_rag(load_settings(library=library, generator=generator, endpoint=endpoint)) as rag:
-        if as_json:
-            print_json(asdict(rag.ask(question, language=language, as_of=as_of)))
-            return
-        _print_answer(_show_stream(rag.stream(question, language=language, as_of=as_of)))
+        answers = rag.stream(question, language=language, as_of=as_of)
+        _print_answer(rag, _last(answers) if as_json else _show_stream(answers), as_json=as_json)
 
 
 @app.command()
@@ -73,10 +71,7 @@ def chat(
             except IsthmusError as error:
                 err.print(f"isthmus: {error}", style="red", markup=False)
                 continue
-            if as_json:
-                print_json(asdict(answer))
-            else:
-                _print_answer(answer)
+            _print_answer(rag, answer, as_json=as_json)
             history += [Turn("user", question), Turn("assistant", answer.text)]
 
 
@@ -125,7 +120,17 @@ def _show_stream(answers: Iterator[Answer]) -> Answer:
     return answer
 
 
-def _print_answer(answer: Answer) -> None:
+def _print_answer(rag: "RAG", answer: Answer, *, as_json: bool) -> None:
+    """Print an answer and its sources; if nothing could be found, say that the library is empty and how to fill it."""
+    if answer.abstained and not rag.documents():
+        err.print(
+            f"isthmus: {rag.settings.library}: the library is empty; add documents with `isthmus add FILE_OR_FOLDER`.",
+            style="yellow",
+            markup=False,
+        )
+    if as_json:
+        print_json(asdict(answer))
+        return
     out.print("\n" + answer.text, style="yellow" if answer.abstained else "bold", markup=False)
     if answer.doubts:
         out.print(f"(not found in the sources: {', '.join(answer.doubts)})", style="yellow", markup=False)
