@@ -51,7 +51,7 @@ def ask(
     """Answer a question and show the sources."""
     with _open_rag(load_settings(library=library, generator=generator, endpoint=endpoint)) as rag:
         answers = rag.stream(question, language=language, as_of=as_of)
-        _print_answer(rag, _last(answers) if as_json else _show_stream(answers), as_json=as_json)
+        _print(rag, _last(answers) if as_json else _show_stream(answers), as_json=as_json)
 
 
 @app.command()
@@ -71,7 +71,7 @@ def chat(
             except IsthmusError as error:
                 err.print(f"isthmus: {error}", style="red", markup=False)
                 continue
-            _print_answer(rag, answer, as_json=as_json)
+            _print(rag, answer, as_json=as_json)
             history += [Turn("user", question), Turn("assistant", answer.text)]
 
 
@@ -120,8 +120,8 @@ def _show_stream(answers: Iterator[Answer]) -> Answer:
     return answer
 
 
-def _print_answer(rag: "RAG", answer: Answer, *, as_json: bool) -> None:
-    """Print an answer and its sources; if nothing could be found, say that the library is empty and how to fill it."""
+def _print(rag: "RAG", answer: Answer, *, as_json: bool) -> None:
+    """Print an answer; if there was nothing to find, say that the library is empty and how to fill it."""
     if answer.abstained and not rag.documents():
         err.print(
             f"isthmus: {rag.settings.library}: the library is empty; add documents with `isthmus add FILE_OR_FOLDER`.",
@@ -130,7 +130,11 @@ def _print_answer(rag: "RAG", answer: Answer, *, as_json: bool) -> None:
         )
     if as_json:
         print_json(asdict(answer))
-        return
+    else:
+        _print_answer(answer)
+
+
+def _print_answer(answer: Answer) -> None:
     out.print("\n" + answer.text, style="yellow" if answer.abstained else "bold", markup=False)
     if answer.doubts:
         out.print(f"(not found in the sources: {', '.join(answer.doubts)})", style="yellow", markup=False)
