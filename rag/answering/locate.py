@@ -1,5 +1,6 @@
 """Where a text has the words that a model gives as an answer out of it."""
 
+import itertools
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -15,6 +16,8 @@ MIN_ALIGNMENT = 80
 """Least similarity (rapidfuzz, 0-100) of an answer and the words of the passage that it is taken for."""
 SAME_WORD = 75
 """Least similarity of two words that count as one."""
+MAX_TRIM = 2
+"""How many words an alignment may be off at either end."""
 MIN_RUN = 0.3
 """Least share of an answer's letters in a row of the passage's words: the model wraps sentences around what it read."""
 MIN_IN_ORDER = 0.8
@@ -64,9 +67,10 @@ def _trim(text: str, span: Span, words: str) -> Span:
     """The span without first and last words that do not begin or end the answer: an alignment may be a little off."""
     tokens = [match.span() for match in _TOKEN.finditer(text, *span)]
     answer_tokens = _TOKEN.findall(words)
-    first = next((n for n, token in enumerate(tokens) if _is_one_of(text, token, answer_tokens[:2])), None)
-    last = next((n for n, token in enumerate(reversed(tokens)) if _is_one_of(text, token, answer_tokens[-2:])), None)
-    if first is None or last is None or first > len(tokens) - 1 - last:
+    first = next((n for n, token in enumerate(tokens[: MAX_TRIM + 1]) if _is_one_of(text, token, answer_tokens[:2])), 0)
+    ends = reversed(tokens[-MAX_TRIM - 1 :])
+    last = next((n for n, token in enumerate(ends) if _is_one_of(text, token, answer_tokens[-2:])), 0)
+    if first > len(tokens) - 1 - last:
         return span
     return (tokens[first][0] if first else span[0]), (tokens[-1 - last][1] if last else span[1])
 
@@ -90,16 +94,29 @@ def _located_run(answer: str, text: str, question: str) -> Span | None:
     """Where the text has nearly all words of an answer in their order, or else the row of them that says most."""
     words = _TOKEN.findall(answer)
     tokens = [match.span() for match in _TOKEN.finditer(text)]
-    blocks = SequenceMatcher(None, words, [text[slice(*token)] for token in tokens], autojunk=False)
-    runs = [
-        _Run(words[block.a : block.a + block.size], block.b, block.b + block.size - 1)
-        for block in blocks.get_matching_blocks()
-        if block.size
-    ]
-    place = _in_order(words, runs) or _longest_run(words, runs, set(_TOKEN.findall(_fold(question))))
+    texts = [text[slice(*token)] for token in tokens]
+    blocks = SequenceMatcher(None, words, texts, autojunk=False).get_matching_blocks()
+    in_order = [_run(words, block.a, block.b, block.size) for block in blocks if block.size]
+    asked = set(_TOKEN.findall(_fold(question)))
+    place = _in_order(words, in_order) or _longest_run(words, _all_runs(words, texts), asked)
     if place is None:
         return None
     return tokens[place[0]][0], tokens[place[1]][1]
+
+
+def _run(words: Sequence[str], start: int, place: int, size: int) -> _Run:
+    return _Run(words[start : start + size], place, place + size - 1)
+
+
+def _all_runs(words: Sequence[str], texts: Sequence[str]) -> list[_Run]:
+    """Every row of words that an answer and a text have in common and that is part of no longer one."""
+    runs = []
+    for start, place in itertools.product(range(len(words)), range(len(texts))):
+        if words[start] != texts[place] or (start and place and words[start - 1] == texts[place - 1]):
+            continue
+        same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(words[start:], texts[place:], strict=False))
+        runs.append(_run(words, start, place, len(list(same))))
+    return runs
 
 
 def _in_order(words: Sequence[str], runs: Sequence[_Run]) -> tuple[int, int] | None:
@@ -113,11 +130,11 @@ def _in_order(words: Sequence[str], runs: Sequence[_Run]) -> tuple[int, int] | N
 def _longest_run(words: Sequence[str], runs: Sequence[_Run], asked: Set[str]) -> tuple[int, int] | None:
     """First and last word of the run that says most, if that is MIN_RUN of what the answer says.
 
-    That is counted in letters of words that are not in the question.
+    That is counted in letters of words that are not in the question, each word once: an answer may loop.
     """
 
     def said(some: Sequence[str]) -> int:
-        return sum(len(word) for word in some if word not in asked)
+        return sum(len(word) for word in set(some) - asked)
 
     run = max(runs, key=lambda run: said(run.words), default=None)
     if run is None or not said(run.words) or said(run.words) < MIN_RUN * said(words):

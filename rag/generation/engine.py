@@ -5,6 +5,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from rag.generation.degeneration import is_repetitive
+
 Message = dict[str, str]
 """A chat message: {"role": …, "content": …}."""
 
@@ -61,6 +63,11 @@ def yes_odds(engine: Engine, messages: Sequence[Message]) -> float:
 
 
 def complete(engine: Engine, messages: Sequence[Message], *, max_tokens: int) -> str:
-    """The engine's whole answer. Raises GeneratorError."""
+    """The engine's whole answer, cut off as soon as it loops: no more of it would be of use. Raises GeneratorError."""
+    text = ""
     with contextlib.closing(engine.stream(messages, max_tokens=max_tokens)) as pieces:
-        return "".join(pieces).strip()
+        for piece in pieces:
+            text += piece
+            if is_repetitive(text.rstrip()):
+                break
+    return text.strip()

@@ -61,10 +61,8 @@ def ask(
 ) -> None:
     """Answer a question and show the sources."""
     with _open_rag(library, collection, generator, endpoint) as rag:
-        if as_json:
-            print_json(asdict(rag.ask(question, language=language, as_of=as_of)))
-            return
-        _print_answer(_show_stream(rag.stream(question, language=language, as_of=as_of)))
+        answers = rag.stream(question, language=language, as_of=as_of)
+        _print(rag, _last(answers) if as_json else _show_stream(answers), as_json=as_json)
 
 
 @app.command()
@@ -85,10 +83,7 @@ def chat(
             except IsthmusError as error:
                 err.print(f"isthmus: {error}", style="red", markup=False)
                 continue
-            if as_json:
-                print_json(asdict(answer))
-            else:
-                _print_answer(answer)
+            _print(rag, answer, as_json=as_json)
             history += [Turn("user", question), Turn("assistant", answer.text)]
 
 
@@ -136,6 +131,20 @@ def _show_stream(answers: Iterator[Answer]) -> Answer:
         for answer in answers:
             status.update(Text(plain(answer.text) or "…"))
     return answer
+
+
+def _print(rag: "RAG | RemoteRAG", answer: Answer, *, as_json: bool) -> None:
+    """Print an answer; if there was nothing to find it in, say how to add documents."""
+    if answer.abstained and not rag.documents():
+        err.print(
+            "isthmus: there is no document to answer from; add some with `isthmus add FILE_OR_FOLDER`.",
+            style="yellow",
+            markup=False,
+        )
+    if as_json:
+        print_json(asdict(answer))
+    else:
+        _print_answer(answer)
 
 
 def _print_answer(answer: Answer) -> None:

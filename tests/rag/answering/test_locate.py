@@ -73,3 +73,25 @@ def test_words_of_the_question_are_no_answer():
     )
     assert span is not None
     assert text[slice(*span)] == "unjust forms of power"
+
+
+def test_the_row_of_words_may_stand_before_the_words_of_the_question():
+    text = "In Norway the first to chart the bay was Ada Lindqvist."
+    span = locate("Ada Lindqvist was born in Norway", text, "en", "¿Dónde nació Ada Lindqvist?")
+    assert span is not None
+    assert text[slice(*span)] == "In Norway"
+
+
+def test_an_answer_that_loops_says_each_word_once():
+    text = "The council pays for small harbour repairs, and rarely for anything else."
+    span = locate("Roads, ferries or bridges, small harbour repairs, " * 6, text, "en", "За что платит совет?")
+    assert span is not None
+    assert text[slice(*span)] == "small harbour repairs"
+
+
+def test_a_sentence_around_the_words_is_not_cut_down_to_its_end():
+    text = "Any harbour may ask for dues, and old northern ports often ask for far higher dues than other small ports."
+    answer = "The passage states that old northern ports ask for far higher dues than other small ports"
+    span = locate(answer, text, "en", "كيف؟")
+    assert span is not None
+    assert "ask for far higher dues" in text[slice(*span)]

@@ -28,6 +28,14 @@ def test_one_that_cannot_be_trusted_is_none(scripted, useless):
     assert translate(scripted(useless), TEXT, "ro") is None
 
 
+def test_a_loop_is_cut_off(scripted):
+    engine = scripted("1914 august 15 82 canalul este " * 20, IN_ROMANIAN)
+    assert translate(engine, TEXT, "ro") is None
+    assert engine.closed_early == 1
+    assert translate(engine, TEXT, "ro") == IN_ROMANIAN
+    assert engine.closed_early == 1
+
+
 def test_digits_of_the_language_are_the_same_numbers(scripted):
     arabic = "افتتحت قناة بنما في ١٥ أغسطس ١٩١٤. ويبلغ طولها ٨٢ كيلومترا."
     assert translate(scripted(arabic), TEXT, "ar") == arabic

@@ -53,6 +53,9 @@ def test_add_list_search_ask_remove(isthmus, tmp_path):
     assert "1088" in chat.stdout
     isthmus("remove", "bologna.txt")
     assert json.loads(isthmus("list", "--json").stdout) == []
+    refused = isthmus("ask", "Wann wurde die Universität Bologna gegründet?", "--json", ISTHMUS_GENERATOR="embedded")
+    assert json.loads(refused.stdout)["abstained"]
+    assert "no document to answer from; add some with `isthmus add" in refused.stderr
 
 
 def test_doctor(isthmus):
