@@ -116,10 +116,7 @@ def test_hostile_names_are_only_names(fake_library, tmp_path, name):
     (result,) = fake_library.add_upload([(name, file)])
     assert result.status == "added"
     assert "/" not in fake_library.documents()[0].source
-    assert sorted(path.name.split("-")[0] for path in fake_library.folder.iterdir() if path.is_dir()) == [
-        "lexical",
-        "vectors",
-    ]
+    assert [path.name for path in fake_library.folder.iterdir() if path.is_dir()] == ["vectors"]
 
 
 def test_one_holder_at_a_time(fake_library, settings, fake_encoder):
