@@ -218,7 +218,7 @@ class Collection:
             return False
         try:
             self.vectors.sample_baseline(BASELINE_PASSAGES)
-            return len(self.vectors) == len(self.documents.passage_ids())
+            return len(self.vectors) == sum(self.documents.languages().values())
         except ChromaError as error:
             logger.warning("The vectors in %s cannot be read (%s) and are copied.", self.folder, error)
             return False

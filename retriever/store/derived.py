@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from tqdm import tqdm
 
+from retriever.store.transaction import Transaction
 from retriever.store.words import VERSION, WordIndex, count_words
 from retriever.types import Passage
 
@@ -14,7 +15,6 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS words (version TEXT NOT NULL, revision INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS languages (language TEXT PRIMARY KEY, passages INTEGER NOT NULL);
 """
-_BATCH = 1000
 
 
 class DerivedTables:
@@ -50,12 +50,16 @@ class DerivedTables:
         return bool((made, len(numbers) - 1, numbers[-1]) == ((VERSION, revision), passages, last))
 
     def make_anew(self, passages: Iterable[Mapping[int, Passage]]) -> None:
-        """Fill them with all passages, in parts."""
-        self.words.clear()
-        self._db.execute("DELETE FROM languages")
+        """Fill them with all passages, a part in a transaction; broken off, they do not fit."""
+        with Transaction(self._db):
+            self.words.clear()
+            self._db.execute("DELETE FROM languages")
+            self._db.execute("UPDATE words SET revision = -1")
         for part in tqdm(passages, desc="Indexing words", disable=None):
-            self.add(part, count_passages(part))
-        self._db.execute("UPDATE words SET version = ?, revision = (SELECT revision FROM state)", (VERSION,))
+            with Transaction(self._db):
+                self.add(part, count_passages(part))
+        with Transaction(self._db):
+            self._db.execute("UPDATE words SET version = ?, revision = (SELECT revision FROM state)", (VERSION,))
 
     def _count_languages(self, passages: Iterable[Passage], sign: int) -> None:
         counts = Counter(passage.language for passage in passages)

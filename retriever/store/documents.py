@@ -130,17 +130,18 @@ class DocumentStore:
             return {ids.get(number, f"number {number}") for number in self._derived.words.numbers().tolist()}
 
     def index_words(self) -> None:
-        """Make words and counts of languages anew, in one transaction, if another version made them."""
+        """Make words and counts of languages anew if they do not fit the documents, or another version made them."""
         with self._lock:
             if not self._derived.fit():
-                with Transaction(self._db):
-                    self._derived.make_anew(self._numbered_passages())
+                self._derived.make_anew(self._numbered_passages())
 
     def _numbered_passages(self) -> Iterator[dict[int, Passage]]:
         """All passages by number, in parts."""
-        rows = self._db.execute(f"{_NUMBERED} ORDER BY 1")
-        while part := rows.fetchmany(PAGE):
-            yield {row[0]: _passage(row[1:]) for row in part}
+        query = f"{_NUMBERED} WHERE passages.rowid > ? ORDER BY 1 LIMIT {PAGE}"
+        last = 0
+        while rows := self._db.execute(query, (last,)).fetchall():
+            yield {row[0]: _passage(row[1:]) for row in rows}
+            last = rows[-1][0]
 
     def replace(self, replaced: Iterable[str], document: Document, passages: Sequence[Passage]) -> None:
         """In one transaction, delete the documents with the ids in `replaced` and add this one."""

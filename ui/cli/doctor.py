@@ -27,7 +27,6 @@ PACKAGES = [
     "openvino-genai",
     "gradio",
     "xllamacpp",
-    "bm25s",
 ]
 NEEDED_GB = 6
 """Disk space for the packaged models."""

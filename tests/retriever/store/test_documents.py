@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from retriever.store import derived
 from retriever.store.documents import DOCUMENTS_FILE, DocumentStore, list_documents
 from retriever.types import Month, Period
 
@@ -152,3 +153,23 @@ def test_documents_are_listed_without_opening_the_library(store, make_document, 
     assert [document.title for document in list_documents(tmp_path)] == ["a"]
     assert list_documents(tmp_path / "nowhere") == []
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_index_of_words_that_was_broken_off_is_made_anew(tmp_path, make_document, monkeypatch):
+    store = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    for n in range(5):
+        store.replace([], *make_document(f"d{n}", f"Alpha {n}."))
+    store._db.execute("UPDATE words SET version = 'old'")
+    monkeypatch.setattr("retriever.store.documents.PAGE", 2)
+    with monkeypatch.context() as broken:
+        parts = iter([None, None])  # the third part fails
+        count = derived.count_passages
+        broken.setattr(derived, "count_passages", lambda passages: (next(parts), count(passages))[1])
+        with pytest.raises(StopIteration):
+            store.index_words()
+    store.close()
+    store = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    store.index_words()
+    assert store.indexed_ids() == set(store.passage_ids())
+    assert store.languages() == {"en": 5}
+    store.close()
