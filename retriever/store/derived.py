@@ -46,8 +46,8 @@ class DerivedTables:
         made = self._db.execute("SELECT version, revision FROM words").fetchone()
         (revision,) = self._db.execute("SELECT revision FROM state").fetchone()
         passages, last = self._db.execute("SELECT count(*), coalesce(max(rowid), 0) FROM passages").fetchone()
-        numbers = [0, *self.words.numbers().tolist()]
-        return bool((made, len(numbers) - 1, numbers[-1]) == ((VERSION, revision), passages, last))
+        numbers = self.words.numbers()
+        return bool((made, len(numbers), numbers.max(initial=0)) == ((VERSION, revision), passages, last))
 
     def make_anew(self, passages: Iterable[Mapping[int, Passage]]) -> None:
         """Fill them with all passages, a part in a transaction; broken off, they do not fit."""

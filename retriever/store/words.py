@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
 from retriever.languages.words import tokenize
 from retriever.types import Vectors
@@ -23,7 +24,7 @@ from retriever.types import Vectors
 K1, B = 1.5, 0.75
 BLOCK = 4096
 """Passages in a block; their positions fit 16 bits."""
-VERSION = f"1, Unicode {unicodedata.unidata_version}"
+VERSION = f"1, Unicode {unicodedata.unidata_version}, regex {regex.__version__}"
 """Of the tables and of `tokenize`: raise the number when either changes, and indexes are made anew."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS recent_words (number INTEGER PRIMARY KEY, counts BLOB NOT NULL);
