@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from rag.build import EngineSource, build_encoder, build_reranker, build_rewriters
 from rag.documents.ingest import read_document, read_file, supported_files
-from rag.documents.migrations import add_missing_times
+from rag.documents.migrations import add_missing_times, delete_saved_words
 from rag.documents.parsing import printable
 from rag.errors import UnreadableFileError
 from rag.settings import Settings
@@ -94,6 +94,7 @@ class Library:
             )
             try:
                 add_missing_times(collection.documents)
+                delete_saved_words(self.folder)
             except BaseException:
                 collection.close()
                 raise
@@ -232,41 +233,38 @@ class Library:
 
         Otherwise a new file with the content that a known one had until now would count as unchanged.
         """
+        documents = self.collection.documents
         with self._change():
-            known = {document.source for document in self.documents()}
-        return sorted(range(len(sources)), key=lambda number: sources[number][0] not in known)
+            return sorted(range(len(sources)), key=lambda number: documents.from_source(sources[number][0]) is None)
 
     def _add_one(self, source: str, data: bytes, *, replace: bool) -> Added:
         digest = hashlib.sha256(data).hexdigest()
         while True:
             with self._change():
-                documents = self.documents()
-            name = source if replace else _free_name(source, digest, documents)
-            if _is_unchanged(name, digest, documents):
-                return Added(name, "unchanged")
+                name = source if replace else self._free_name(source, digest)
+                if self._is_unchanged(name, digest):
+                    return Added(name, "unchanged")
             document, passages = read_document(name, data, digest, self.settings.passage_chars)
             with self._change():
-                documents = self.documents()
-                if _is_unchanged(name, digest, documents):  # another thread added it meanwhile
+                if self._is_unchanged(name, digest):  # another thread added it meanwhile
                     return Added(name, "unchanged")
-                replaced = [document.id for document in documents if document.source == name]
+                replaced = self.collection.documents.from_source(name)
                 if replace or not replaced:
-                    self.collection.write(document, passages, replaced)
+                    self.collection.write(document, passages, [replaced.id] if replaced else [])
                     return Added(name, "replaced" if replaced else "added", len(passages))
 
+    def _is_unchanged(self, name: str, digest: str) -> bool:
+        """Whether the document of this name has this content or, if there is none, another one has."""
+        documents = self.collection.documents
+        known = documents.from_source(name)
+        return known.sha256 == digest if known else documents.has_content(digest)
 
-def _is_unchanged(name: str, digest: str, documents: Sequence[Document]) -> bool:
-    """Whether the document of this name has this content or, if there is none, another one has."""
-    digests = {document.source: document.sha256 for document in documents}
-    return digests[name] == digest if name in digests else digest in digests.values()
-
-
-def _free_name(name: str, digest: str, documents: Sequence[Document]) -> str:
-    """The name with the lowest number that is free or belongs to a document with the same content."""
-    digests = {document.source: document.sha256 for document in documents}
-    path = Path(name)
-    names = itertools.chain([name], (f"{path.stem} ({number}){path.suffix}" for number in itertools.count(2)))
-    return next(candidate for candidate in names if digests.get(candidate, digest) == digest)
+    def _free_name(self, name: str, digest: str) -> str:
+        """The name with the lowest number that is free or belongs to a document with the same content."""
+        path = Path(name)
+        names = itertools.chain([name], (f"{path.stem} ({number}){path.suffix}" for number in itertools.count(2)))
+        known = self.collection.documents.from_source
+        return next(name for name in names if (document := known(name)) is None or document.sha256 == digest)
 
 
 def find_document(documents: Sequence[Document], name: str) -> Document:

@@ -18,7 +18,7 @@ from retriever.search.rerankers import Reranker
 from retriever.search.retriever import CrossLingualRetriever
 from retriever.store.collection import Collection
 from retriever.store.token_vectors import TokenVectorStore
-from retriever.store.words import BM25Index
+from retriever.store.words import WordIndex
 from retriever.types import Document, Passage, Rewrite, Vectors
 
 DEPTH = 100
@@ -64,15 +64,17 @@ class BM25Search:
 
     def __init__(self, name: str = "bm25") -> None:
         self.name = name
-        self._indexes: dict[str, BM25Index] = {}
+        self._indexes: dict[str, WordIndex] = {}
 
     def rank(self, task: Task) -> Run:
         """See System."""
         if task.pool not in self._indexes:
-            texts = [passage.text for passage in task.passages.values()]
-            self._indexes[task.pool] = BM25Index.build(list(task.passages), texts)
-        index = self._indexes[task.pool]
-        return {id_: dict(index.search(query.text, DEPTH)) for id_, query in task.queries.items()}
+            self._indexes[task.pool] = WordIndex.of_texts(passage.text for passage in task.passages.values())
+        ids, index = list(task.passages), self._indexes[task.pool]
+        return {
+            query_id: {ids[number]: score for number, score in index.search(query.text, DEPTH)}
+            for query_id, query in task.queries.items()
+        }
 
 
 RerankerFactory = Callable[[TokenVectorStore | None], Reranker | None]

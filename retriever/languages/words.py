@@ -1,5 +1,6 @@
 """Words of a text in any script, as BM25 and scores count them."""
 
+import functools
 import unicodedata
 
 import regex
@@ -12,8 +13,14 @@ _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 
 def _fold(text: str) -> str:
     """Lower case, compatibility forms joined, accents dropped where they do not change the letter's script."""
-    normal = ascii_digits(unicodedata.normalize("NFKC", text).casefold())
-    return "".join(unicodedata.normalize("NFD", c)[0] if CASED.match(c) else c for c in normal)
+    if text.isascii():
+        return text.lower()
+    return "".join(map(_without_accents, ascii_digits(unicodedata.normalize("NFKC", text).casefold())))
+
+
+@functools.lru_cache(10_000)
+def _without_accents(character: str) -> str:
+    return unicodedata.normalize("NFD", character)[0] if CASED.match(character) else character
 
 
 def tokenize(text: str) -> list[str]:
@@ -26,6 +33,9 @@ def tokenize(text: str) -> list[str]:
     """
     terms: list[str] = []
     for word in _WORD.findall(_fold(text)):
+        if word.isascii():
+            terms.append(word)
+            continue
         position = 0
         for run in UNSPACED.finditer(word):
             if run.start() > position:

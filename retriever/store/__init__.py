@@ -1,1 +1,1 @@
-"""What a library keeps on disk: documents (SQLite), vectors (Chroma), words (BM25) and token vectors (SQLite)."""
+"""What a library keeps on disk: documents and words (SQLite), vectors (Chroma) and token vectors (SQLite)."""

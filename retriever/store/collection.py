@@ -4,13 +4,12 @@ Order of writing, which keeps a killed process harmless:
 
 1. The store is marked as not cleanly shut down.
 2. Vectors go to Chroma, and token vectors to their file.
-3. One SQLite transaction adds the document and deletes the one it replaces.
+3. One SQLite transaction adds the document and its words, and deletes the one it replaces.
 4. Surplus vectors are deleted.
-5. The BM25 index is saved under the new revision.
 
 Closing the library removes the mark, unless a write failed half-way. Chroma, killed at any time after a write, may list
 passages whose vectors it lost (the test that kills found this), so a library that still has the mark when it is opened
-gets a new copy of its vectors. Closing also seals the files of the indexes; those that do not fit their seal when the
+gets a new copy of its vectors. Closing also seals the files of the vectors; those that do not fit their seal when the
 library is opened are damaged, and made anew.
 """
 
@@ -35,7 +34,6 @@ from retriever.store.files import Seal, sync_tree
 from retriever.store.recovery import recover_token_vectors, recover_vectors
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
-from retriever.store.words import BM25Index
 from retriever.types import Document, Passage, Vectors
 
 logger = logging.getLogger(__name__)
@@ -66,10 +64,10 @@ class Collection:
         self._token_seal = Seal(folder / "tokens.seal", self._token_file)
         self._surplus: set[str] = set()  # passages of no document whose vectors a failed write has left
         self._is_whole = True
-        self._words_revision = -1
         with ExitStack() as stores:
             self.documents = DocumentStore(folder / DOCUMENTS_FILE)
             stores.callback(self.documents.close)
+            self.documents.index_words()
             if chroma_url:
                 self.documents.tell_from_copies()
             stores.push(self._note_shutdown)
@@ -86,7 +84,7 @@ class Collection:
             if self.tokens:
                 recover_token_vectors(self.documents, self.tokens, encoder)
             self.baseline: ScoreBaseline = self.vectors.sample_baseline(BASELINE_PASSAGES)
-            self.words = self._load_words()
+            self._revision = self.documents.revision
             self._stores = stores.pop_all()
 
     def nearest(self, vector: Vectors, k: int, where: Mapping[str, Any] | None = None) -> list[tuple[str, float]]:
@@ -96,7 +94,7 @@ class Collection:
 
     def matching(self, words: str, k: int) -> list[tuple[str, float]]:
         """See PassageIndex."""
-        return self.words.search(words, k)
+        return self.documents.matching(words, k)
 
     def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
         """See PassageIndex."""
@@ -107,7 +105,7 @@ class Collection:
         return self.documents.languages()
 
     def write(self, document: Document, passages: Sequence[Passage], replaced: Sequence[str] = ()) -> None:
-        """Add a document, and delete those with the ids in `replaced`, all or nothing; `refresh` shows it to search."""
+        """Add a document, and delete those with the ids in `replaced`, all or nothing."""
         surplus = self._passage_ids(replaced)
         ids = {passage.id for passage in passages}
         self.documents.clean_shutdown = False
@@ -121,24 +119,22 @@ class Collection:
         self._delete_vectors(set(surplus) - ids)
 
     def remove(self, document_ids: Sequence[str]) -> None:
-        """Delete documents with their passages and vectors; `refresh` shows it to search."""
+        """Delete documents with their passages and vectors."""
         surplus = self._passage_ids(document_ids)
         self.documents.clean_shutdown = False
         self.documents.remove(document_ids)
         self._delete_vectors(surplus)
 
     def refresh(self) -> None:
-        """Let search see what has changed: words and baseline are made anew if the documents changed."""
-        if self.documents.revision != self._words_revision:
-            self.words = self._build_words()
-            self._words_revision = self.documents.revision
+        """Make the baseline anew if the documents changed."""
+        if self.documents.revision != self._revision:
             self.baseline = self.vectors.sample_baseline(BASELINE_PASSAGES)
-            self._save_words(self.words)
+            self._revision = self.documents.revision
 
     def faults(self) -> list[str]:
         """What the indexes lack or have too much, a sentence each; normally nothing."""
         known = set(self.documents.passage_ids())
-        indexes = {"vectors": self.vectors.ids(), "the lexical index": set(self.words.ids)}
+        indexes = {"vectors": self.vectors.ids(), "the index of words": self.documents.indexed_ids()}
         if self.tokens:
             indexes["token vectors"] = self.tokens.ids()
         faults = []
@@ -222,7 +218,7 @@ class Collection:
             return False
         try:
             self.vectors.sample_baseline(BASELINE_PASSAGES)
-            return len(self.vectors) == len(self.documents.passage_ids())
+            return len(self.vectors) == sum(self.documents.languages().values())
         except ChromaError as error:
             logger.warning("The vectors in %s cannot be read (%s) and are copied.", self.folder, error)
             return False
@@ -255,28 +251,3 @@ class Collection:
             shutil.rmtree(path)
         for ending in ("", "-wal", "-shm"):
             path.with_name(path.name + ending).unlink(missing_ok=True)
-
-    def _load_words(self) -> BM25Index:
-        words = BM25Index.load(self._words_folder())
-        if words is None or words.ids != self.documents.passage_ids():
-            words = self._build_words()
-            try:
-                self._save_words(words)
-            except OSError as error:
-                logger.warning("The index of words in %s could not be saved (%s).", self.folder, error)
-        self._words_revision = self.documents.revision
-        return words
-
-    def _build_words(self) -> BM25Index:
-        passages = self.documents.all_passages()
-        return BM25Index.build([p.id for p in passages], [p.embedded_text for p in passages])
-
-    def _save_words(self, words: BM25Index) -> None:
-        folder = self._words_folder()
-        words.save(folder)
-        for old in self.folder.glob("lexical-*"):
-            if old != folder:
-                shutil.rmtree(old)
-
-    def _words_folder(self) -> Path:
-        return self.folder / f"lexical-{self.documents.revision}"

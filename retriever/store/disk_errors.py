@@ -26,12 +26,9 @@ def removal_error(error: Exception, folder: Path) -> IsthmusError:
 
 
 def refresh_error(error: Exception, folder: Path) -> IsthmusError:
-    """One sentence for a disk that is full or fails once documents are written or removed.
-
-    The index of words is in memory then, and it is made anew at the next start.
-    """
-    fault, remedy = _fault(error, folder, "The index of words could not be saved")
-    return IsthmusError(f"{fault}: the documents are as they should be, but the next start takes longer; {remedy}.")
+    """One sentence for a disk that is full or fails once documents are written or removed."""
+    fault, remedy = _fault(error, folder, "The vectors could not be read")
+    return IsthmusError(f"{fault}: the documents are as they should be; {remedy}.")
 
 
 def opening_error(error: Exception, folder: Path) -> IsthmusError:

@@ -1,4 +1,4 @@
-"""Documents and passages in SQLite: the truth that the other indexes follow.
+"""Documents, passages and their words in SQLite: the truth that the vectors follow.
 
 A document is in the library from the moment its rows are committed here and no earlier. Vectors are written before that
 moment and deleted after it, so whatever a killed process leaves behind is surplus and can be deleted
@@ -9,10 +9,11 @@ import functools
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from retriever.store.derived import DerivedTables, count_passages
 from retriever.store.disk_errors import is_damaged, opening_error
 from retriever.store.transaction import Transaction
 from retriever.types import Document, Passage, Period
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS passages (
 CREATE TABLE IF NOT EXISTS times (
     passage_id TEXT PRIMARY KEY REFERENCES passages(id) ON DELETE CASCADE, periods TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS passages_document ON passages(document_id);
+CREATE INDEX IF NOT EXISTS documents_sha256 ON documents(sha256);
 CREATE TABLE IF NOT EXISTS state (revision INTEGER NOT NULL, settled INTEGER NOT NULL, generation INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS library (id TEXT NOT NULL, collection TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS file (inode INTEGER NOT NULL);
@@ -41,9 +43,13 @@ INSERT INTO library
 SELECT ?1, coalesce((SELECT 'passages-' || generation FROM state), ?2) WHERE NOT EXISTS (SELECT 1 FROM library)
 """
 _STATE = "INSERT INTO state SELECT 0, 1, 0 WHERE NOT EXISTS (SELECT 1 FROM state)"
+_DOCUMENTS = "SELECT d.*, (SELECT count(*) FROM passages p WHERE p.document_id = d.id) FROM documents d"
 _PASSAGES = """
 SELECT id, document_id, title, text, page, start, end, language, periods
 FROM passages LEFT JOIN times ON passage_id = id"""
+_NUMBERED = _PASSAGES.replace("SELECT", "SELECT passages.rowid,")
+PAGE = 1000
+"""Passages read at a time."""
 
 
 class DocumentStore:
@@ -60,7 +66,6 @@ class DocumentStore:
             if not is_damaged(error):
                 raise
             raise opening_error(error, path.parent) from error
-        self._languages: tuple[int, dict[str, int]] = (-1, {})  # counting takes long, and every search asks
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -70,15 +75,23 @@ class DocumentStore:
         library_id = uuid.uuid4().hex
         self._db.execute(_IDENTITY, (library_id, _collection_name(library_id, 0)))
         self._db.execute(_STATE)
+        self._derived = DerivedTables(self._db)
 
     def documents(self) -> list[Document]:
         """All documents, oldest first, with their number of passages."""
-        query = (
-            "SELECT d.*, (SELECT count(*) FROM passages p WHERE p.document_id = d.id) FROM documents d "
-            "ORDER BY d.added, d.source"
-        )
         with self._lock:
-            return [Document(*row) for row in self._db.execute(query)]
+            return [Document(*row) for row in self._db.execute(f"{_DOCUMENTS} ORDER BY d.added, d.source")]
+
+    def from_source(self, source: str) -> Document | None:
+        """The document from this source."""
+        with self._lock:
+            row = self._db.execute(f"{_DOCUMENTS} WHERE d.source = ?", (source,)).fetchone()
+        return Document(*row) if row else None
+
+    def has_content(self, sha256: str) -> bool:
+        """Whether a document has this content."""
+        with self._lock:
+            return bool(self._db.execute("SELECT 1 FROM documents WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone())
 
     def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
         """The passages with these ids; unknown ids are left out."""
@@ -101,13 +114,38 @@ class DocumentStore:
     def languages(self) -> dict[str, int]:
         """Number of passages in each language."""
         with self._lock:
-            if self._languages[0] != self.revision:
-                counts = self._db.execute("SELECT language, count(*) FROM passages GROUP BY language")
-                self._languages = (self.revision, dict(counts))
-            return self._languages[1]
+            return dict(self._db.execute("SELECT language, passages FROM languages ORDER BY language"))
+
+    def matching(self, words: str, k: int) -> list[tuple[str, float]]:
+        """The k passages that match the words best as (id, BM25 score), best first."""
+        with self._lock:
+            scores = self._derived.words.search(words, k)
+            id_of = "SELECT id FROM passages WHERE rowid = ?"
+            return [(self._db.execute(id_of, (number,)).fetchone()[0], score) for number, score in scores]
+
+    def indexed_ids(self) -> set[str]:
+        """The passages whose words are in the index; "number N" for one that is in no document."""
+        with self._lock:
+            ids = dict(self._db.execute("SELECT rowid, id FROM passages"))
+            return {ids.get(number, f"number {number}") for number in self._derived.words.numbers().tolist()}
+
+    def index_words(self) -> None:
+        """Make words and counts of languages anew if they do not fit the documents, or another version made them."""
+        with self._lock:
+            if not self._derived.fit():
+                self._derived.make_anew(self._numbered_passages())
+
+    def _numbered_passages(self) -> Iterator[dict[int, Passage]]:
+        """All passages by number, in parts."""
+        query = f"{_NUMBERED} WHERE passages.rowid > ? ORDER BY 1 LIMIT {PAGE}"
+        last = 0
+        while rows := self._db.execute(query, (last,)).fetchall():
+            yield {row[0]: _passage(row[1:]) for row in rows}
+            last = rows[-1][0]
 
     def replace(self, replaced: Iterable[str], document: Document, passages: Sequence[Passage]) -> None:
         """In one transaction, delete the documents with the ids in `replaced` and add this one."""
+        words = count_passages(dict(enumerate(passages)))
         with self._lock, Transaction(self._db):
             self._delete(replaced)
             fields = (document.id, document.source, document.title, document.sha256)
@@ -115,16 +153,25 @@ class DocumentStore:
                 "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (*fields, document.language, document.bytes, document.added),
             )
+            first = self._derived.next_number()
             self._db.executemany(
-                "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [(p.id, p.document_id, p.title, p.text, p.page, p.start, p.end, p.language) for p in passages],
+                "INSERT INTO passages (rowid, id, document_id, title, text, page, start, end, language) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (number, p.id, p.document_id, p.title, p.text, p.page, p.start, p.end, p.language)
+                    for number, p in enumerate(passages, first)
+                ],
             )
             self._set_times(passages)
+            self._derived.add(
+                dict(enumerate(passages, first)), {first + number: counts for number, counts in words.items()}
+            )
 
     def passages_without_times(self) -> list[Passage]:
         """The passages of a library from before times were kept."""
+        is_old = "(SELECT count(*) FROM times) < (SELECT count(*) FROM passages)"  # else there is no need to join
         with self._lock:
-            return [_passage(row) for row in self._db.execute(f"{_PASSAGES} WHERE passage_id IS NULL")]
+            return [_passage(row) for row in self._db.execute(f"{_PASSAGES} WHERE {is_old} AND passage_id IS NULL")]
 
     def set_times(self, passages: Sequence[Passage]) -> None:
         """In one transaction, store the times of passages that are there."""
@@ -141,12 +188,16 @@ class DocumentStore:
             self._delete(ids)
 
     def _delete(self, ids: Iterable[str]) -> None:
-        self._db.executemany("DELETE FROM documents WHERE id = ?", [(id_,) for id_ in ids])
+        for id_ in ids:
+            rows = self._db.execute(f"{_NUMBERED} WHERE document_id = ?", (id_,)).fetchall()
+            self._derived.remove({row[0]: _passage(row[1:]) for row in rows})
+            self._db.execute("DELETE FROM documents WHERE id = ?", (id_,))
         self._db.execute("UPDATE state SET revision = revision + 1")
+        self._db.execute("UPDATE words SET revision = revision + 1")
 
     @property
     def revision(self) -> int:
-        """Grows with every change; names the state that a BM25 index was built from."""
+        """Grows with every change."""
         with self._lock:
             return int(self._db.execute("SELECT revision FROM state").fetchone()[0])
 

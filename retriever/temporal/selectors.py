@@ -11,7 +11,7 @@ import numpy as np
 
 from retriever.models.normalization import normalize
 from retriever.models.protocols import QueryEncoder
-from retriever.store.words import BM25Index
+from retriever.store.words import WordIndex
 from retriever.temporal.arithmetic import MonthShift
 from retriever.temporal.questions import FactQuery, Neighbour, TemporalQuestion, parse_question, write_question
 from retriever.types import Month, Vectors
@@ -53,11 +53,11 @@ class BM25Selector:
 
     def scores(self, questions: Sequence[TemporalQuestion], pool: Sequence[TemporalQuestion], language: str) -> Vectors:
         """See Selector."""
-        index = BM25Index.build([str(n) for n in range(len(pool))], [write_question(q.content, "en") for q in pool])
+        index = WordIndex.of_texts(write_question(other.content, "en") for other in pool)
         scores = np.zeros((len(questions), len(pool)), dtype=np.float32)
         for row, question in enumerate(questions):
-            for id_, score in index.search(write_question(question.content, language), len(pool)):
-                scores[row, int(id_)] = score
+            for number, score in index.search(write_question(question.content, language), len(pool)):
+                scores[row, number] = score
         return scores
 
 

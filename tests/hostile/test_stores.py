@@ -67,26 +67,6 @@ def closed_library(settings, fake_encoder):
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize(
-    "pattern",
-    ["lexical-*/ids.json", "lexical-*/params*", "lexical-*/data*", "lexical-*/vocab*", "lexical-*/seal.json"],
-)
-def test_a_damaged_index_of_words_is_made_anew(closed_library, settings, fake_encoder, pattern, damage):
-    (file,) = closed_library.glob(pattern)
-    DAMAGE[damage](file)
-    with Library(settings, fake_encoder) as library:
-        assert_whole(library)
-
-
-def test_an_index_of_words_that_is_no_folder_is_made_anew(closed_library, settings, fake_encoder):
-    (folder,) = closed_library.glob("lexical-*")
-    shutil.rmtree(folder)
-    folder.write_text("no folder")
-    with Library(settings, fake_encoder) as library:
-        assert_whole(library)
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("sealed", [True, False])
 def test_damaged_token_vectors_are_made_anew(closed_library, settings, fake_encoder, damage, sealed):
     if not sealed:
@@ -160,21 +140,6 @@ def test_a_written_file_is_synced_before_it_is_renamed_and_its_folder_after(tmp_
     monkeypatch.setattr(files_module, "sync", sync)
     write_file(tmp_path / "note", "text")
     assert synced == [("note.draft", False), (tmp_path.name, True)]
-
-
-def test_an_index_of_words_is_synced_whole_before_it_appears(fake_library, monkeypatch):
-    synced = []
-    sync = files_module.sync
-
-    def record(path):
-        synced.append(path)
-        sync(path)
-
-    monkeypatch.setattr(files_module, "sync", record)
-    add_texts(fake_library)
-    (folder,) = fake_library.folder.glob("lexical-*")
-    draft = folder.with_name(folder.name + ".draft")
-    assert {draft, *(draft / file.name for file in folder.iterdir())} <= set(synced)
 
 
 def test_a_seal_tells_files_that_changed_from_copies(tmp_path):
@@ -285,7 +250,7 @@ def test_a_refresh_that_fails_is_one_sentence_and_does_not_hide_the_first_error(
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("retriever.store.words.BM25Index.save", fail)
+    monkeypatch.setattr(fake_library.collection.vectors, "sample_baseline", fail)
     with pytest.raises(IsthmusError, match="The disk is full: the documents are as they should be"):
         fake_library.add_texts([("a.txt", "Alpha is first.")])
     assert [id_ for id_, _ in fake_library.collection.matching("alpha", 3)]  # found all the same
@@ -498,6 +463,21 @@ def make_legacy(folder: Path, generation: int = 0) -> None:
     database.close()
     for name in ("vectors.seal", "tokens.seal"):
         (folder / name).unlink()
+
+
+def test_a_library_of_an_earlier_version_gets_its_words_and_loses_their_folders(closed_library, settings, fake_encoder):
+    with sqlite3.connect(closed_library / DOCUMENTS_FILE) as database:
+        for table in ("words", "languages", "recent_words", "blocks", "postings"):
+            database.execute(f"DROP TABLE {table}")
+    database.close()
+    for name in ("lexical-3", "lexical-4.draft"):
+        (closed_library / name).mkdir()
+        (closed_library / name / "ids.json").write_text("[]")
+    (closed_library / "lexical-2").write_text("no folder")
+    with Library(settings, fake_encoder) as library:
+        assert_whole(library)
+        assert library.collection.documents.generation == 0
+    assert not list(closed_library.glob("lexical-*"))
 
 
 def test_a_library_of_an_earlier_version_keeps_its_collection(closed_library, settings, fake_encoder):

@@ -28,7 +28,6 @@ PACKAGES = [
     "openvino-genai",
     "gradio",
     "xllamacpp",
-    "bm25s",
 ]
 NEEDED_GB = 6
 """Disk space for the packaged models."""

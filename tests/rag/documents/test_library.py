@@ -116,10 +116,7 @@ def test_hostile_names_are_only_names(fake_library, tmp_path, name):
     (result,) = fake_library.add_upload([(name, file)])
     assert result.status == "added"
     assert "/" not in fake_library.documents()[0].source
-    assert sorted(path.name.split("-")[0] for path in fake_library.folder.iterdir() if path.is_dir()) == [
-        "lexical",
-        "vectors",
-    ]
+    assert [path.name for path in fake_library.folder.iterdir() if path.is_dir()] == ["vectors"]
 
 
 def test_one_holder_at_a_time(fake_library, settings, fake_encoder):
@@ -300,7 +297,7 @@ def test_kill_at_any_moment_leaves_the_library_whole(settings):
             if round_ == 0:  # one whole change tells how much time a round needs on this machine
                 messages = [json.loads(worker.stdout.readline()) for _ in ("opened", "begin", "end")]
                 numbers |= messages[1]["begin"]
-                longest = max(0.5, 2 * (time.monotonic() - begun))
+                longest = max(0.5, 3 * (time.monotonic() - begun))  # most of it is the start of the parser
             elif rng.random() < 0.7:  # else the kill may come while it opens
                 assert json.loads(worker.stdout.readline()) == {"opened": True}
             time.sleep(rng.uniform(0.01, longest))

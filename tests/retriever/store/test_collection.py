@@ -1,4 +1,4 @@
-import shutil
+import sqlite3
 
 import numpy as np
 import pytest
@@ -41,8 +41,6 @@ def test_what_is_written_is_found_by_vector_and_by_words(collection, fake_encode
     collection.write(*make_document("coffee", "Coffee comes from Ethiopia.", "Vienna drinks coffee."))
     collection.write(*make_document("tea", "Tea comes from China."))
     assert nearest(collection, fake_encoder, "tea from China") == "tea-0"
-    assert collection.matching("Ethiopia", 10) == []  # not before the refresh
-    collection.refresh()
     assert [id_ for id_, _ in collection.matching("Ethiopia", 10)] == ["coffee-0"]
     assert collection.languages() == {"en": 3}
     assert collection.passages(["tea-0"])["tea-0"].text == "Tea comes from China."
@@ -54,7 +52,7 @@ def test_a_replacement_leaves_nothing_of_the_old_document(collection, fake_encod
     collection.write(*make_document("old", "The tower is 330 metres tall.", "It stands in Paris."))
     collection.write(*make_document("new", "The tower is 336 metres tall."), replaced=["old"])
     collection.refresh()
-    assert collection.vectors.ids() == collection.tokens.ids() == set(collection.words.ids) == {"new-0"}
+    assert collection.vectors.ids() == collection.tokens.ids() == collection.documents.indexed_ids() == {"new-0"}
     assert nearest(collection, fake_encoder, "330 metres") == "new-0"
     assert collection.faults() == []
 
@@ -64,21 +62,9 @@ def test_removal_is_complete(collection, make_document):
     collection.write(*make_document("b", "Beta."))
     collection.remove(["a"])
     collection.refresh()
-    assert collection.vectors.ids() == collection.tokens.ids() == set(collection.words.ids) == {"b-0"}
+    assert collection.vectors.ids() == collection.tokens.ids() == collection.documents.indexed_ids() == {"b-0"}
     assert collection.matching("alpha", 10) == []
     assert collection.faults() == []
-
-
-def test_refresh_keeps_the_index_of_one_revision(collection, make_document, tmp_path):
-    collection.write(*make_document("a", "Alpha."))
-    collection.refresh()
-    words = collection.words
-    collection.refresh()
-    assert collection.words is words  # nothing changed
-    collection.write(*make_document("b", "Beta."))
-    collection.refresh()
-    assert collection.words is not words
-    assert [folder.name for folder in tmp_path.glob("lexical-*")] == [f"lexical-{collection.documents.revision}"]
 
 
 def test_refresh_makes_the_baseline_anew(collection, fake_encoder, make_document):
@@ -99,13 +85,14 @@ def test_faults_name_what_is_missing_and_what_is_too_much(collection, make_docum
     collection.documents.remove(["a"])
     assert collection.faults() == [
         "1 passages in vectors belong to no document",
-        "2 passages in the lexical index belong to no document",
         "3 passages in token vectors belong to no document",
     ]
     collection.write(*make_document("b", "Gamma."))
     collection.vectors.delete(["b-0"])
     assert "1 passages are missing from vectors" in collection.faults()
-    assert "1 passages are missing from the lexical index" in collection.faults()
+    collection.documents._db.execute("UPDATE recent_words SET number = 7")
+    assert "1 passages are missing from the index of words" in collection.faults()
+    assert "1 passages in the index of words belong to no document" in collection.faults()
 
 
 def test_a_clean_shutdown_is_noted_and_a_write_takes_the_note_away(tmp_path, fake_encoder, make_document):
@@ -154,16 +141,37 @@ def test_an_unclean_shutdown_is_recovered_from(tmp_path, fake_encoder, make_docu
     recovered.close()
 
 
-def test_words_that_are_gone_are_made_anew(tmp_path, fake_encoder, make_document):
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE words; DROP TABLE languages; DROP TABLE recent_words; DROP TABLE blocks; DROP TABLE postings",
+        "UPDATE words SET version = 'of earlier terms'",
+        "DELETE FROM documents WHERE id = 'b'; UPDATE state SET revision = revision + 1",  # by an earlier version
+        "UPDATE passages SET rowid = rowid + 3",  # as after a dump
+        "DELETE FROM recent_words",
+    ],
+)
+def test_words_that_do_not_fit_the_documents_are_made_anew(tmp_path, fake_encoder, make_document, change):
     collection = Collection(tmp_path, fake_encoder)
-    collection.write(*make_document("a", "Alpha."))
-    collection.refresh()
+    for name in ("a", "b", "c"):
+        collection.write(*make_document(name, f"Alpha {name}."))
     collection.close()
-    for folder in tmp_path.glob("lexical-*"):
-        shutil.rmtree(folder)
+    with sqlite3.connect(tmp_path / DOCUMENTS_FILE) as database:
+        database.execute("PRAGMA foreign_keys = ON")
+        database.executescript(change)
+        known = {id_ for (id_,) in database.execute("SELECT id FROM passages")}
+        database.execute("UPDATE state SET settled = 0")
     recovered = Collection(tmp_path, fake_encoder)
-    assert [id_ for id_, _ in recovered.matching("alpha", 10)] == ["a-0"]
+    assert {id_ for id_, _ in recovered.matching("alpha", 10)} == known
+    assert recovered.languages() == {"en": len(known)}
+    assert recovered.faults() == []
     recovered.close()
+    statements: list[str] = []
+    reopened = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    reopened._db.set_trace_callback(statements.append)
+    reopened.index_words()
+    assert not any(statement.startswith("BEGIN") for statement in statements)  # they fit now
+    reopened.close()
 
 
 def test_token_vectors_are_made_when_they_are_kept_for_the_first_time(tmp_path, fake_encoder, make_document):

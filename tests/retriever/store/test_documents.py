@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from retriever.store import derived
 from retriever.store.documents import DOCUMENTS_FILE, DocumentStore, list_documents
 from retriever.types import Month, Period
 
@@ -69,6 +70,39 @@ def test_languages_are_counted_anew_after_each_change(store, make_document):
     assert store.languages() == {"ro": 1}
 
 
+def test_documents_are_found_by_source_and_content(store, make_document):
+    document, passages = make_document("a", "Alpha.", "Beta.")
+    store.replace([], document, passages)
+    assert store.from_source("a.txt") == replace(document, passages=2)
+    assert store.from_source("a") is None
+    assert store.has_content(document.sha256)
+    store.remove(["a"])
+    assert store.from_source("a.txt") is None
+    assert not store.has_content(document.sha256)
+
+
+def test_words_follow_the_documents_over_blocks(store, make_document, monkeypatch):
+    monkeypatch.setattr("retriever.store.words.BLOCK", 4)
+    for n in range(6):
+        store.replace([], *make_document(f"d{n}", f"Alpha {n}.", f"Beta {n}."))
+    store.remove(["d5"])
+    store.replace(["d1", "d4"], *make_document("new", "Gamma 1.", "Alpha 9."))
+    assert store.indexed_ids() == set(store.passage_ids())
+    assert {id_ for id_, _ in store.matching("alpha", 10)} == {"d0-0", "d2-0", "d3-0", "new-1"}
+    assert {id_ for id_, _ in store.matching("1", 10)} == {"new-0"}
+    assert store.all_passages()[-1].id == "new-1"
+    assert store.languages() == {"en": 8}
+
+
+def test_words_of_a_write_that_fails_are_not_found(store, make_document):
+    store.replace([], *make_document("a", "Alpha."))
+    document, passages = make_document("b", "Beta.")
+    with pytest.raises(sqlite3.IntegrityError):
+        store.replace(["a"], document, passages * 2)
+    assert store.matching("alpha beta", 10) == store.matching("alpha", 10) != []
+    assert store.languages() == {"en": 1}
+
+
 def test_the_revision_grows_with_each_change(store, make_document):
     revisions = [store.revision]
     store.replace([], *make_document("a", "Alpha."))
@@ -119,3 +153,23 @@ def test_documents_are_listed_without_opening_the_library(store, make_document, 
     assert [document.title for document in list_documents(tmp_path)] == ["a"]
     assert list_documents(tmp_path / "nowhere") == []
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_index_of_words_that_was_broken_off_is_made_anew(tmp_path, make_document, monkeypatch):
+    store = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    for n in range(5):
+        store.replace([], *make_document(f"d{n}", f"Alpha {n}."))
+    store._db.execute("UPDATE words SET version = 'old'")
+    monkeypatch.setattr("retriever.store.documents.PAGE", 2)
+    with monkeypatch.context() as broken:
+        parts = iter([None, None])  # the third part fails
+        count = derived.count_passages
+        broken.setattr(derived, "count_passages", lambda passages: (next(parts), count(passages))[1])
+        with pytest.raises(StopIteration):
+            store.index_words()
+    store.close()
+    store = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    store.index_words()
+    assert store.indexed_ids() == set(store.passage_ids())
+    assert store.languages() == {"en": 5}
+    store.close()

@@ -101,7 +101,7 @@ def test_telemetry_is_off():
     assert done.stdout.strip() == "['False', 'False']"
 
 
-HEAVY_PACKAGES = ("bm25s", "scipy", "openai", "torch", "chromadb", "gradio", "langchain_core")
+HEAVY_PACKAGES = ("scipy", "openai", "torch", "chromadb", "gradio", "langchain_core")
 
 
 @pytest.mark.parametrize("package", ["rag", "ui.cli"])
