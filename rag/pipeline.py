@@ -77,6 +77,11 @@ class RAG:
                 self._engine = build_engine(self.settings)
             return self._engine
 
+    @property
+    def has_engine(self) -> bool:
+        """Whether the generator is there; it starts with the first question."""
+        return self._given_engine is not None or self._engine is not None
+
     def ask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
         """The answer to a question, in the question's language or the one named; options as in `AskOptions`.
 

@@ -19,14 +19,7 @@ class NotFoundError(IsthmusError):
 
 
 class LibraryBusyError(IsthmusError):
-    """Another process has the library open; the message says which.
-
-    `url` is where that process can be asked to do the work, if it is a server.
-    """
-
-    def __init__(self, message: str, url: str | None = None) -> None:
-        super().__init__(message)
-        self.url = url
+    """Another process has the library open; the message says which."""
 
 
 class ChromaServerError(IsthmusError):

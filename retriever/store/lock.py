@@ -25,8 +25,7 @@ def acquire(folder: Path, holder: str, url: str | None = None) -> FileLock:
         other = read_holder(folder)
         raise LibraryBusyError(
             f"The library {folder} is in use by {other.get('what', 'another process')} "
-            f"(process {other.get('pid', '?')}); use it there, or stop it first.",
-            other.get("url"),
+            f"(process {other.get('pid', '?')}); use it there, or stop it first."
         ) from error
     try:
         note = {"what": holder, "pid": str(os.getpid())} | ({"url": url} if url else {})

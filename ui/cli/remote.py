@@ -18,12 +18,13 @@ from rag.documents.parsing import printable
 from rag.errors import UnreadableFileError
 from rag.settings import Settings, TimeMode
 from rag.types import Added, Answer, Turn
-from retriever.errors import IsthmusError
+from retriever.errors import IsthmusError, NotFoundError
 from retriever.types import Document, Hit, Passage
-from ui.server.schemas import AnswerOut, HitOut, JobOut
+from ui.server.schemas import MAX_HISTORY, AnswerOut, HitOut, JobOut
 from ui.state.access import TOKEN_FILE
 from ui.state.types import LIBRARY, CollectionInfo
 
+CONNECT_SECONDS = 10
 POLL_SECONDS = 0.1
 """How often a job is asked how far it is."""
 
@@ -33,20 +34,18 @@ class Remote:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self.url = url
-        token = settings.library / TOKEN_FILE
-        headers = {"Authorization": f"Bearer {token.read_text(encoding='ascii')}"} if token.exists() else {}
-        self._http = httpx.Client(base_url=url, trust_env=False, timeout=settings.timeout, headers=headers)
+        timeout = httpx.Timeout(CONNECT_SECONDS, read=None)  # a question may wait its turn
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=timeout, headers=_authorization(settings))
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         """The JSON of a response; None if it is empty."""
         try:
             response = self._http.request(method, path, **options)
-            body: Any = response.json() if response.content else None
-        except (httpx.HTTPError, ValueError) as error:
+        except httpx.HTTPError as error:
             raise IsthmusError(f"The server at {self.url} does not answer ({error}); start it again.") from error
         if response.is_error:
-            raise IsthmusError(body["error"]["message"])
-        return body
+            raise _error(response)
+        return response.json() if response.content else None
 
     def close(self) -> None:
         """Close the connections."""
@@ -115,7 +114,8 @@ class RemoteRAG:
         as_of: str | None = None,
     ) -> Answer:
         """See `RAG`."""
-        options = {"language": language, "history": [asdict(turn) for turn in history], "time": time, "as_of": as_of}
+        turns = [asdict(turn) for turn in history[-MAX_HISTORY:]]
+        options = {"language": language, "history": turns, "time": time, "as_of": as_of}
         body = {"question": question, "collection": self._collection, **options}
         return AnswerOut.model_validate(self._remote.request("POST", "/v1/ask", json=body)).answer()
 
@@ -127,7 +127,7 @@ class RemoteRAG:
         self, query: str, k: int | None = None, *, time: TimeMode | None = None, as_of: str | None = None
     ) -> list[Hit]:
         """See `RAG`."""
-        body = {"query": query, "collection": self._collection, "time": time, "as_of": as_of} | ({"k": k} if k else {})
+        body = {"query": query, "collection": self._collection, "k": k, "time": time, "as_of": as_of}
         hits = TypeAdapter(list[HitOut]).validate_python(self._remote.request("POST", "/v1/search", json=body))
         return [found.hit for found in hits]
 
@@ -144,14 +144,18 @@ class RemoteRAG:
     def add(self, *paths: str | Path, progress: Progress | None = None) -> list[Added]:
         """See `RAG`. A file goes by its whole path, as without a server, and replaces the document of that path."""
         files = [file for path in paths for file in supported_files(Path(path))]
-        results = []
-        for done, file in enumerate(files):
+        names = [printable(os.path.abspath(file)) for file in files]
+        known = {document.source for document in self.documents()}
+        # Known names first, as a library does: else the old content of one would count as that of a new one.
+        order = sorted(range(len(files)), key=lambda number: names[number] not in known)
+        results: dict[int, Added] = {}
+        for number in order:
             if progress:
-                progress(done, len(files), file.name)
-            results.append(self._add(file))
+                progress(len(results), len(files), files[number].name)
+            results[number] = self._add(names[number], files[number])
         if progress:
             progress(len(files), len(files), "")
-        return results
+        return [results[number] for number in range(len(files))]
 
     def remove(self, *names: str) -> list[Document]:
         """See `RAG`."""
@@ -165,20 +169,42 @@ class RemoteRAG:
     def _query(self) -> dict[str, str]:
         return {"collection": self._collection}
 
-    def _add(self, file: Path) -> Added:
-        name = printable(os.path.abspath(file))
+    def _add(self, name: str, file: Path) -> Added:
         try:
             data = read_file(file, self._max_file_bytes)
         except UnreadableFileError as error:
             return Added(name, "failed", reason=str(error))
-        form = {**self._query, "replace": "true"}
-        job = self._remote.request("POST", "/v1/documents", files=[("files", (name, data))], data=form)
+        form = {**self._query, "replace": "true", "names": name}
+        job = self._remote.request("POST", "/v1/documents", files=[("files", ("file", data))], data=form)
         while job["status"] in ("waiting", "running"):
             time.sleep(POLL_SECONDS)
             job = self._remote.request("GET", f"/v1/jobs/{job['id']}")
         if job["error"]:
             raise IsthmusError(job["error"])
         return JobOut.model_validate(job).results[0]
+
+
+def _authorization(settings: Settings) -> dict[str, str]:
+    """What lets this account in, if the server asks for a login."""
+    token = settings.library / TOKEN_FILE
+    try:
+        return {"Authorization": f"Bearer {token.read_text(encoding='ascii')}"}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise IsthmusError(
+            f"{token} cannot be read ({error.strerror}); use the account that the server runs in."
+        ) from error
+
+
+def _error(response: httpx.Response) -> IsthmusError:
+    """What a response says went wrong: JSON of a route, or a line of text of the guard before all routes."""
+    try:
+        error = response.json()["error"]
+    except (ValueError, LookupError, TypeError):
+        return IsthmusError(response.text.strip() or f"The server answers with status {response.status_code}.")
+    kind = NotFoundError if error["type"] == "NotFoundError" else IsthmusError
+    return kind(error["message"])
 
 
 def _path(kind: str, name: str) -> str:

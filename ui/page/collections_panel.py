@@ -36,7 +36,7 @@ def build(collections: Collections, collection: gr.Dropdown, t: Any) -> list[Any
 
     def deleted(view: CollectionsView, chosen: str, _: str) -> str:
         view.delete(chosen)
-        return view.names()[0]
+        return next(iter(view.names()), "")
 
     def change(action: Callable[[CollectionsView, str, str], str]) -> Callable[..., tuple[Any, str, str]]:
         def run(chosen: str, name: str, request: gr.Request) -> tuple[Any, str, str]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -48,7 +49,7 @@ def application(collections: Collections, address: Address, uploads: Uploads) ->
             yield
 
     app = FastAPI(title="Isthmus", docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.state.services = Services(address, collections, Answering(), uploads, jobs)
+    app.state.services = Services(address, collections, Answering(), uploads, jobs, CapacityLimiter(1))
     errors.install(app)
     for module in (rest, openai_protocol, dify, sources, health, login):
         app.include_router(module.router)

@@ -1,8 +1,11 @@
 """Errors over HTTP: one sentence in the form of OpenAI's API, with the status that fits."""
 
+import logging
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from rag.errors import GeneratorError
@@ -10,15 +13,23 @@ from retriever.errors import IsthmusError, LibraryBusyError, NotFoundError
 from ui.state.access import ForbiddenError
 from ui.state.accounts import LoginError, TooManyRequestsError
 
+logger = logging.getLogger(__name__)
+
 
 class OverloadError(IsthmusError):
     """Too many questions wait already."""
 
 
+class DatabaseError(IsthmusError):
+    """The server's database failed."""
+
+
+DATABASE_ERROR = DatabaseError("The server's database failed; its log says why. Check the disk.")
 STATUSES: dict[type[IsthmusError], int] = {
     LoginError: 401,
     ForbiddenError: 403,
     TooManyRequestsError: 429,
+    DatabaseError: 500,
     NotFoundError: 404,
     LibraryBusyError: 409,
     GeneratorError: 502,
@@ -45,6 +56,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(IsthmusError)
     async def isthmus_error(_: Request, error: IsthmusError) -> JSONResponse:
         return error_response(error)
+
+    @app.exception_handler(SQLAlchemyError)
+    async def database_error(_: Request, error: SQLAlchemyError) -> JSONResponse:
+        logger.error("The server's database failed.", exc_info=error)
+        return error_response(DATABASE_ERROR)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,21 +1,27 @@
 """The gate: who sends a request. Every route behind it finds an `Access`, or is not reached."""
 
+import logging
 import os
 import secrets
 from contextvars import ContextVar
 from pathlib import Path
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
+from sqlalchemy.exc import DatabaseError
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from retriever.errors import IsthmusError
-from ui.server.errors import error_response
+from ui.server.errors import DATABASE_ERROR, error_response
 from ui.state.access import OWNER, TOKEN_FILE, Access
 from ui.state.accounts import Accounts, LoginError
 
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 4
+"""Requests whose sender is looked up at a time."""
 COOKIE = "isthmus_session"
 OPEN_PATHS = ("/login", "/healthz", "/readyz")
 """What is answered without a login."""
@@ -44,6 +50,7 @@ class Gate:
         self.app = app
         self.accounts = accounts
         self.token = token
+        self._turns = CapacityLimiter(AT_ONCE)  # of its own, so that no route can take all threads from it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -51,9 +58,15 @@ class Gate:
             await self.app(scope, receive, send)
             return
         try:
-            access = await to_thread.run_sync(self._access, Request(scope)) if self.token else OWNER
+            access = (
+                await to_thread.run_sync(self._access, Request(scope), limiter=self._turns) if self.token else OWNER
+            )
         except IsthmusError as error:
             await error_response(error)(scope, receive, send)
+            return
+        except DatabaseError:
+            logger.exception("The server's database failed.")
+            await error_response(DATABASE_ERROR)(scope, receive, send)
             return
         if access is None and scope["path"] not in OPEN_PATHS:
             await _refusal(scope)(scope, receive, send)

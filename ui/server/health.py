@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from rag.errors import GeneratorError
 from retriever.errors import NotFoundError
-from ui.server.services import ServicesOf
+from ui.server.services import ServicesOf, ViewOf
+from ui.state.access import Scope
 
 router = APIRouter(tags=["health"])
 
@@ -17,18 +17,18 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz")
-def readyz(services: ServicesOf, response: Response) -> dict[str, str]:
-    """The library is open and the generator has started; 503 until then, with the reason."""
-    try:
-        return {"status": "ok", "generator": services.collections.library.engine.label}
-    except GeneratorError as error:
-        response.status_code = 503
-        return {"status": "unavailable", "reason": str(error)}
+async def readyz(services: ServicesOf, response: Response) -> dict[str, str]:
+    """The library is open and the generator has started; 503 until then."""
+    if services.collections.library.has_engine:
+        return {"status": "ok"}
+    response.status_code = 503
+    return {"status": "starting"}
 
 
 @router.get("/metrics", include_in_schema=False)
-def metrics(services: ServicesOf) -> Response:
+def metrics(services: ServicesOf, view: ViewOf) -> Response:
     """The counters, if the setting `metrics` is on."""
+    view.access.check(Scope.ADMIN)
     if not services.collections.library.settings.metrics:
         raise NotFoundError("The server's counters are off; set metrics = true.")
     return Response(services.collections.metrics.text(), media_type=CONTENT_TYPE_LATEST)

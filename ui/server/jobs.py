@@ -5,10 +5,12 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from rag.pipeline import RAG
 from rag.types import Added
 from retriever.errors import IsthmusError, NotFoundError
 from ui.page.uploads import Uploads
@@ -47,7 +49,10 @@ class Jobs:
         self._jobs[job.id] = job
         while len(self._jobs) > KEPT and next(iter(self._jobs.values())).status in ("done", "failed"):
             self._jobs.popitem(last=False)
-        self._worker.submit(self._run, view, job, collection, files, replace)
+        # It is in use from now on: neither a new name nor another collection of this name comes between.
+        changing = ExitStack()
+        rag = changing.enter_context(view.change(collection, "add documents", ", ".join(name for name, _ in files)))
+        self._worker.submit(self._run, changing, rag, job, files, replace)
         return job
 
     def job(self, id_: str, owner: str) -> Job:
@@ -60,15 +65,13 @@ class Jobs:
         """Wait for the job under way; those that wait are dropped."""
         self._worker.shutdown(cancel_futures=True)
 
-    def _run(
-        self, view: CollectionsView, job: Job, collection: str, files: Sequence[tuple[str, Path]], replace: bool
-    ) -> None:
+    def _run(self, changing: ExitStack, rag: RAG, job: Job, files: Sequence[tuple[str, Path]], replace: bool) -> None:
         def progress(done: int, total: int, _: str) -> None:
             job.done = done
 
         job.status = "running"
         try:
-            with view.change(collection, "add documents", ", ".join(name for name, _ in files)) as rag:
+            with changing:
                 job.results = rag.library.add_named(files, progress, replace=replace)
             job.status = "done"
         except IsthmusError as error:

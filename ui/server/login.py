@@ -3,16 +3,20 @@
 from html import escape
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from ui.page.strings import strings_for
+from ui.server.errors import OverloadError
 from ui.server.gate import COOKIE
 from ui.server.services import OriginOf, ServicesOf
 from ui.state.accounts import SESSION, LoginError
 
 router = APIRouter(include_in_schema=False)
 
+MAX_WAITING = 20
+"""Logins that wait; more are refused."""
 STYLE = (
     "body{font:1rem/1.6 sans-serif;max-width:20rem;margin:15vh auto;padding:0 1rem}"
     "label{display:block;margin:1rem 0}input,button{font:inherit;width:100%;padding:.5rem;box-sizing:border-box}"
@@ -26,7 +30,7 @@ async def login_page(request: Request) -> HTMLResponse:
 
 
 @router.post("/login")
-def log_in(
+async def log_in(
     request: Request,
     services: ServicesOf,
     origin: OriginOf,
@@ -34,8 +38,10 @@ def log_in(
     password: Annotated[str, Form(max_length=2000)],
 ) -> Response:
     """Start a session, or show the form again with what was wrong."""
+    if services.logins.statistics().tasks_waiting >= MAX_WAITING:
+        raise OverloadError("Too many people log in right now; try again in a minute.")
     try:
-        secret = services.collections.accounts.log_in(name, password)
+        secret = await to_thread.run_sync(services.collections.accounts.log_in, name, password, limiter=services.logins)
     except LoginError as error:
         return _form(request, str(error))
     response = RedirectResponse("/", 303)

@@ -21,14 +21,14 @@ from rag.types import AskOptions, Turn
 from retriever.errors import IsthmusError
 from ui.server.errors import error_body
 from ui.server.openai_bodies import Chat, Response
-from ui.server.schemas import AnswerOut
+from ui.server.schemas import AnswerOut, Body
 from ui.server.services import OriginOf, Services, ServicesOf, ViewOf
 from ui.state.view import CollectionsView
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
-class Options(BaseModel):
+class Options(Body):
     """What a client may add to a request under the key `isthmus`."""
 
     language: str | None = None
@@ -147,10 +147,8 @@ async def _response_events(
     reply: Response, question: str, options: AskOptions, services: Services, view: CollectionsView, origin: str
 ) -> AsyncIterator[dict[str, str]]:
     """The events of a streamed response."""
-    events = [reply.created_event()]
+    yield _event(reply.created_event())
     try:
-        for event in events:
-            yield _event(event)
         answer = await services.answering.ask(view, question, reply.model, options)
         for event in reply.events(question, AnswerOut.of(answer, origin, reply.model)):
             yield _event(event)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Response, UploadFile
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from retriever.errors import IsthmusError
+from retriever.errors import IsthmusError, NotFoundError
 from retriever.types import Document, Passage
 from ui.page.uploads import Uploads
 from ui.server.errors import error_body
@@ -70,12 +70,20 @@ def add_documents(
     response: Response,
     collection: Annotated[str, Form()] = LIBRARY,
     replace: Annotated[bool, Form(description="replace documents of the same name")] = False,
+    names: Annotated[list[str] | None, Form(description="the documents' names, if not those of the files")] = None,
 ) -> JobOut:
     """Start a job that adds files to a collection; `Location` tells where its progress is."""
     view.access.check(Scope.WRITE)
-    with view.use(collection):
-        stored = [(file.filename or "unnamed", _store(file, services.uploads)) for file in files]
-    job = services.jobs.start(view, collection, stored, replace=replace)
+    names = names or [file.filename or "unnamed" for file in files]
+    if len(names) != len(files):
+        raise IsthmusError(f"There are {len(files)} files and {len(names)} names; send as many.")
+    stored: list[Path] = []
+    try:
+        stored += [_store(file, services.uploads) for file in files]
+        job = services.jobs.start(view, collection, list(zip(names, stored, strict=True)), replace=replace)
+    except BaseException:
+        services.uploads.remove(stored)
+        raise
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return _job(job)
 
@@ -90,6 +98,8 @@ async def job(job: str, services: ServicesOf, view: ViewOf) -> JobOut:
 def remove_document(document: str, view: ViewOf, collection: str = LIBRARY) -> list[Document]:
     """Delete a document, by its id, with all its passages."""
     with view.change(collection, "remove document", document) as rag:
+        if document not in {known.id for known in rag.documents()}:
+            raise NotFoundError(f"No document has the id {document!r}; list the documents again.")
         return rag.remove(document)
 
 

@@ -43,7 +43,7 @@ class SearchBody(Body):
 
     query: str
     collection: str = LIBRARY
-    k: int = Field(5, ge=1, le=50, description="how many passages")
+    k: int | None = Field(None, ge=1, le=50, description="how many passages; default: the setting top_k")
     time: TimeMode | None = None
     as_of: str | None = None
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from ui.page.uploads import Uploads
@@ -23,6 +24,8 @@ class Services:
     answering: Answering
     uploads: Uploads
     jobs: Jobs
+    logins: CapacityLimiter
+    """Whose turn it is to log in: each takes 64 MB and a second."""
 
 
 def _services(request: Request) -> Services:

@@ -32,10 +32,10 @@ def source(
         if shown.document_id != document:
             raise NotFoundError("That passage is not in that document; search again.")
         ids = rag.library.collection.documents.passage_ids(document)
-        place = ids.index(passage)
+        place = ids.index(passage) if passage in ids else 0
         around = ids[max(place - NEIGHBOURS, 0) : place + NEIGHBOURS + 1]
-        passages = rag.library.collection.passages(around)
-    texts = [_paragraph(passages[id_], (start, end) if id_ == passage else (0, 0)) for id_ in around]
+        passages = {**rag.library.collection.passages(around), passage: shown}
+    texts = [_paragraph(text, (start, end) if id_ == passage else (0, 0)) for id_, text in passages.items()]
     title = escape(shown.title)
     head = f'<!doctype html><html lang="{escape(shown.language)}"><meta charset="utf-8"><title>{title}</title>'
     style = "<style>body{max-width:45rem;margin:2rem auto;font:1rem/1.6 sans-serif;padding:0 1rem}</style>"

@@ -1,1 +1,1 @@
-"""What the server keeps beside the libraries: which collections there are."""
+"""What the server keeps beside the libraries: collections and who sees them, users, keys, the audit trail."""

@@ -53,14 +53,13 @@ class Access:
         names = {EVERYONE, f"user:{self.name}", *(f"group:{group}" for group in self.groups)}
         return self.role is Role.ADMINISTRATOR or owner == self.name or not names.isdisjoint(readers)
 
+    def manages(self, owner: str) -> bool:
+        """Whether a collection of this owner is the user's to rename, share and delete."""
+        return owner == self.name or (self.role is Role.ADMINISTRATOR and Scope.ADMIN in self.scopes)
+
     def check(self, scope: Scope) -> None:
         """Raise ForbiddenError unless the user's role and the key's scopes allow this."""
-        roles = {
-            Scope.ASK: set(Role),
-            Scope.WRITE: {Role.EDITOR, Role.ADMINISTRATOR},
-            Scope.ADMIN: {Role.ADMINISTRATOR},
-        }
-        if self.role not in roles[scope]:
+        if self.role not in ROLES[scope]:
             raise ForbiddenError(f"A {self.role} may not do this; ask an administrator.")
         if scope not in self.scopes:
             raise ForbiddenError(f"The key has not the scope {scope}; use one that has.")

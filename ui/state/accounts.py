@@ -16,9 +16,9 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
 from retriever.errors import IsthmusError, NotFoundError
-from ui.state.access import Access, Role, Scope
+from ui.state.access import OWNER, Access, Role, Scope
 from ui.state.audit import AuditTrail
-from ui.state.database import KeyRow, SessionRow, UserRow, now
+from ui.state.database import CollectionRow, KeyRow, SessionRow, UserRow, now
 
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1000
@@ -76,47 +76,55 @@ class Accounts:
 
     def add_user(self, name: str, password: str, role: Role, groups: Sequence[str] = (), *, by: str) -> None:
         """Add a user, or change an existing one: password, role and groups. Raises IsthmusError if one is unfit."""
-        name = unicodedata.normalize("NFC", name.strip())
-        if not name or not name.isprintable() or ":" in name or len(name) > 100:
-            raise IsthmusError("A user's name has 1 to 100 characters, without a colon; choose another.")
+        name = _normal(name)
+        if not name or not name.isprintable() or len(name) > 100 or name == OWNER.name:
+            raise IsthmusError(f"A user's name has 1 to 100 characters and is not {OWNER.name!r}; choose another.")
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
             raise IsthmusError(f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; choose another.")
         with self._hashing:
             password_hash = self._hasher.hash(unicodedata.normalize("NFC", password))
         with Session(self._database) as session:
-            session.merge(
-                UserRow(
-                    name=name, role=role, groups=list(groups), password=password_hash, failures=0, locked_until=None
-                )
-            )
+            row = UserRow(name=name, role=role, groups=[_normal(group) for group in groups], password=password_hash)
+            row.failures, row.locked_until = 0, None
+            session.merge(row)
             session.execute(delete(SessionRow).where(SessionRow.user == name))
             session.commit()
         self.audit.record(by, "set user", f"{name} ({role})")
 
     def remove_user(self, name: str, *, by: str) -> None:
-        """Delete a user with his sessions and keys. Raises NotFoundError."""
+        """Delete a user with his sessions and keys; his collections are the owner's. Raises NotFoundError."""
+        name = _normal(name)
         with Session(self._database) as session:
             session.delete(self._user_row(session, name))
+            for row in session.scalars(select(CollectionRow)):
+                row.owner = OWNER.name if row.owner == name else row.owner
+                row.readers = [reader for reader in row.readers if reader != f"user:{name}"]
             session.execute(delete(SessionRow).where(SessionRow.user == name))
             session.execute(delete(KeyRow).where(KeyRow.user == name))
             session.commit()
         self.audit.record(by, "remove user", name)
 
     def log_in(self, name: str, password: str) -> str:
-        """The cookie of a new session. Raises LoginError, which does not tell which of the two was wrong."""
-        name = unicodedata.normalize("NFC", name.strip())
+        """The cookie of a new session.
+
+        Raises LoginError, which tells neither what was wrong nor whether there is such a user. After MAX_FAILURES in a
+        row every login of the user fails for a while.
+        """
+        name = _normal(name)
         with self._hashing, Session(self._database) as session:
             row = session.get(UserRow, name)
-            if row and row.locked_until and row.locked_until > now():
-                raise LoginError(f"Too many logins have failed; wait {LOCKED.seconds // 60} minutes.")
-            if not self._fits(row.password if row else self._nobody, password) or not row:
-                if row:
+            is_locked = bool(row and row.locked_until and row.locked_until > now())
+            if not self._fits(row.password if row else self._nobody, password) or not row or is_locked:
+                if row and not is_locked:
                     row.failures += 1
                     if row.failures >= MAX_FAILURES:
                         row.locked_until, row.failures = now() + LOCKED, 0
                     session.commit()
                 self.audit.record(name if row else "unknown user", "failed login")
-                raise LoginError("User name and password do not fit; try again.")
+                raise LoginError(
+                    f"User name and password do not fit, or too many logins have failed; try again, or wait "
+                    f"{LOCKED.seconds // 60} minutes."
+                )
             row.failures, row.locked_until = 0, None
             secret = secrets.token_urlsafe(32)
             session.execute(delete(SessionRow).where(SessionRow.expires < now()))
@@ -148,7 +156,7 @@ class Accounts:
 
     def add_key(self, name: str, user: str, scopes: Sequence[Scope], per_minute: int = PER_MINUTE, *, by: str) -> str:
         """A new key, which is not kept and cannot be shown again. Raises NotFoundError or IsthmusError."""
-        secret = f"isthmus-{secrets.token_urlsafe(32)}"
+        secret, user = f"isthmus-{secrets.token_urlsafe(32)}", _normal(user)
         with Session(self._database) as session:
             self._user_row(session, user)
             if session.scalar(select(KeyRow).where(KeyRow.name == name)):
@@ -199,6 +207,11 @@ class Accounts:
         if row is None:
             raise NotFoundError(f"No user is called {name!r}.")
         return row
+
+
+def _normal(name: str) -> str:
+    """A name of a user or a group as it is kept: NFC, without spaces around it."""
+    return unicodedata.normalize("NFC", name.strip())
 
 
 def _user(row: UserRow) -> User:

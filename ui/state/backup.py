@@ -7,6 +7,7 @@ vectors, words) is left out, and made anew when the restored library is first op
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -41,18 +42,17 @@ def back_up(library: Path, archive: Path) -> int:
         with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
             files = _copy_databases(library, Path(scratch))
             described = {name: _described(file) for name, file in files.items()}
-            with tarfile.open(draft, "w") as tar:
+            with open(draft, "wb", opener=_private) as file, tarfile.open(fileobj=file, mode="w") as tar:
                 text = json.dumps({"version": VERSION, "files": described}).encode()
                 entry = tarfile.TarInfo(MANIFEST)
                 entry.size = len(text)
                 tar.addfile(entry, io.BytesIO(text))
-                for name, file in files.items():
-                    tar.add(file, name)
-        draft.chmod(0o600)
+                for name, copy in files.items():
+                    tar.add(copy, name)
         sync(draft)
         draft.replace(archive)
         sync(archive.parent)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         draft.unlink(missing_ok=True)
         raise IsthmusError(
             f"The backup cannot be written to {archive} ({error}); check the disk and the path."
@@ -87,6 +87,11 @@ def restore(archive: Path, library: Path) -> int:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return sum(file["documents"] for file in described.values())
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that only this account reads."""
+    return os.open(path, flags, 0o600)
 
 
 def _copy_databases(library: Path, scratch: Path) -> dict[str, Path]:
@@ -129,7 +134,7 @@ def _described(file: Path) -> dict[str, Any]:
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     counts = {"documents": 0, "passages": 0}
-    with closing(sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)) as database:
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
         ((state,),) = database.execute("PRAGMA integrity_check(1)")
         if state != "ok":
             raise sqlite3.DatabaseError(state)

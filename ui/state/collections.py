@@ -1,22 +1,24 @@
 """The libraries of a server: several in one process, with one encoder and one generator between them."""
 
+import re
 import shutil
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rag.generation.engine import Engine
 from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
-from retriever.errors import NotFoundError
+from retriever.errors import IsthmusError, NotFoundError
 from retriever.models.protocols import TextEncoder
 from ui.state.access import Access
 from ui.state.accounts import Accounts
 from ui.state.database import CollectionRow, open_database
 from ui.state.metrics import Metrics
 from ui.state.types import LIBRARY
-from ui.state.view import CollectionsView
+from ui.state.view import OWN_SETTINGS, CollectionsView
 
 
 class Collections:
@@ -42,6 +44,7 @@ class Collections:
         self._holder = holder
         self._folder = settings.library / "collections"
         self._changed = threading.Condition()
+        self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._open: dict[str, RAG] = {}
         self._users: Counter[str] = Counter()
         self._leaving: set[str] = set()
@@ -62,9 +65,11 @@ class Collections:
         with self._changed:
             if self.is_leaving(row):
                 raise NotFoundError(f"The collection {row.name!r} has been deleted.")
-            rag = self.library if row.id == LIBRARY else self._open.get(row.id) or self._open_row(row)
             self._users[row.id] += 1
+            opening = self._opening[row.id]
         try:
+            with opening:
+                rag = self.library if row.id == LIBRARY else self._open.get(row.id) or self._open_row(row)
             yield rag
         finally:
             with self._changed:
@@ -83,7 +88,7 @@ class Collections:
                 self._changed.wait_for(lambda: not self._users[row.id])
                 if rag := self._open.pop(row.id, None):
                     rag.close()
-                if (folder := self._folder / row.id).exists():
+                if (folder := self._folder_of(row)).exists():
                     shutil.rmtree(folder)
             except BaseException:
                 self._leaving.discard(row.id)
@@ -105,7 +110,8 @@ class Collections:
         self.close()
 
     def _open_row(self, row: CollectionRow) -> RAG:
-        settings = load_settings(self.library.settings, **row.settings, library=self._folder / row.id)
+        own = {key: value for key, value in row.settings.items() if key in OWN_SETTINGS}
+        settings = load_settings(self.library.settings, **own, library=self._folder_of(row))
         self._open[row.id] = RAG(
             settings,
             encoder=self.library.library.encoder,
@@ -113,3 +119,11 @@ class Collections:
             holder=self._holder,
         )
         return self._open[row.id]
+
+    def _folder_of(self, row: CollectionRow) -> Path:
+        """The folder of a collection. The database may have come with a backup, so its ids are not trusted."""
+        if not re.fullmatch(r"[0-9a-f]{32}", row.id):
+            raise IsthmusError(
+                f"The collection {row.name!r} has a damaged id; restore the library from another backup."
+            )
+        return self._folder / row.id

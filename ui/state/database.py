@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import JSON, DateTime, Engine, create_engine
+from alembic.util import CommandError
+from sqlalchemy import JSON, URL, DateTime, Engine, create_engine
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -96,16 +97,19 @@ class AuditRow(Base):
 def open_database(folder: Path) -> Engine:
     """The database in a library's folder, made or brought up to date. Raises IsthmusError if it cannot be opened."""
     path = folder / FILE_NAME
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(URL.create("sqlite", database=str(path)))
     try:
         with as_file(files("ui.state").joinpath("migrations")) as migrations, engine.begin() as connection:
             config = Config()
-            config.set_main_option("script_location", str(migrations))
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # all tables or none
+            config.set_main_option("script_location", str(migrations).replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-    except DatabaseError as error:
+    except (DatabaseError, CommandError) as error:
         engine.dispose()
+        cause = error.orig if isinstance(error, DatabaseError) else error
         raise IsthmusError(
-            f"{path}, which holds collections and users, cannot be opened ({error.orig}); put it back from a backup."
+            f"{path}, which holds collections and users, cannot be opened ({cause}); check the disk, update Isthmus if "
+            "a newer one wrote it, or put it back from a backup."
         ) from error
     return engine

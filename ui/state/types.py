@@ -10,7 +10,8 @@ LIBRARY = "library"
 class CollectionInfo:
     """A collection: its name, its number of documents, passages by language, and the settings that are its own.
 
-    `readers` are "everyone", "user:NAME" or "group:NAME"; its owner and administrators see it in any case.
+    `readers` are "everyone", "user:NAME" or "group:NAME", told to those who manage it; its owner and administrators see
+    it in any case.
     """
 
     name: str

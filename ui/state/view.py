@@ -14,7 +14,7 @@ from rag.pipeline import RAG
 from rag.settings import load_settings
 from rag.types import Answer, AskOptions
 from retriever.errors import IsthmusError, NotFoundError
-from ui.state.access import EVERYONE, Access, ForbiddenError, Role, Scope
+from ui.state.access import EVERYONE, Access, ForbiddenError, Scope
 from ui.state.database import CollectionRow
 from ui.state.types import LIBRARY, CollectionInfo
 
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 MAX_NAME = 80
 """Characters of a collection's name."""
-SETTINGS = (
+OWN_SETTINGS = (
     "top_k",
     "passage_chars",
-    "rerank",
     "translate_queries",
     "expand_queries",
     "max_answer_tokens",
@@ -90,7 +89,8 @@ class CollectionsView:
         row = self._row(name)
         with self._collections.use(row) as rag:
             languages = rag.library.collection.languages()
-            return CollectionInfo(name, len(rag.documents()), languages, row.settings, row.owner, row.readers)
+            readers = row.readers if self.access.manages(row.owner) else []
+            return CollectionInfo(row.name, len(rag.documents()), languages, row.settings, row.owner, readers)
 
     def create(self, name: str, settings: dict[str, object] | None = None) -> str:
         """Make an empty collection, which only its owner and administrators see; returns its name in NFC.
@@ -99,8 +99,10 @@ class CollectionsView:
         """
         self.access.check(Scope.WRITE)
         name, settings = checked_name(name), settings or {}
-        if unknown := settings.keys() - set(SETTINGS):
-            raise IsthmusError(f"A collection has no own setting {min(unknown)!r}; it may have {', '.join(SETTINGS)}.")
+        if unknown := settings.keys() - set(OWN_SETTINGS):
+            raise IsthmusError(
+                f"A collection has no own setting {min(unknown)!r}; it may have {', '.join(OWN_SETTINGS)}."
+            )
         load_settings(self._collections.library.settings, **settings)
         with Session(self._database) as session:
             _check_free(session, name)
@@ -127,11 +129,12 @@ class CollectionsView:
     def share(self, name: str, readers: Sequence[str]) -> None:
         """Say who sees a collection: "everyone", "user:NAME", "group:NAME". Raises NotFoundError, ForbiddenError."""
         row = self._own_row(name)
+        readers = [unicodedata.normalize("NFC", reader) for reader in readers]
         for reader in readers:
             if reader != EVERYONE and not reader.startswith(("user:", "group:")):
                 raise IsthmusError(f"{printable(reader)!r} is no reader; write everyone, user:NAME or group:NAME.")
         with Session(self._database) as session:
-            session.get_one(CollectionRow, row.id).readers = list(readers)
+            session.get_one(CollectionRow, row.id).readers = readers
             session.commit()
         self._record("share collection", f"{name} with {', '.join(readers) or 'nobody'}")
 
@@ -176,7 +179,7 @@ class CollectionsView:
         """A collection that may be managed; the library itself cannot be `done` anything that would take it away."""
         self.access.check(Scope.WRITE)
         row = self._row(name)
-        if self.access.role is not Role.ADMINISTRATOR and row.owner != self.access.name:
+        if not self.access.manages(row.owner):
             raise ForbiddenError(f"The collection {row.name!r} is {row.owner}'s; ask its owner or an administrator.")
         if done and row.id == LIBRARY:
             raise IsthmusError(f"The collection {LIBRARY!r} is always there; it can be emptied, not {done}.")

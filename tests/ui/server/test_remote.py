@@ -10,9 +10,11 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from typer.testing import CliRunner
 
 from rag.errors import GeneratorError
-from retriever.errors import IsthmusError
+from rag.types import Turn
+from retriever.errors import IsthmusError, NotFoundError
 from tests.ui.server.conftest import TEXTS
 from ui.cli.app import app
+from ui.cli.remote import RemoteCollections
 
 QUESTION = "When was the Golden Gate Bridge opened?"
 
@@ -68,6 +70,30 @@ def test_files_are_added_listed_and_removed(isthmus, server, tmp_path):
     assert str(file) in [document["source"] for document in isthmus("list", "--json")]
     assert isthmus("remove", "ประกาศ.txt", "--json")[0]["source"] == str(file)
     assert str(file) not in [document.source for document in server.collections.library.documents()]
+
+
+def test_files_that_swap_contents_and_odd_names_are_as_without_a_server(isthmus, server, tmp_path):
+    first, second = tmp_path / "a.txt", tmp_path / 'q"uo\nte.txt'
+    first.write_text("The first words.")
+    second.write_text("The second words.")
+    isthmus("add", str(second), "--json")
+    first.write_text("The second words.")
+    second.write_text("The third words.")
+    results = isthmus("add", str(first), str(second), "--json")
+    assert [result["status"] for result in results] == ["added", "replaced"]
+    sources = [document.source for document in server.collections.library.documents()]
+    assert {str(first), str(second)} <= set(sources)
+    isthmus("remove", str(first), str(second))
+
+
+def test_a_long_chat_goes_on(server):
+    remote = RemoteCollections(server.url, server.collections.library.settings)
+    history = [Turn(role, "Words.") for _ in range(60) for role in ("user", "assistant")]
+    with remote, remote.use() as rag:
+        assert "1937" in rag.ask(QUESTION, history=history).text
+        assert len(rag.search("bridge")) == len(server.collections.library.search("bridge"))
+        with pytest.raises(NotFoundError):
+            rag.passage("none")
 
 
 def test_what_cannot_be_added_is_said_as_without_a_server(isthmus, tmp_path):
