@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 import anyio
 from anyio import CapacityLimiter, Semaphore, to_thread
+from starlette.requests import Request
 
 from rag.types import Answer, AskOptions
 from retriever.errors import IsthmusError
@@ -13,6 +14,8 @@ from ui.state.view import CollectionsView
 
 AT_ONCE = 16
 """Questions that are being answered at a time; an embedded engine takes one of them after the other."""
+GONE_SECONDS = 0.5
+"""How often a client that waits for an answer is looked for."""
 MAX_WAITING = 200
 """Questions that wait; more are refused."""
 
@@ -51,3 +54,25 @@ class Answering:
         if last is None:
             raise IsthmusError("There is no answer; ask again.")
         return last
+
+    async def ask_while_connected(
+        self, request: Request, view: CollectionsView, question: str, collection: str, options: AskOptions
+    ) -> Answer:
+        """As `ask`, for a response that is not streamed; a client that goes away cancels it."""
+        outcome: Answer | IsthmusError = IsthmusError("The client is gone.")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_when_gone, request, tasks.cancel_scope)
+            try:
+                outcome = await self.ask(view, question, collection, options)
+            except IsthmusError as error:
+                outcome = error
+            tasks.cancel_scope.cancel()
+        if isinstance(outcome, IsthmusError):
+            raise outcome
+        return outcome
+
+
+async def _cancel_when_gone(request: Request, scope: anyio.CancelScope) -> None:
+    while not await request.is_disconnected():
+        await anyio.sleep(GONE_SECONDS)
+    scope.cancel()

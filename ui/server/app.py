@@ -25,6 +25,7 @@ from ui.server.guard import Guard
 from ui.server.jobs import Jobs
 from ui.server.services import Services
 from ui.server.serving import serve
+from ui.state.access import TOKEN_FILE
 from ui.state.collections import Collections
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def application(collections: Collections, address: Address, uploads: Uploads) ->
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as running:
+            running.callback((settings.library / TOKEN_FILE).unlink, missing_ok=True)
             running.callback(jobs.close)
             await running.enter_async_context(tools.session_manager.run())
             yield

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse
 
@@ -92,20 +92,20 @@ def model(name: str, view: ViewOf) -> dict[str, Any]:
 
 @router.post("/chat/completions", response_model=None)
 async def chat_completion(
-    body: ChatRequest, services: ServicesOf, view: ViewOf, origin: OriginOf
+    body: ChatRequest, request: Request, services: ServicesOf, view: ViewOf, origin: OriginOf
 ) -> dict[str, Any] | EventSourceResponse:
     """Answer the last message, with a citation's address and place in the text as an annotation."""
     chat = Chat(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), body.model)
     question, options = _question(body.messages, body.isthmus)
     if body.stream:
         return EventSourceResponse(_chat_events(chat, question, options, services, view, origin), sep="\n")
-    answer = await services.answering.ask(view, question, body.model, options)
+    answer = await services.answering.ask_while_connected(request, view, question, body.model, options)
     return chat.completion(AnswerOut.of(answer, origin, body.model))
 
 
 @router.post("/responses", response_model=None)
 async def response(
-    body: ResponseRequest, services: ServicesOf, view: ViewOf, origin: OriginOf
+    body: ResponseRequest, request: Request, services: ServicesOf, view: ViewOf, origin: OriginOf
 ) -> dict[str, Any] | EventSourceResponse:
     """Answer the last message, with the cited passages as results of a file search."""
     reply = Response(f"resp_{uuid.uuid4().hex}", int(time.time()), body.model)
@@ -113,7 +113,7 @@ async def response(
     question, options = _question(messages, body.isthmus)
     if body.stream:
         return EventSourceResponse(_response_events(reply, question, options, services, view, origin), sep="\n")
-    answer = await services.answering.ask(view, question, body.model, options)
+    answer = await services.answering.ask_while_connected(request, view, question, body.model, options)
     return reply.completed(question, AnswerOut.of(answer, origin, body.model))
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Response, UploadFile
+from fastapi import APIRouter, Form, Request, Response, UploadFile
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from retriever.errors import IsthmusError, NotFoundError
@@ -29,14 +29,16 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/ask", response_model=AnswerOut, responses=EVENT_STREAM, tags=["ask"])
-async def ask(body: AskBody, services: ServicesOf, view: ViewOf, origin: OriginOf) -> AnswerOut | EventSourceResponse:
+async def ask(
+    body: AskBody, request: Request, services: ServicesOf, view: ViewOf, origin: OriginOf
+) -> AnswerOut | EventSourceResponse:
     """Answer a question out of a collection's documents, in the question's language or the one named.
 
     With `stream`, the events are `progress` (seconds by stage so far), then `answer`, or `error`.
     """
     if body.stream:
         return EventSourceResponse(_events(body, services, view, origin))
-    answer = await services.answering.ask(view, body.question, body.collection, body.options)
+    answer = await services.answering.ask_while_connected(request, view, body.question, body.collection, body.options)
     return AnswerOut.of(answer, origin, body.collection)
 
 

@@ -1,11 +1,14 @@
 """REST, as curl and scripts use it."""
 
 import json
+import threading
 import time
 
+import httpx
 import pytest
 
 from rag.errors import GeneratorError
+from rag.types import Answer
 from tests.ui.server.conftest import TEXTS
 
 QUESTION = "When was the Golden Gate Bridge opened?"
@@ -188,6 +191,30 @@ def test_the_description_names_every_route(server):
 
 def test_the_page_is_there_too(server):
     assert "Isthmus" in server.http.get("/").text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_goes_away_ends_its_answer(server, monkeypatch, stream):
+    closed = threading.Event()
+
+    def endless(*_, **__):
+        try:
+            while True:
+                yield Answer("", "en", final=False)
+                time.sleep(0.05)
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(server.collections.library, "stream", endless)
+    body = {"question": QUESTION, "stream": stream}
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=1) as client:
+        if stream:
+            with client.stream("POST", "/v1/ask", json=body) as response:
+                assert response.status_code == 200
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                client.post("/v1/ask", json=body)
+    assert closed.wait(10)
 
 
 def test_counters_are_off_unless_they_are_wanted(server, monkeypatch):
