@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -24,7 +24,7 @@ from retriever.errors import IsthmusError
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "isthmus.toml"
-SECRET_SETTINGS = {"api_key", "endpoint", "chroma_url"}
+SECRET_SETTINGS = {"api_key", "endpoint", "chroma_url", "oidc_client_secret"}
 """Settings that are secret or may hold a password: no message repeats their value."""
 DAY = 86_400
 """Seconds."""
@@ -33,6 +33,7 @@ TimeMode = Literal["auto", "on", "off"]
 Backend = Literal["auto", "torch", "openvino", "onnx"]
 Grounding = Literal["strict", "flag", "off"]
 ReaderMode = Literal["auto", "extract", "write"]
+LoginKind = Literal["off", "local", "oidc", "proxy"]
 GeneratorKind = Literal["auto", "endpoint", "vllm", "embedded"]
 
 
@@ -112,11 +113,18 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address the page listens on")
     port: int = Field(7860, ge=1, le=65535, description="port the page listens on")
-    login: Literal["off", "local"] = Field(
+    login: LoginKind = Field(
         "off",
-        description='who may use the server: "off" everybody who reaches it, "local" users with a password '
-        "(`isthmus users`) and programs with a key (`isthmus keys`)",
+        description="who may use the server; off: everybody who reaches it; else programs with a key and users, local: "
+        "with a password, oidc: of an OpenID Connect provider, proxy: whom a proxy names",
     )
+    oidc_issuer: str | None = Field(None, description="address of the OpenID Connect provider")
+    oidc_client_id: str | None = Field(None, description="name of this server at the provider")
+    oidc_client_secret: SecretStr | None = Field(None, description="secret of this server at the provider")
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        [], description='addresses whose header `proxy_user_header` is believed, such as ["10.0.0.2", "10.1.0.0/16"]'
+    )
+    proxy_user_header: str = Field("X-Forwarded-User", description="header in which a trusted proxy names the user")
     open_to_network: bool = Field(
         False,
         description="let the page listen without a login on a host that other machines reach; whoever reaches it "
@@ -130,7 +138,7 @@ class Settings(BaseSettings):
     )
     serve_port: int = Field(8000, ge=1, le=65535, description="port of the local vLLM server")
 
-    @field_validator("endpoint", "chroma_url", "public_url")
+    @field_validator("endpoint", "chroma_url", "public_url", "oidc_issuer")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
         if url is not None and not is_web_address(url):

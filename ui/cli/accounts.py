@@ -62,12 +62,13 @@ def add_user(
     name: User,
     role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.READER,
     group: Annotated[list[str] | None, typer.Option(help="A group that the user is in; may be repeated.")] = None,
-    password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if left out.")
-    ] = "",
+    external: Annotated[
+        bool, typer.Option("--external", help="The user logs in at a provider or proxy, and has no password here.")
+    ] = False,
     library: LibraryOption = None,
 ) -> None:
-    """Add a user, or set the password, role and groups of one."""
+    """Add a user, or set the password, role and groups of one. Asks for the password."""
+    password = None if external else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     with _accounts(library) as accounts:
         accounts.add_user(name, password, role, group or [], by=OWNER.name)
     out.print(f"set {role} {name}", markup=False)

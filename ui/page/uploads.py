@@ -56,9 +56,12 @@ def open_uploads(folder: Path, max_bytes: int) -> Iterator[Uploads]:
         folder.mkdir(mode=0o700)
     except OSError as error:
         raise IsthmusError(f"The folder for uploads cannot be made ({error}); check the disk at {folder}.") from error
+    before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     try:
         yield Uploads(folder, max_bytes)
     finally:
         del os.environ["GRADIO_TEMP_DIR"]
+        if before is not None:
+            os.environ["GRADIO_TEMP_DIR"] = before
         shutil.rmtree(folder)

@@ -17,10 +17,10 @@ from retriever.languages.detection import detect_language
 from ui.page.app import build, mount
 from ui.page.theme import HEAD
 from ui.page.uploads import Uploads, open_uploads
-from ui.server import dify, errors, health, login, mcp_tools, openai_protocol, rest, sources
+from ui.server import dify, errors, health, login, mcp_tools, oidc, openai_protocol, rest, sources
 from ui.server.address import Address
 from ui.server.answering import Answering
-from ui.server.gate import Gate, current_access, owner_token
+from ui.server.gate import Gate, TrustedProxy, current_access, owner_token
 from ui.server.guard import Guard
 from ui.server.jobs import Jobs
 from ui.server.services import Services
@@ -53,13 +53,24 @@ def application(collections: Collections, address: Address, uploads: Uploads) ->
     app = FastAPI(title="Isthmus", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.services = Services(address, collections, Answering(), uploads, jobs, CapacityLimiter(1))
     errors.install(app)
-    for module in (rest, openai_protocol, dify, sources, health, login):
+    for module in (rest, openai_protocol, dify, sources, health):
         app.include_router(module.router)
+    app.include_router(login.session_router)
+    if settings.login == "local":
+        app.include_router(login.router)
+    if settings.login == "oidc":
+        oidc.install(app, settings)
     app.add_api_route("/v1/{path:path}", errors.no_such_route, methods=METHODS, include_in_schema=False)
     app.router.routes.extend(mcp_app.routes)
     mount(app, *build(collections, uploads), address.host, address.port, settings.max_file_mb)
-    gate = Gate(app, collections.accounts, None if settings.login == "off" else owner_token(settings.library))
-    return Guard(gate, address, uploads, re.findall(r"<script>(.*?)</script>", HEAD, re.DOTALL))
+    token = None if settings.login == "off" else owner_token(settings.library)
+    proxy = TrustedProxy(settings.trusted_proxies, settings.proxy_user_header) if settings.login == "proxy" else None
+    return Guard(
+        Gate(app, collections.accounts, token, proxy),
+        address,
+        uploads,
+        re.findall(r"<script>(.*?)</script>", HEAD, re.DOTALL),
+    )
 
 
 def launch(settings: Settings, *, open_browser: bool = False) -> None:
@@ -78,7 +89,7 @@ def launch(settings: Settings, *, open_browser: bool = False) -> None:
         if settings.sample and not collections.library.documents():
             add_sample(collections.library.library)
         threading.Thread(target=_warm_up, args=(collections,), daemon=True).start()
-        if settings.login != "off" and not collections.accounts.users():
+        if settings.login == "local" and not collections.accounts.users():
             logger.warning("Nobody can log in yet; add a user: isthmus users add NAME --role administrator")
         serve(application(collections, address, uploads), address, listener, open_browser=open_browser)
 

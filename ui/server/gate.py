@@ -1,12 +1,16 @@
 """The gate: who sends a request. Every route behind it finds an `Access`, or is not reached."""
 
+import ipaddress
 import logging
 import os
 import secrets
+from collections.abc import Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
+from pydantic import IPvAnyNetwork
 from sqlalchemy.exc import DatabaseError
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -23,7 +27,7 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 4
 """Requests whose sender is looked up at a time."""
 COOKIE = "isthmus_session"
-OPEN_PATHS = ("/login", "/healthz", "/readyz")
+OPEN_PATHS = ("/login", "/login/callback", "/healthz", "/readyz")
 """What is answered without a login."""
 _access: ContextVar[Access] = ContextVar("access")
 
@@ -43,13 +47,34 @@ def owner_token(folder: Path) -> str:
     return token
 
 
-class Gate:
-    """An ASGI application that passes on the requests of users and keys; `token` is the owner's, None without login."""
+@dataclass(frozen=True, slots=True)
+class TrustedProxy:
+    """Proxies that log users in, and the header in which they name them."""
 
-    def __init__(self, app: ASGIApp, accounts: Accounts, token: str | None) -> None:
+    addresses: Sequence[IPvAnyNetwork]
+    header: str
+
+    def user(self, request: Request) -> str | None:
+        """Whom a trusted proxy names; None if the request comes from elsewhere, or names nobody or several."""
+        names = request.headers.getlist(self.header)
+        client = request.client
+        if client is None or len(names) != 1 or not names[0].strip():
+            return None
+        address = ipaddress.ip_address(client.host)
+        return names[0] if any(address in network for network in self.addresses) else None
+
+
+class Gate:
+    """An ASGI application that passes on the requests of users and keys.
+
+    `token` is the owner's, None if no login is asked for; `proxy` tells who logs users in, if proxies do.
+    """
+
+    def __init__(self, app: ASGIApp, accounts: Accounts, token: str | None, proxy: TrustedProxy | None = None) -> None:
         self.app = app
         self.accounts = accounts
         self.token = token
+        self.proxy = proxy
         self._turns = CapacityLimiter(AT_ONCE)  # of its own, so that no route can take all threads from it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,6 +107,8 @@ class Gate:
             if self.token and secrets.compare_digest(secret.encode(), self.token.encode()):
                 return OWNER
             return self.accounts.key_access(secret)
+        if self.proxy and (name := self.proxy.user(request)):
+            return self.accounts.external_access(name)
         cookie = request.cookies.get(COOKIE)
         return self.accounts.session_access(cookie) if cookie else None
 

@@ -14,6 +14,9 @@ from ui.server.services import OriginOf, ServicesOf
 from ui.state.accounts import SESSION, LoginError
 
 router = APIRouter(include_in_schema=False)
+"""Login by a password that is kept here."""
+session_router = APIRouter(include_in_schema=False)
+"""The end of a session, however it began."""
 
 MAX_WAITING = 20
 """Logins that wait; more are refused."""
@@ -44,6 +47,11 @@ async def log_in(
         secret = await to_thread.run_sync(services.collections.accounts.log_in, name, password, limiter=services.logins)
     except LoginError as error:
         return _form(request, str(error))
+    return session_response(secret, origin)
+
+
+def session_response(secret: str, origin: str) -> RedirectResponse:
+    """Send the browser to the page, with the cookie of its session."""
     response = RedirectResponse("/", 303)
     is_secure = origin.startswith("https:")
     seconds = int(SESSION.total_seconds())
@@ -51,7 +59,7 @@ async def log_in(
     return response
 
 
-@router.post("/logout")
+@session_router.post("/logout")
 def log_out(request: Request, services: ServicesOf) -> Response:
     """End the session."""
     services.collections.accounts.log_out(request.cookies.get(COOKIE, ""))

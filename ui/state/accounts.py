@@ -20,6 +20,8 @@ from ui.state.access import OWNER, Access, Role, Scope
 from ui.state.audit import AuditTrail
 from ui.state.database import CollectionRow, KeyRow, SessionRow, UserRow, now
 
+MAX_NAME = 100
+"""Characters of a user's name."""
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1000
 MAX_FAILURES = 5
@@ -74,15 +76,20 @@ class Accounts:
         with Session(self._database) as session:
             return [_user(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
 
-    def add_user(self, name: str, password: str, role: Role, groups: Sequence[str] = (), *, by: str) -> None:
-        """Add a user, or change an existing one: password, role and groups. Raises IsthmusError if one is unfit."""
+    def add_user(self, name: str, password: str | None, role: Role, groups: Sequence[str] = (), *, by: str) -> None:
+        """Add a user, or change an existing one: password, role and groups. Raises IsthmusError if one is unfit.
+
+        Without a password the user logs in elsewhere: at a provider, or at a proxy.
+        """
         name = _normal(name)
-        if not name or not name.isprintable() or len(name) > 100 or name == OWNER.name:
-            raise IsthmusError(f"A user's name has 1 to 100 characters and is not {OWNER.name!r}; choose another.")
-        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        if not _is_fit(name):
+            raise IsthmusError(
+                f"A user's name has 1 to {MAX_NAME} characters and is not {OWNER.name!r}; choose another."
+            )
+        if password is not None and not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
             raise IsthmusError(f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; choose another.")
         with self._hashing:
-            password_hash = self._hasher.hash(unicodedata.normalize("NFC", password))
+            password_hash = self._hasher.hash(unicodedata.normalize("NFC", password)) if password is not None else ""
         with Session(self._database) as session:
             row = UserRow(name=name, role=role, groups=[_normal(group) for group in groups], password=password_hash)
             row.failures, row.locked_until = 0, None
@@ -114,7 +121,7 @@ class Accounts:
         with self._hashing, Session(self._database) as session:
             row = session.get(UserRow, name)
             is_locked = bool(row and row.locked_until and row.locked_until > now())
-            if not self._fits(row.password if row else self._nobody, password) or not row or is_locked:
+            if not self._fits((row and row.password) or self._nobody, password) or not row or is_locked:
                 if row and not is_locked:
                     row.failures += 1
                     if row.failures >= MAX_FAILURES:
@@ -126,12 +133,35 @@ class Accounts:
                     f"{LOCKED.seconds // 60} minutes."
                 )
             row.failures, row.locked_until = 0, None
-            secret = secrets.token_urlsafe(32)
-            session.execute(delete(SessionRow).where(SessionRow.expires < now()))
-            session.add(SessionRow(hash=_hash(secret), user=name, expires=now() + SESSION))
             session.commit()
         self.audit.record(name, "login")
+        return self._start_session(name)
+
+    def log_in_external(self, name: str, groups: Sequence[str]) -> str:
+        """The cookie of a new session of a user whom a provider names. Raises LoginError."""
+        user = self.external_access(name, groups)
+        secret = self._start_session(user.name)
+        self.audit.record(user.name, "login")
         return secret
+
+    def external_access(self, name: str, groups: Sequence[str] | None = None) -> Access:
+        """A user whom a provider or proxy names; a new one is a reader. `groups` replace those that he had.
+
+        Raises LoginError if the name is unfit, or is that of a user with a password here.
+        """
+        name = _normal(name)
+        with Session(self._database) as session:
+            row = session.get(UserRow, name)
+            if not _is_fit(name) or (row and row.password):
+                raise LoginError(f"{name!r} cannot log in this way; ask an administrator.")
+            if row is None:
+                row = UserRow(name=name, role=Role.READER, groups=[], password="")
+                session.add(row)
+                self.audit.record(name, "first login")
+            if groups is not None:
+                row.groups = [_normal(group) for group in groups]
+            session.commit()
+            return _access(row)
 
     def log_out(self, cookie: str) -> None:
         """End a session; nothing happens if it is over."""
@@ -196,6 +226,14 @@ class Accounts:
         requests.append(time.monotonic())
         return access
 
+    def _start_session(self, name: str) -> str:
+        secret = secrets.token_urlsafe(32)
+        with Session(self._database) as session:
+            session.execute(delete(SessionRow).where(SessionRow.expires < now()))
+            session.add(SessionRow(hash=_hash(secret), user=name, expires=now() + SESSION))
+            session.commit()
+        return secret
+
     def _fits(self, password_hash: str, password: str) -> bool:
         try:
             return self._hasher.verify(password_hash, unicodedata.normalize("NFC", password[:LONGEST_PASSWORD]))
@@ -207,6 +245,11 @@ class Accounts:
         if row is None:
             raise NotFoundError(f"No user is called {name!r}.")
         return row
+
+
+def _is_fit(name: str) -> bool:
+    """Whether a user may have this name."""
+    return bool(name) and name.isprintable() and len(name) <= MAX_NAME and name != OWNER.name
 
 
 def _normal(name: str) -> str:
