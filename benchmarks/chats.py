@@ -22,12 +22,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import regex
 
+from benchmarks.openai_handler import OpenAIHandler
 from benchmarks.report import peak_gib, publish
 from rag.errors import GeneratorError
 from rag.generation.client import ChatClient
@@ -60,20 +61,14 @@ def station_code(number: int) -> str:
     return f"Q{1000 + number}"
 
 
-class FailingHandler(BaseHTTPRequestHandler):
+class FailingHandler(OpenAIHandler):
     """Speaks the OpenAI protocol, and fails as often as FAULTS says."""
 
-    protocol_version = "HTTP/1.1"
     random = random.Random(0)
     faults: dict[int, str]
 
-    def do_GET(self) -> None:
-        """Name the model."""
-        self._send(b'{"object": "list", "data": [{"id": "failing-70b", "object": "model"}]}', "application/json")
-
-    def do_POST(self) -> None:
+    def answer(self, request: dict[str, Any]) -> None:
         """Answer, or fail."""
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = request["messages"][-1]["content"]
         question = prompt.rsplit("Question:", 1)[-1]
         match = _STATION.search(question)
@@ -95,7 +90,7 @@ class FailingHandler(BaseHTTPRequestHandler):
             time.sleep(2 * TIMEOUT)
             return
         if fault == "malformed":
-            self._send(b"data: {not json\n\n" * 3, "text/event-stream")
+            self.send(b"data: {not json\n\n" * 3, "text/event-stream")
             return
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -121,16 +116,6 @@ class FailingHandler(BaseHTTPRequestHandler):
 
     def _chunk(self, part: bytes) -> None:
         self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
-
-    def _send(self, body: bytes, kind: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
 
 
 class QuietServer(ThreadingHTTPServer):

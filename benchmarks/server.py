@@ -22,12 +22,14 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 
+from benchmarks.openai_handler import OpenAIHandler
 from benchmarks.report import publish
 from rag.documents.sample import add_sample, questions
 from rag.pipeline import RAG
@@ -38,31 +40,14 @@ USERS = (1, 10, 50)
 REPLY = "The passages say so [1]."
 
 
-class InstantGenerator(BaseHTTPRequestHandler):
+class InstantGenerator(OpenAIHandler):
     """Speaks the OpenAI protocol, and replies at once with the same words."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        """Name the model."""
-        self._send(b'{"object": "list", "data": [{"id": "instant-70b", "object": "model"}]}', "application/json")
-
-    def do_POST(self) -> None:
+    def answer(self, request: dict[str, Any]) -> None:
         """Stream the reply."""
-        self.rfile.read(int(self.headers["Content-Length"]))
         choice = {"index": 0, "delta": {"content": REPLY}, "finish_reason": None}
         chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-        self._send(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
-
-    def _send(self, body: bytes, kind: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        self.send(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,9 @@ class RAG:
         if isinstance(settings, str | Path):
             overrides, settings = {"library": settings, **overrides}, None
         self.settings = load_settings(settings, **overrides)
-        self._engine: Engine | None = None
-        self._given_engine = engine
+        self._engine = None if callable(engine) else engine
+        self._open_engine = engine if callable(engine) else lambda: build_engine(self.settings)
+        self._owns_engine = engine is None
         self._opening = threading.Lock()
         self.library = Library(self.settings, encoder, holder=holder, url=url, engine=lambda: self.engine)
         try:
@@ -70,17 +71,15 @@ class RAG:
     @property
     def engine(self) -> Engine:
         """The generator; opened on first use. Raises GeneratorError if it cannot be had."""
-        if self._given_engine is not None:
-            return self._given_engine() if callable(self._given_engine) else self._given_engine
         with self._opening:
             if self._engine is None:
-                self._engine = build_engine(self.settings)
+                self._engine = self._open_engine()
             return self._engine
 
     @property
     def has_engine(self) -> bool:
         """Whether the generator is there; it starts with the first question."""
-        return self._given_engine is not None or self._engine is not None
+        return self._engine is not None
 
     def ask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
         """The answer to a question, in the question's language or the one named; options as in `AskOptions`.
@@ -222,7 +221,7 @@ class RAG:
 
     def close(self) -> None:
         """Stop an embedded engine and let other processes open the library."""
-        if self._engine is not None:
+        if self._engine is not None and self._owns_engine:
             self._engine.close()
         self.library.close()
 
