@@ -3,7 +3,7 @@
 import unicodedata
 import uuid
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
@@ -81,16 +81,16 @@ class CollectionsView:
         self._record(action, f"{name}: {what}" if what else name)
 
     def infos(self) -> list[CollectionInfo]:
-        """What the collections are."""
-        return [self.info(name) for name in self.names()]
+        """What the collections are; one that is deleted meanwhile is left out."""
+        infos = []
+        for row in self._rows():
+            with suppress(NotFoundError):
+                infos.append(self._info(row))
+        return infos
 
     def info(self, name: str) -> CollectionInfo:
         """What a collection is. Raises NotFoundError."""
-        row = self._row(name)
-        with self._collections.use(row) as rag:
-            languages = rag.library.collection.languages()
-            readers = row.readers if self.access.manages(row.owner) else []
-            return CollectionInfo(row.name, len(rag.documents()), languages, row.settings, row.owner, readers)
+        return self._info(self._row(name))
 
     def create(self, name: str, settings: dict[str, object] | None = None) -> str:
         """Make an empty collection, which only its owner and administrators see; returns its name in NFC.
@@ -155,6 +155,12 @@ class CollectionsView:
             session.execute(delete(CollectionRow).where(CollectionRow.id == row.id))
             session.commit()
         self._record("delete collection", name)
+
+    def _info(self, row: CollectionRow) -> CollectionInfo:
+        with self._collections.use(row) as rag:
+            languages = rag.library.collection.languages()
+            readers = row.readers if self.access.manages(row.owner) else []
+            return CollectionInfo(row.name, len(rag.documents()), languages, row.settings, row.owner, readers)
 
     def _record(self, action: str, what: str) -> None:
         self._collections.accounts.audit.record(self.access.name, action, what)
