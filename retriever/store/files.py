@@ -26,6 +26,11 @@ def sync_tree(folder: Path) -> None:
     sync(folder)
 
 
+def private(path: str, flags: int) -> int:
+    """Open a file that only this account reads, for the `opener` of `open`."""
+    return os.open(path, flags, 0o600)
+
+
 def write_file(path: Path, text: str) -> None:
     """Write a file, which is there with its whole content or, after a kill or a power cut, as it was before."""
     draft = path.with_name(path.name + ".draft")

@@ -3,7 +3,7 @@
 They write to the server's database, whether it runs or not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.settings import load_settings
-from ui.cli.terminal import Json, LibraryOption, out, plain_cells, print_json
+from ui.cli.terminal import Json, LibraryOption, out, print_json, print_rows
 from ui.state.access import OWNER, Role, Scope
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ui.state.accounts import Accounts
+    from ui.state.accounts import Accounts, Key, User
 
 app = typer.Typer()
 users = typer.Typer(help="Show, add and delete users.", no_args_is_help=True)
 keys = typer.Typer(help="Show, add and delete keys of programs.", no_args_is_help=True)
-User = Annotated[str, typer.Argument(help="Name of the user.")]
+UserName = Annotated[str, typer.Argument(help="Name of the user.")]
 KeyName = Annotated[str, typer.Argument(help="Name of the key.")]
 
 
@@ -44,22 +44,19 @@ def _accounts(library: "Path | None") -> "Iterator[Accounts]":
 @users.command("list")
 def list_users(library: LibraryOption = None, as_json: Json = False) -> None:
     """Show the users."""
-    from rich.table import Table
-
     with _accounts(library) as accounts:
         rows = accounts.users()
-    if as_json:
-        print_json([asdict(user) for user in rows])
-        return
-    table = Table("name", "role", "groups")
-    for user in rows:
-        table.add_row(*plain_cells(user.name, user.role, ", ".join(user.groups)))
-    out.print(table)
+    columns: dict[str, Callable[[User], str]] = {
+        "name": lambda user: user.name,
+        "role": lambda user: user.role,
+        "groups": lambda user: ", ".join(user.groups),
+    }
+    print_rows(rows, columns, as_json=as_json)
 
 
 @users.command("add")
 def add_user(
-    name: User,
+    name: UserName,
     role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.READER,
     group: Annotated[list[str] | None, typer.Option(help="A group that the user is in; may be repeated.")] = None,
     external: Annotated[
@@ -75,7 +72,7 @@ def add_user(
 
 
 @users.command("remove")
-def remove_user(name: User, library: LibraryOption = None) -> None:
+def remove_user(name: UserName, library: LibraryOption = None) -> None:
     """Delete a user with his keys, and end his sessions."""
     with _accounts(library) as accounts:
         accounts.remove_user(name, by=OWNER.name)
@@ -85,17 +82,16 @@ def remove_user(name: User, library: LibraryOption = None) -> None:
 @keys.command("list")
 def list_keys(library: LibraryOption = None, as_json: Json = False) -> None:
     """Show the keys, of each only how it begins."""
-    from rich.table import Table
-
     with _accounts(library) as accounts:
         rows = accounts.keys()
-    if as_json:
-        print_json([asdict(key) for key in rows])
-        return
-    table = Table("name", "key", "user", "scopes", "a minute")
-    for key in rows:
-        table.add_row(*plain_cells(key.name, f"{key.start}…", key.user, ", ".join(key.scopes), str(key.per_minute)))
-    out.print(table)
+    columns: dict[str, Callable[[Key], str]] = {
+        "name": lambda key: key.name,
+        "key": lambda key: f"{key.start}…",
+        "user": lambda key: key.user,
+        "scopes": lambda key: ", ".join(key.scopes),
+        "a minute": lambda key: str(key.per_minute),
+    }
+    print_rows(rows, columns, as_json=as_json)
 
 
 @keys.command("add")

@@ -1,13 +1,14 @@
 """The commands `isthmus collections …`."""
 
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from rag.settings import load_settings
 from ui.cli.opening import open_collections
-from ui.cli.terminal import Json, LibraryOption, out, plain_cells, print_json
+from ui.cli.terminal import Json, LibraryOption, out, print_rows
+from ui.state.types import CollectionInfo
 
 app = typer.Typer(help="Show, make, rename, empty and delete collections.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of the collection.")]
@@ -17,21 +18,17 @@ HOLDER = "isthmus collections"
 @app.command("list")
 def list_(library: LibraryOption = None, as_json: Json = False) -> None:
     """Show the collections of the library."""
-    from rich.table import Table
-
     with open_collections(load_settings(library=library), HOLDER) as collections:
         infos = collections.infos()
-    if as_json:
-        print_json([asdict(info) for info in infos])
-        return
-    table = Table("name", "documents", "passages by language", "owner", "readers", "own settings")
-    for info in infos:
-        languages = ", ".join(f"{language} {count}" for language, count in info.languages.items())
-        settings = ", ".join(f"{key} = {value}" for key, value in info.settings.items())
-        table.add_row(
-            *plain_cells(info.name, str(info.documents), languages, info.owner, ", ".join(info.readers), settings)
-        )
-    out.print(table)
+    columns: dict[str, Callable[[CollectionInfo], str]] = {
+        "name": lambda info: info.name,
+        "documents": lambda info: str(info.documents),
+        "passages by language": lambda info: ", ".join(f"{code} {count}" for code, count in info.languages.items()),
+        "owner": lambda info: info.owner,
+        "readers": lambda info: ", ".join(info.readers),
+        "own settings": lambda info: ", ".join(f"{key} = {value}" for key, value in info.settings.items()),
+    }
+    print_rows(infos, columns, as_json=as_json)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The commands `isthmus add`, `list` and `remove`."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +8,9 @@ from typing import Annotated
 import typer
 
 from rag.settings import load_settings
+from retriever.types import Document
 from ui.cli.opening import open_collections
-from ui.cli.terminal import CollectionOption, Json, LibraryOption, err, out, plain, plain_cells, print_json
+from ui.cli.terminal import CollectionOption, Json, LibraryOption, err, out, plain, print_json, print_rows
 from ui.state.types import LIBRARY
 
 app = typer.Typer()
@@ -52,8 +54,6 @@ def add(
 @app.command("list")
 def list_(library: LibraryOption = None, collection: CollectionOption = LIBRARY, as_json: Json = False) -> None:
     """Show the documents of the library."""
-    from rich.table import Table
-
     from retriever.store.documents import list_documents
 
     settings = load_settings(library=library)
@@ -62,21 +62,15 @@ def list_(library: LibraryOption = None, collection: CollectionOption = LIBRARY,
     else:
         with open_collections(settings, "isthmus list") as collections, collections.use(collection) as rag:
             documents = rag.documents()
-    if as_json:
-        print_json([asdict(document) for document in documents])
-        return
-    table = Table("id", "title", "language", "passages", "added", "source")
-    for document in documents:
-        cells = plain_cells(
-            document.id,
-            document.title,
-            document.language,
-            str(document.passages),
-            document.added[:16],
-            document.source,
-        )
-        table.add_row(*cells)
-    out.print(table)
+    columns: dict[str, Callable[[Document], str]] = {
+        "id": lambda document: document.id,
+        "title": lambda document: document.title,
+        "language": lambda document: document.language,
+        "passages": lambda document: str(document.passages),
+        "added": lambda document: document.added[:16],
+        "source": lambda document: document.source,
+    }
+    print_rows(documents, columns, as_json=as_json)
 
 
 @app.command()

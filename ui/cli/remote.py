@@ -2,11 +2,11 @@
 
 import os
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import quote
 
 import httpx
@@ -17,7 +17,7 @@ from rag.documents.library import Progress, find_document
 from rag.documents.parsing import printable
 from rag.errors import UnreadableFileError
 from rag.settings import Settings, TimeMode
-from rag.types import Added, Answer, Turn
+from rag.types import Added, Answer, AskOptions
 from retriever.errors import IsthmusError, NotFoundError
 from retriever.types import Document, Hit, Passage
 from ui.server.schemas import MAX_HISTORY, AnswerOut, HitOut, JobOut
@@ -56,7 +56,6 @@ class RemoteCollections:
     """The collections of a running server; the same methods as `CollectionsView`, with the same errors."""
 
     def __init__(self, url: str, settings: Settings) -> None:
-        self.url = url
         self._remote = Remote(url, settings)
         self._max_file_bytes = settings.max_file_mb * 1_000_000
 
@@ -104,22 +103,13 @@ class RemoteRAG:
         self._collection = collection
         self._max_file_bytes = max_file_bytes
 
-    def ask(
-        self,
-        question: str,
-        *,
-        language: str | None = None,
-        history: Sequence[Turn] = (),
-        time: TimeMode | None = None,
-        as_of: str | None = None,
-    ) -> Answer:
+    def ask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
         """See `RAG`."""
-        turns = [asdict(turn) for turn in history[-MAX_HISTORY:]]
-        options = {"language": language, "history": turns, "time": time, "as_of": as_of}
-        body = {"question": question, "collection": self._collection, **options}
+        turns = [asdict(turn) for turn in options.get("history", ())[-MAX_HISTORY:]]
+        body = {"question": question, "collection": self._collection, **options, "history": turns}
         return AnswerOut.model_validate(self._remote.request("POST", "/v1/ask", json=body)).answer()
 
-    def stream(self, question: str, **options: Any) -> Generator[Answer, None, None]:
+    def stream(self, question: str, **options: Unpack[AskOptions]) -> Generator[Answer, None, None]:
         """The finished answer alone: the server sends no drafts."""
         yield self.ask(question, **options)
 

@@ -5,6 +5,8 @@ Titles, file names, names of models and answers come from strangers: all that is
 
 import json
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,6 +64,19 @@ EndpointOption = Annotated[
 def plain_cells(*texts: str) -> list[Text]:
     """Cells of a table, whose markup and control characters have no effect."""
     return [Text(plain(text)) for text in texts]
+
+
+def print_rows(rows: Sequence[Any], columns: Mapping[str, Callable[[Any], str]], *, as_json: bool) -> None:
+    """Print dataclasses as a table, whose cells `columns` make of a row, or as JSON."""
+    from rich.table import Table
+
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*plain_cells(*(cell(row) for cell in columns.values())))
+    out.print(table)
 
 
 def print_json(value: object) -> None:

@@ -24,7 +24,6 @@ class DatabaseError(IsthmusError):
     """The server's database failed."""
 
 
-DATABASE_ERROR = DatabaseError("The server's database failed; its log says why. Check the disk.")
 STATUSES: dict[type[IsthmusError], int] = {
     LoginError: 401,
     ForbiddenError: 403,
@@ -50,6 +49,12 @@ def error_response(error: IsthmusError) -> JSONResponse:
     return JSONResponse(error_body(error), status)
 
 
+def database_error_response(error: SQLAlchemyError) -> JSONResponse:
+    """A failure of the database as a response; the log has the cause."""
+    logger.error("The server's database failed.", exc_info=error)
+    return error_response(DatabaseError("The server's database failed; its log says why. Check the disk."))
+
+
 def install(app: FastAPI) -> None:
     """Have the application answer errors so."""
 
@@ -59,8 +64,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(SQLAlchemyError)
     async def database_error(_: Request, error: SQLAlchemyError) -> JSONResponse:
-        logger.error("The server's database failed.", exc_info=error)
-        return error_response(DATABASE_ERROR)
+        return database_error_response(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

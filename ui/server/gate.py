@@ -1,8 +1,6 @@
 """The gate: who sends a request. Every route behind it finds an `Access`, or is not reached."""
 
 import ipaddress
-import logging
-import os
 import secrets
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -18,11 +16,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from retriever.errors import IsthmusError
-from ui.server.errors import DATABASE_ERROR, error_response
+from retriever.store.files import private
+from ui.server.errors import database_error_response, error_response
 from ui.state.access import OWNER, TOKEN_FILE, Access
 from ui.state.accounts import Accounts, LoginError
-
-logger = logging.getLogger(__name__)
 
 AT_ONCE = 4
 """Requests whose sender is looked up at a time."""
@@ -42,8 +39,8 @@ def owner_token(folder: Path) -> str:
     token = secrets.token_urlsafe(32)
     path = folder / TOKEN_FILE
     path.unlink(missing_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    path.write_text(token, encoding="ascii")
+    with open(path, "x", encoding="ascii", opener=private) as file:
+        file.write(token)
     return token
 
 
@@ -89,9 +86,8 @@ class Gate:
         except IsthmusError as error:
             await error_response(error)(scope, receive, send)
             return
-        except DatabaseError:
-            logger.exception("The server's database failed.")
-            await error_response(DATABASE_ERROR)(scope, receive, send)
+        except DatabaseError as error:
+            await database_error_response(error)(scope, receive, send)
             return
         if access is None and scope["path"] not in OPEN_PATHS:
             await _refusal(scope)(scope, receive, send)

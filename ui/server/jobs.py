@@ -45,13 +45,13 @@ class Jobs:
 
     def start(self, view: CollectionsView, collection: str, files: Sequence[tuple[str, Path]], *, replace: bool) -> Job:
         """Add (name, uploaded file) to a collection; the files are deleted afterwards."""
+        # It is in use from now on: neither a new name nor another collection of this name comes between.
+        changing = ExitStack()
+        rag = changing.enter_context(view.change(collection, "add documents", ", ".join(name for name, _ in files)))
         job = Job(uuid.uuid4().hex, view.access.name, len(files))
         self._jobs[job.id] = job
         while len(self._jobs) > KEPT and next(iter(self._jobs.values())).status in ("done", "failed"):
             self._jobs.popitem(last=False)
-        # It is in use from now on: neither a new name nor another collection of this name comes between.
-        changing = ExitStack()
-        rag = changing.enter_context(view.change(collection, "add documents", ", ".join(name for name, _ in files)))
         self._worker.submit(self._run, changing, rag, job, files, replace)
         return job
 

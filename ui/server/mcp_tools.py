@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, Unpack
+from typing import Protocol, TypeVar, Unpack
 
 from anyio import CapacityLimiter, to_thread
 from mcp.server import MCPServer
@@ -19,6 +19,7 @@ from retriever.types import Hit, Passage
 from ui.server.schemas import AnswerOut, source_url
 from ui.state.types import LIBRARY
 
+T = TypeVar("T")
 AT_ONCE = 16
 """Calls that are being answered at a time."""
 INSTRUCTIONS = (
@@ -72,30 +73,28 @@ def build(use: Use, origin: str) -> MCPServer[None]:
     """An MCP server over collections; `origin` is what addresses of sources begin with."""
     server: MCPServer[None] = MCPServer("Isthmus", instructions=INSTRUCTIONS, log_level="WARNING")
     read_only = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-
     turns = CapacityLimiter(AT_ONCE)
+
+    async def run(collection: str, action: Callable[[Asker], T]) -> T:
+        """Do something in a collection, in a thread, when it is this call's turn."""
+
+        def opened() -> T:
+            with _opened(use, collection) as asker:
+                return action(asker)
+
+        return await to_thread.run_sync(opened, limiter=turns)
 
     @server.tool(annotations=read_only)
     async def search(query: str, collection: str = LIBRARY) -> Results:
         """Find the passages that fit a query in any language best."""
-
-        def found() -> list[Hit]:
-            with _opened(use, collection) as asker:
-                return asker.search(query)
-
-        hits = await to_thread.run_sync(found, limiter=turns)
+        hits = await run(collection, lambda asker: asker.search(query))
         return Results(results=[Result(**_fields(hit.passage, collection, origin)) for hit in hits])
 
     @server.tool(annotations=read_only)
     async def fetch(id: str) -> Source:
         """A passage by the id that `search` gave."""
         collection, _, passage_id = id.rpartition("/")
-
-        def found() -> Passage:
-            with _opened(use, collection) as asker:
-                return asker.passage(passage_id)
-
-        passage = await to_thread.run_sync(found, limiter=turns)
+        passage = await run(collection, lambda asker: asker.passage(passage_id))
         metadata = {"language": passage.language, "document": passage.document_id}
         if passage.page:
             metadata["page"] = str(passage.page)
@@ -104,12 +103,8 @@ def build(use: Use, origin: str) -> MCPServer[None]:
     @server.tool(annotations=read_only)
     async def ask(question: str, language: str | None = None, collection: str = LIBRARY) -> AnswerOut:
         """Answer a question out of the documents, with citations, in its language or the one named (such as ro)."""
-
-        def answered() -> Answer:
-            with _opened(use, collection) as asker:
-                return asker.ask(question, language=language)
-
-        return AnswerOut.of(await to_thread.run_sync(answered, limiter=turns), origin, collection)
+        answer = await run(collection, lambda asker: asker.ask(question, language=language))
+        return AnswerOut.of(answer, origin, collection)
 
     return server
 

@@ -9,6 +9,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -67,7 +68,6 @@ class Accounts:
         self._database = database
         self._hasher = PasswordHasher()
         self._hashing = threading.RLock()  # a hash takes 64 MB, and logins at once would count as one failure
-        self._nobody = self._hasher.hash(secrets.token_hex())
         self._requests: defaultdict[str, deque[float]] = defaultdict(deque)
         self.audit = AuditTrail(database)
 
@@ -233,6 +233,11 @@ class Accounts:
             session.add(SessionRow(hash=_hash(secret), user=name, expires=now() + SESSION))
             session.commit()
         return secret
+
+    @cached_property
+    def _nobody(self) -> str:
+        """The hash of a password that nobody knows: a login without a user takes as long as one with."""
+        return self._hasher.hash(secrets.token_hex())
 
     def _fits(self, password_hash: str, password: str) -> bool:
         try:

@@ -7,7 +7,6 @@ vectors, words) is left out, and made anew when the restored library is first op
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import sqlite3
@@ -19,7 +18,7 @@ from typing import Any
 
 from retriever.errors import IsthmusError
 from retriever.store.documents import DOCUMENTS_FILE
-from retriever.store.files import sync, sync_tree
+from retriever.store.files import private, sync, sync_tree
 from ui.state.database import FILE_NAME
 
 MANIFEST = "manifest.json"
@@ -42,7 +41,7 @@ def back_up(library: Path, archive: Path) -> int:
         with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
             files = _copy_databases(library, Path(scratch))
             described = {name: _described(file) for name, file in files.items()}
-            with open(draft, "wb", opener=_private) as file, tarfile.open(fileobj=file, mode="w") as tar:
+            with open(draft, "wb", opener=private) as file, tarfile.open(fileobj=file, mode="w") as tar:
                 text = json.dumps({"version": VERSION, "files": described}).encode()
                 entry = tarfile.TarInfo(MANIFEST)
                 entry.size = len(text)
@@ -87,11 +86,6 @@ def restore(archive: Path, library: Path) -> int:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return sum(file["documents"] for file in described.values())
-
-
-def _private(path: str, flags: int) -> int:
-    """Open a file that only this account reads."""
-    return os.open(path, flags, 0o600)
 
 
 def _copy_databases(library: Path, scratch: Path) -> dict[str, Path]:

@@ -39,7 +39,6 @@ class Collections:
         url: str | None = None,
     ) -> None:
         self.library = RAG(settings, encoder=encoder, engine=engine, holder=holder, url=url)
-        self.url = url
         self.metrics = Metrics()
         self._holder = holder
         self._folder = settings.library / "collections"

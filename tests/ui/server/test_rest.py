@@ -168,6 +168,13 @@ def test_uploads_are_gone_once_they_are_taken_in(server):
     server.collections.library.remove("gone.txt")
 
 
+def test_an_upload_to_no_collection_leaves_nothing(server):
+    response = server.http.post("/v1/documents", files=[("files", ("x.txt", b"Words."))], data={"collection": "none"})
+    assert response.status_code == 404
+    uploads = server.collections.library.settings.library / "uploads"
+    assert not [file for file in uploads.rglob("*") if file.is_file()]
+
+
 def test_an_upload_that_is_too_large_is_refused_before_it_is_read(server):
     response = server.http.post("/v1/documents", files=[("files", ("big.txt", b"x" * 4_000_000))])
     assert response.status_code == 413
