@@ -71,7 +71,7 @@ class Answerer:
         has_support = reading is not None and (grounding == "off" or self._are_supported(query, reading))
         if reading is not None and (has_support or grounding == "flag"):
             yield from self._render(draft, query, reading, is_doubtful=not has_support)
-        elif judgements and (excerpt := self._supported_excerpt(query, judgements[0])):
+        elif judgements and (excerpt := self._supported_excerpt(query, judgements[0], reading)):
             yield self._quote(draft, excerpt)
         else:
             snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
@@ -108,13 +108,19 @@ class Answerer:
         features = words_features(query, reading, self._encoder, self._baseline)
         return is_supported("words", features) and not self._is_on_other_countries(query, reading.hit)
 
-    def _supported_excerpt(self, query: Query, judgement: Judgement) -> Snippet | None:
-        """The excerpt of a passage, if it probably answers the question and is not on other countries."""
-        excerpt = select_excerpt(query, judgement.hit, self._encoder, self._baseline)
-        features = excerpt_features(query, judgement, excerpt, self._baseline)
-        if is_supported("excerpt", features) and not self._is_on_other_countries(query, judgement.hit):
-            return excerpt
-        return None
+    def _supported_excerpt(self, query: Query, judgement: Judgement, reading: Reading | None) -> Snippet | None:
+        """The excerpt of a passage, if it probably answers the question and is not on other countries.
+
+        It is the one around the words that were read there, if there are any.
+        """
+        hit = judgement.hit
+        nearest = select_excerpt(query, hit, self._encoder, self._baseline)
+        features = excerpt_features(query, judgement, nearest, self._baseline)
+        if not is_supported("excerpt", features) or self._is_on_other_countries(query, hit):
+            return None
+        if reading is None or reading.judgement is not judgement:
+            return nearest
+        return select_excerpt(query, hit, self._encoder, self._baseline, (reading.start, reading.end))
 
     def _is_on_other_countries(self, query: Query, hit: Hit) -> bool:
         passage = hit.passage

@@ -25,6 +25,9 @@ EXCERPT_SHARE = 0.3
 """Least share of the best sentence's nearness that its neighbours in an excerpt have. So it holds the answer as often
 (XQuAD's training articles .758, AfriQA .74 for .75), is a tenth shorter, and most orders planted beside the answer do
 not stand in it."""
+READ_SHARE = 0.7
+"""The same for the neighbours of a sentence that the model read words in. Where both are there, an excerpt around these
+words holds the answer as often as one around the nearest sentence (docs/decisions.md) and is shorter."""
 TIME_BONUS = 0.03
 """What a sentence gains by naming the time that is asked for (`python -m benchmarks.time_mode`). A bonus for naming any
 time, where the question asks when, was tried and gained nothing."""
@@ -101,20 +104,13 @@ def cosine_z_score(cosine: float, query: Query, language: str, baseline: ScoreBa
 
 
 def select_evidence(
-    query: Query,
-    hits: Sequence[Hit],
-    encoder: PassageEncoder,
-    baseline: ScoreBaseline,
-    budget: int,
-    *,
-    min_share: float | None = None,
+    query: Query, hits: Sequence[Hit], encoder: PassageEncoder, baseline: ScoreBaseline, budget: int
 ) -> list[Snippet]:
     """The sentences that matter, as at most MAX_SNIPPETS snippets within `budget` tokens, best passage first.
 
     Every snippet is one run of sentences of one passage: the passage's best, then its neighbours, nearest to the
     question first, while the budget lasts. The best sentence of all always goes in. Sentences are compared by how far
-    they stand above ordinary passages in their language, and by whether they name the time asked for. With `min_share`
-    a neighbour needs that share of its passage's best score, unless it follows a question, whose answer it may be.
+    they stand above ordinary passages in their language, and by whether they name the time asked for.
     """
     passages = _score_sentences(query, hits, encoder, baseline)
     best = {h: int(np.argmax([row.score for row in rows])) for h, rows in enumerate(passages) if rows}
@@ -125,22 +121,26 @@ def select_evidence(
         if len(runs) < MAX_SNIPPETS and (not runs or spent + cost <= budget):
             runs[h] = (best[h], best[h])
             spent += cost
-    least = {h: -math.inf if min_share is None else min_share * passages[h][s].score for h, s in best.items()}
-    while edge := _best_edge(passages, runs, budget - spent, least):
-        h, s = edge
-        runs[h] = (min(runs[h][0], s), max(runs[h][1], s))
-        spent += passages[h][s].cost
-    snippets = []
-    for number, (h, (first, last)) in enumerate(runs.items(), start=1):
-        rows = passages[h][first : last + 1]
-        spans = tuple((row.start, row.end) for row in rows)
-        snippets.append(Snippet(number, hits[h], spans[0][0], spans[-1][1], spans, np.stack([r.vector for r in rows])))
-    return snippets
+    _lengthen(runs, passages, budget - spent, dict.fromkeys(best, -math.inf))
+    return [_snippet(number, hits[h], passages[h], run) for number, (h, run) in enumerate(runs.items(), start=1)]
 
 
-def select_excerpt(query: Query, hit: Hit, encoder: PassageEncoder, baseline: ScoreBaseline) -> Snippet:
-    """The sentence of a hit's passage that is nearest to the question, with neighbours that are near as well."""
-    return select_evidence(query, [hit], encoder, baseline, EXCERPT_TOKENS, min_share=EXCERPT_SHARE)[0]
+def select_excerpt(
+    query: Query, hit: Hit, encoder: PassageEncoder, baseline: ScoreBaseline, words: Span | None = None
+) -> Snippet:
+    """The sentence of a hit's passage with these words, or the nearest to the question, with neighbours that matter.
+
+    These are near to the question (EXCERPT_SHARE, with words READ_SHARE), or follow a question, whose answer they may
+    be.
+    """
+    rows = _score_sentences(query, [hit], encoder, baseline)[0]
+    if words is None:
+        first, share = max(range(len(rows)), key=lambda s: rows[s].score), EXCERPT_SHARE
+    else:
+        first, share = max(s for s, row in enumerate(rows) if s == 0 or row.start <= words[0]), READ_SHARE
+    runs = {0: (first, first)}
+    _lengthen(runs, [rows], EXCERPT_TOKENS - rows[first].cost, {0: share * rows[first].score})
+    return _snippet(1, hit, rows, runs[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,26 @@ def _score_sentences(
 
 def _time_bonus(sentence: str, language: str, timing: Timing) -> float:
     return TIME_BONUS * timing.matches(find_periods(sentence, language)) if timing.periods else 0.0
+
+
+def _snippet(number: int, hit: Hit, rows: Sequence[_Sentence], run: tuple[int, int]) -> Snippet:
+    """The snippet of a run of sentences, from the first to the last of these numbers."""
+    chosen = rows[run[0] : run[1] + 1]
+    spans = tuple((row.start, row.end) for row in chosen)
+    return Snippet(number, hit, spans[0][0], spans[-1][1], spans, np.stack([row.vector for row in chosen]))
+
+
+def _lengthen(
+    runs: dict[int, tuple[int, int]],
+    passages: Sequence[Sequence[_Sentence]],
+    budget: int,
+    least: Mapping[int, float],
+) -> None:
+    """Take the best sentence next to a run in, again and again, while the budget lasts and there is one of `least`."""
+    while edge := _best_edge(passages, runs, budget, least):
+        h, s = edge
+        runs[h] = (min(runs[h][0], s), max(runs[h][1], s))
+        budget -= passages[h][s].cost
 
 
 def _best_edge(

@@ -1,8 +1,11 @@
 """A small model's way from hits to an answer: read, check the support, render."""
 
+from dataclasses import replace
+
 import pytest
 
 from prompts import load_prompt
+from rag.answering import evidence
 from rag.errors import NoProbabilitiesError
 from rag.pipeline import RAG
 
@@ -69,6 +72,16 @@ def test_a_passage_that_surely_answers_is_quoted_where_its_words_are_not_found(r
     assert (citation.quote, citation.used) == (TEXTS["panama.txt"], True)
     assert (answer.abstained, answer.final, answer.doubts) == (False, True, ())
     assert "first_token" in answer.timings
+    assert not engine.replies
+
+
+def test_where_words_are_doubtful_their_sentence_is_quoted(reading_rag, monkeypatch):
+    rag, engine = reading_rag("Yes", "Atlantic")
+    unsure = engine.answer
+    monkeypatch.setattr(engine, "answer", lambda *a, **k: replace(unsure(*a, **k), logprobs=(-4.0,)))
+    monkeypatch.setattr(evidence, "READ_SHARE", 1.1)  # no neighbours
+    answer = rag.ask(QUESTION, language="ro")
+    assert answer.text == "În documente scrie: „The Panama Canal joins the Atlantic and the Pacific”. [1]"
     assert not engine.replies
 
 

@@ -61,8 +61,12 @@ def test_evidence_keeps_the_budget_and_the_best_sentence(fake_encoder):
         assert passage[snippet.start : snippet.end].split() == snippet.text.split()
 
 
-def test_an_excerpt_takes_near_neighbours_only():
-    """Cosines of the sentences less the baseline's mean, .5: a .3, so that .09 is needed, b .08, c .2, d -.1."""
+@pytest.fixture
+def excerpt():
+    """The excerpt of a passage, around the words if they are given.
+
+    Cosines of the sentences less the baseline's mean, .5: a .3, b .08, c .2, d -.1.
+    """
 
     class Encoder:
         name = "cosines"
@@ -75,14 +79,27 @@ def test_an_excerpt_takes_near_neighbours_only():
     baseline = ScoreBaseline(ordinary, ("en",) * len(ordinary))
     query = Query("When?", "en", np.array([1, 0], dtype=np.float32))
 
-    def excerpt(text):
-        return select_excerpt(query, hit(1, "T", text), cast(PassageEncoder, Encoder()), baseline).text
+    def select(text, words=None):
+        span = (text.index(words), text.index(words) + len(words)) if words else None
+        return select_excerpt(query, hit(1, "T", text), cast(PassageEncoder, Encoder()), baseline, span).text
 
+    return select
+
+
+def test_an_excerpt_takes_near_neighbours_only(excerpt):
     assert excerpt("b is here. a is best. c is near. d is far.") == "a is best. c is near."
     assert excerpt("d is far. a is best. b is here. c is near.") == "a is best."
     assert excerpt("c is near. a is best. c is near.") == "c is near. a is best. c is near."
     assert excerpt("b is here. a is asked? d is its answer. b is here.") == "a is asked? d is its answer."
     assert excerpt("d is asked? a is best.") == "a is best."
+
+
+def test_an_excerpt_around_words_begins_with_their_sentence(excerpt):
+    text = "a is best. c is near. d is far. b is read."
+    assert excerpt(text, "best") == "a is best."  # .2 is less than .7 of .3
+    assert excerpt(text, "near") == "a is best. c is near."
+    assert excerpt(text, "far") == text  # far from the question, so all that is nearer may be meant
+    assert excerpt("c is near. b is read? d is its answer.", "read") == "c is near. b is read? d is its answer."
 
 
 @pytest.mark.slow
