@@ -9,9 +9,9 @@ from rag.answering.claims import Source
 from rag.answering.countries import uncovered_countries
 from rag.answering.evidence import Snippet, evidence_z_score, select_evidence, select_excerpt
 from rag.answering.numerals import localise_numbers
-from rag.answering.reader import Judgement, Reading, judge, read
+from rag.answering.reader import Reading, judge, read
 from rag.answering.rendering import quote, render
-from rag.answering.support import excerpt_features, is_supported, words_features
+from rag.answering.support import excerpt_features, is_supported, support, words_features
 from rag.answering.time_mode import today_in
 from rag.answering.writing import Writer
 from rag.errors import NoProbabilitiesError
@@ -68,14 +68,22 @@ class Answerer:
         reading = read(self._engine, question, judgements)
         self._timer.end_stage("read")
         grounding = self._settings.grounding
-        has_support = reading is not None and (grounding == "off" or self._are_supported(query, reading))
-        if reading is not None and (has_support or grounding == "flag"):
-            yield from self._render(draft, query, reading, is_doubtful=not has_support)
-        elif judgements and (excerpt := self._supported_excerpt(query, judgements[0])):
-            yield self._quote(draft, excerpt)
-        else:
-            snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
-            yield abstain(self._engine, draft, query, snippets, self._timer)
+        if reading is not None:
+            features = words_features(query, reading, self._encoder, self._baseline)
+            draft = replace(draft, support=support("words", features))
+            has_support = is_supported("words", features) and not self._is_on_other_countries(query, reading.hit)
+            if has_support or grounding != "strict":
+                yield from self._render(draft, query, reading, is_doubtful=not has_support and grounding == "flag")
+                return
+        if judgements:
+            excerpt = select_excerpt(query, judgements[0].hit, self._encoder, self._baseline)
+            features = excerpt_features(query, judgements[0], excerpt, self._baseline)
+            draft = replace(draft, support=support("excerpt", features))
+            if is_supported("excerpt", features) and not self._is_on_other_countries(query, judgements[0].hit):
+                yield self._quote(draft, excerpt)
+                return
+        snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
+        yield abstain(self._engine, draft, query, snippets, self._timer)
 
     def _render(
         self, draft: Answer, query: Query, reading: Reading, *, is_doubtful: bool
@@ -102,19 +110,6 @@ class Answerer:
         self._timer.end_stage("check")
         timings = self._timer.timings
         return replace(draft, text=f"{text} [1]", citations=citations, doubts=doubts, timings=timings, final=True)
-
-    def _are_supported(self, query: Query, reading: Reading) -> bool:
-        """Whether words are probably right, and their passage is not on other countries than the question's."""
-        features = words_features(query, reading, self._encoder, self._baseline)
-        return is_supported("words", features) and not self._is_on_other_countries(query, reading.hit)
-
-    def _supported_excerpt(self, query: Query, judgement: Judgement) -> Snippet | None:
-        """The excerpt of a passage, if it probably answers the question and is not on other countries."""
-        excerpt = select_excerpt(query, judgement.hit, self._encoder, self._baseline)
-        features = excerpt_features(query, judgement, excerpt, self._baseline)
-        if is_supported("excerpt", features) and not self._is_on_other_countries(query, judgement.hit):
-            return excerpt
-        return None
 
     def _is_on_other_countries(self, query: Query, hit: Hit) -> bool:
         passage = hit.passage
