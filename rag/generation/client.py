@@ -15,6 +15,7 @@ from rag.generation.connection import Deadline, open_client, shown_url
 from rag.generation.engine import Completion, Message
 from rag.generation.messages import CONTEXT_EXCEEDED, empty_answer, took_too_long
 from rag.generation.model_size import is_small, parameters_in_name
+from rag.generation.tracing import is_recording, record_usage
 
 ENDPOINT_EVIDENCE_TOKENS = 1500
 """Tokens of passages in a prompt for a server of unknown speed; the embedded engine takes far fewer."""
@@ -43,6 +44,9 @@ class ChatClient:
     come, as long as time is left. `model` of None is the server's first. Raises GeneratorError if that is to be read
     from the server and it cannot be reached.
     """
+
+    provider = "openai"
+    """For spans: whose protocol it speaks."""
 
     def __init__(
         self,
@@ -81,11 +85,14 @@ class ChatClient:
                     temperature=0,
                     seed=0,
                     stream=True,
+                    stream_options={"include_usage": True} if is_recording() else openai.omit,
                 ),
             )
             with response:
                 length = 0
                 for chunk in response:
+                    if chunk.usage:
+                        record_usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
                     if not chunk.choices or not (piece := chunk.choices[0].delta.content):
                         continue
                     piece = checked_text(piece)[: longest_answer(max_tokens) - length]
@@ -147,6 +154,8 @@ class ChatClient:
                     top_logprobs=top_logprobs,
                 ),
             )
+            if response.usage:
+                record_usage(response.usage.prompt_tokens, response.usage.completion_tokens)
             return response.choices[0]
 
     def _first_model(self) -> str:
