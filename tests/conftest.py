@@ -26,6 +26,7 @@ from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.models.encoder import Encoder
 from retriever.types import Vectors
+from ui.answering.answering import Answering
 from ui.page.uploads import Uploads, open_uploads
 from ui.server.address import Address
 from ui.server.app import application
@@ -244,7 +245,7 @@ def serving(collections: Collections, address: Address, max_uploads: int = 3_000
         open_uploads(collections.library.settings.library / "uploads", max_uploads) as uploads,
         address.bind() as listener,
     ):
-        app = application(collections, address, uploads)
+        app = application(collections, address, uploads, Answering(collections))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
