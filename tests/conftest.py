@@ -19,6 +19,9 @@ import numpy as np
 import pytest
 import regex
 import uvicorn
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from rag.documents.library import Library
 from rag.generation.engine import Completion, Message
@@ -206,6 +209,15 @@ def make_rag(settings, encoder):
     yield make
     for rag in opened:
         rag.close()
+
+
+@pytest.fixture
+def spans(monkeypatch):
+    """The spans of OpenTelemetry so far, in the order in which they ended."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("rag.generation.tracing.tracer._real_tracer", provider.get_tracer("isthmus"), raising=False)
+    return exporter.get_finished_spans
 
 
 @pytest.fixture(scope="session")

@@ -91,8 +91,7 @@ class ChatClient:
             with response:
                 length = 0
                 for chunk in response:
-                    if chunk.usage:
-                        record_usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+                    _record_usage(chunk)
                     if not chunk.choices or not (piece := chunk.choices[0].delta.content):
                         continue
                     piece = checked_text(piece)[: longest_answer(max_tokens) - length]
@@ -154,8 +153,7 @@ class ChatClient:
                     top_logprobs=top_logprobs,
                 ),
             )
-            if response.usage:
-                record_usage(response.usage.prompt_tokens, response.usage.completion_tokens)
+            _record_usage(response)
             return response.choices[0]
 
     def _first_model(self) -> str:
@@ -250,6 +248,12 @@ class ChatClient:
         if isinstance(error, openai.APIStatusError):
             return f"The generator at {url} failed (HTTP {error.status_code}); try again later."
         return f"The answer of the generator at {url} broke off or made no sense; ask again."
+
+
+def _record_usage(reply: object) -> None:
+    """Put the tokens that a reply tells of, which not every one does, into the span of the call."""
+    if usage := getattr(reply, "usage", None):
+        record_usage(getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
 
 
 def _is_slow(error: openai.APIConnectionError) -> bool:

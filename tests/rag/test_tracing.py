@@ -4,9 +4,6 @@ import json
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
 from rag.errors import GeneratorError
@@ -16,16 +13,6 @@ from rag.settings import load_settings
 TEXTS = [("tower.txt", "The Eiffel Tower is 330 metres tall."), ("bridge.txt", "The bridge was opened in 1937.")]
 QUESTION = "How tall is the Eiffel Tower?"
 REPLY = "The Eiffel Tower is 330 metres tall [1]."
-
-
-@pytest.fixture
-def spans(monkeypatch):
-    """What is exported, in the order in which it ended."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr("rag.generation.tracing.tracer._real_tracer", provider.get_tracer("isthmus"), raising=False)
-    return exporter.get_finished_spans
 
 
 @pytest.fixture
