@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -128,9 +129,8 @@ def test_probes_are_not_logged_and_warnings_of_a_request_name_it(server, log):
 
 
 def test_words_are_logged_if_that_is_wanted(tmp_path, fake_encoder, log):
-    with running(tmp_path, fake_encoder, record_texts=True) as (server, http, _):
+    with running(tmp_path, fake_encoder, record_texts=True) as (_, http, _):
         text = http.post("/v1/ask", json={"question": QUESTION}).json()["text"]
-        stop(server)
     (line,) = [line for line in log() if line["message"] == "answer"]
     assert (line["question"], line["answer"]) == (QUESTION, text)
 
@@ -143,8 +143,8 @@ class running:  # noqa: N801 (a context manager)
         self.encoder = encoder
 
     def __enter__(self):
-        engine, address = QuotingEngine(), Address("127.0.0.1", unused_port())
-        self.collections = Collections(self.settings, encoder=self.encoder, engine=engine)
+        self.engine, address = QuotingEngine(), Address("127.0.0.1", unused_port())
+        self.collections = Collections(self.settings, encoder=self.encoder, engine=self.engine)
         self.collections.library.library.add_texts(list(TEXTS.items()))
         self.uploads = open_uploads(self.settings.library / "uploads", 1_000_000)
         answering = Answering(self.collections)
@@ -155,13 +155,65 @@ class running:  # noqa: N801 (a context manager)
         while not self.server.started:
             time.sleep(0.01)
         self.http = httpx.Client(base_url=address.url, trust_env=False, timeout=30)
-        return self.server, self.http, engine
+        return self.server, self.http, self.engine
 
     def __exit__(self, *error):
+        self.server.should_exit = True
+        self.engine.paused.set()
         self.thread.join()
         self.http.close()
         self.uploads.__exit__(None, None, None)
         self.collections.close()
+
+
+def ask_on_page(http):
+    """Ask as a browser does; returns what names the event."""
+    config = http.get("/config").json()
+    ids = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
+    inputs = [ids[name] for name in ("collection", "conversation", "language", "time")]
+    function = next(event for event in config["dependencies"] if event["inputs"] == inputs)["id"]
+    session = uuid.uuid4().hex
+    data = ["library", [{"role": "user", "content": [{"type": "text", "text": QUESTION}]}], "", "auto"]
+    body = {"data": data, "fn_index": function, "session_hash": session}
+    event = http.post("/gradio_api/queue/join", json=body).json()["event_id"]
+    return {"session_hash": session, "fn_index": function, "event_id": event}
+
+
+def shown_on_page(http, event):
+    """What the page is sent of an event, until it ends."""
+    with http.stream("GET", "/gradio_api/queue/data", params={"session_hash": event["session_hash"]}) as stream:
+        for line in stream.iter_lines():
+            yield line
+            if '"msg": "process_completed"' in line or '"msg":"process_completed"' in line:
+                return
+
+
+def test_the_page_asks_in_the_same_queue_and_is_counted(tmp_path, fake_encoder):
+    with running(tmp_path, fake_encoder, metrics=True) as (server, http, engine):
+        engine.paused.clear()
+        events = [ask_on_page(http) for _ in range(2)]
+        while server.queue.running != 2:
+            time.sleep(0.01)
+        engine.paused.set()
+        for event in events:
+            assert TEXTS["bridge.txt"] in "".join(shown_on_page(http, event))
+        lines = http.get("/metrics").text.splitlines()
+        assert value(lines, 'isthmus_answers_total{language="en",refused="false",way="page"}') == 2
+
+
+def test_the_stop_button_frees_the_turn(tmp_path, fake_encoder, monkeypatch):
+    with running(tmp_path, fake_encoder) as (server, http, engine):
+        monkeypatch.setattr("ui.answering.answering.answers_at_once", lambda _: 1)
+        engine.paused.clear()
+        running_event, waiting_event = ask_on_page(http), ask_on_page(http)
+        while (server.queue.running, server.queue.waiting) != (1, 1):
+            time.sleep(0.01)
+        for event, left in ((waiting_event, (1, 0)), (running_event, (0, 0))):
+            assert http.post("/gradio_api/cancel", json=event).json() == {"success": True}
+            while (server.queue.running, server.queue.waiting) != left:
+                time.sleep(0.01)
+        engine.paused.set()
+        assert http.post("/v1/ask", json={"question": QUESTION}).status_code == 200
 
 
 def stop(server):
