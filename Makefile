@@ -31,11 +31,12 @@ chat: setup ## open the chat in the browser (http://127.0.0.1:7860)
 test: setup $(VENV)/.ready-dev ## run every test this machine can
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.ready-dev ## check style, types, the direction of imports, and the packages and their licences
+lint: $(VENV)/.ready-dev ## check style, types, the direction of imports, the Dockerfile, and the packages and their licences
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/python docs/audit.py
 
 format: $(VENV)/.ready-dev ## format the code

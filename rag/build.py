@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 NO_KEY = "none"
 """What a server without a key is sent: the protocol's client needs one."""
+MOST_AT_ONCE, EMBEDDED_AT_ONCE = 16, 2
+"""Answers to write at a time. An embedded engine has the processor's time alone to share: more at once end no sooner,
+and a question that comes later waits for all of them."""
 EngineSource = Callable[[], Engine]
 """Opens the generator, or returns the open one."""
 
@@ -115,6 +118,15 @@ def build_engine(settings: Settings) -> Engine:
     if kind == "vllm" or (kind == "auto" and vllm_model_at(local)):
         return _client(settings, local, NO_KEY, "vLLM on this machine")
     return open_embedded(settings)
+
+
+def answers_at_once(engine: Engine | None) -> int:
+    """How many answers an engine should write at a time; None is one that has not started."""
+    from rag.generation.llama_cpp_engine import LlamaCppEngine
+    from rag.generation.openvino_engine import OpenVinoEngine
+
+    is_embedded = engine is None or isinstance(engine, LlamaCppEngine | OpenVinoEngine)
+    return EMBEDDED_AT_ONCE if is_embedded else MOST_AT_ONCE
 
 
 def _client(settings: Settings, url: str, key: str, place: str | None = None) -> "ChatClient":

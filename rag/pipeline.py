@@ -18,8 +18,10 @@ from rag.documents.library import Library, Progress
 from rag.documents.parsing import printable
 from rag.errors import GeneratorError
 from rag.generation.engine import Engine
+from rag.generation.tracing import TracedEngine
 from rag.settings import Settings, TimeMode, load_settings
 from rag.timer import StageTimer
+from rag.tracing import AnswerTrace
 from rag.types import Added, Answer, AskOptions, Turn
 from retriever.errors import IsthmusError, NotFoundError
 from retriever.languages.detection import detect_language
@@ -61,7 +63,7 @@ class RAG:
         self._open_engine = engine if callable(engine) else lambda: build_engine(self.settings)
         self._owns_engine = engine is None
         self._opening = threading.Lock()
-        self.library = Library(self.settings, encoder, holder=holder, url=url, engine=lambda: self.engine)
+        self.library = Library(self.settings, encoder, holder=holder, url=url, engine=self._traced_engine)
         try:
             self._demonstrations = build_demonstrations(self.settings, self.library.encoder)
         except BaseException:
@@ -106,12 +108,24 @@ class RAG:
 
         Options as in `AskOptions`, errors as in `ask`. An answer that was yielded does not change any more.
         """
+        timer = StageTimer()
+        trace = AnswerTrace(timer, question, record_texts=self.settings.record_texts)
+        yield from trace.follow(self._stream(timer, question, language, history, time, as_of))
+
+    def _stream(
+        self,
+        timer: StageTimer,
+        question: str,
+        language: str | None,
+        history: Sequence[Turn],
+        time: TimeMode | None,
+        as_of: str | None,
+    ) -> Generator[Answer, None, None]:
         question = _checked(question)
         if language:
             check_language(language)
         as_of_month = parse_as_of(as_of)
         mode = time or self.settings.time
-        timer = StageTimer()
         question_language = detect_language(question)
         spoken_language = conversation_language(question_language, history)
         language = language or spoken_language
@@ -119,7 +133,7 @@ class RAG:
             timer.end_stage("calculate")
             yield Answer(date, language, generator="calendar", timings=timer.timings)
             return
-        engine = self.engine
+        engine = self._traced_engine()
         draft = Answer("", language, generator=engine.label, timings=timer.timings, final=False)
         yield draft
 
@@ -188,7 +202,7 @@ class RAG:
         IsthmusError for a text that is empty or too long, or an unknown language, and GeneratorError.
         """
         check_language(language)
-        return translate(self.engine, _checked(text, "text"), language)
+        return translate(self._traced_engine(), _checked(text, "text"), language)
 
     def documents(self) -> list[Document]:
         """Every document of the library."""
@@ -232,6 +246,9 @@ class RAG:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _traced_engine(self) -> Engine:
+        return TracedEngine(self.engine, record_texts=self.settings.record_texts)
 
     def _understand(self, text: str, language: str | None, mode: TimeMode, as_of: Month | None) -> Query:
         """The query, made once a turn; its language is detected unless it is known."""

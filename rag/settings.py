@@ -24,7 +24,7 @@ from retriever.errors import IsthmusError
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "isthmus.toml"
-SECRET_SETTINGS = {"api_key", "endpoint", "chroma_url", "oidc_client_secret"}
+SECRET_SETTINGS = {"api_key", "endpoint", "chroma_url", "oidc_client_secret", "otlp_endpoint"}
 """Settings that are secret or may hold a password: no message repeats their value."""
 DAY = 86_400
 """Seconds."""
@@ -34,6 +34,7 @@ Backend = Literal["auto", "torch", "openvino", "onnx"]
 Grounding = Literal["strict", "flag", "off"]
 ReaderMode = Literal["auto", "extract", "write"]
 LoginKind = Literal["off", "local", "oidc", "proxy"]
+LogFormat = Literal["text", "json"]
 GeneratorKind = Literal["auto", "endpoint", "vllm", "embedded"]
 
 
@@ -134,11 +135,22 @@ class Settings(BaseSettings):
         None, description="address that a proxy with a login gives the page, such as https://help.example.org"
     )
     metrics: bool = Field(
-        False, description="give counters for Prometheus at /metrics: answers, refusals, seconds by stage; no texts"
+        False,
+        description="give counters for Prometheus at /metrics: requests, answers, refusals, support, seconds by stage; "
+        "no texts",
     )
+    otlp_endpoint: str | None = Field(
+        None,
+        description="address to which the server sends OpenTelemetry spans of answers over HTTP, such as "
+        "http://127.0.0.1:4318; default: the OTEL_EXPORTER_OTLP_ENDPOINT of the environment, else none are sent",
+    )
+    log_format: LogFormat = Field(
+        "text", description="the server's log: text has warnings alone, json an object a line, for each request as well"
+    )
+    record_texts: bool = Field(False, description="put the texts of questions and answers into spans and the JSON log")
     serve_port: int = Field(8000, ge=1, le=65535, description="port of the local vLLM server")
 
-    @field_validator("endpoint", "chroma_url", "public_url", "oidc_issuer")
+    @field_validator("endpoint", "chroma_url", "public_url", "oidc_issuer", "otlp_endpoint")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
         if url is not None and not is_web_address(url):

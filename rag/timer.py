@@ -1,14 +1,19 @@
 """Seconds by stage of one turn."""
 
 import time
+from collections.abc import Callable
 
 from frozendict import frozendict
 
 
 class StageTimer:
-    """Measures how long each stage took; `timings` is a snapshot that later stages do not change."""
+    """Measures how long each stage took; `timings` is a snapshot that later stages do not change.
+
+    `on_stage` is told the name of a stage that ends.
+    """
 
     def __init__(self) -> None:
+        self.on_stage: Callable[[str], None] = lambda _: None
         self._seconds: dict[str, float] = {}
         self._start = self._last = time.perf_counter()
 
@@ -18,6 +23,7 @@ class StageTimer:
         self._seconds[stage] = round(self._seconds.get(stage, 0.0) + now - self._last, 4)
         self._last = now
         self._seconds["total"] = round(now - self._start, 4)
+        self.on_stage(stage)
 
     def mark_first(self, event: str) -> None:
         """The event happens now; only its first time counts."""

@@ -61,7 +61,9 @@ class Answer:
     `language` is the language asked for, or that of the text where it could not be had in the one asked for.
     `abstained` means that the documents hold no answer, and `text` says so. `doubts` are words of the answer that no
     cited passage holds (setting `grounding`). `timings` are seconds by stage. `generator` is the engine, or "calendar"
-    for calculated dates. `final` is False while the text is still being written.
+    for calculated dates. `final` is False while the text is still being written. `support` is how probable it is that
+    the quoted words answer the question, or in an abstention those that were withheld; None if nothing tells (a model
+    that writes freely).
     """
 
     text: str
@@ -72,6 +74,7 @@ class Answer:
     timings: frozendict[str, float] = NO_TIMINGS
     doubts: tuple[str, ...] = ()
     final: bool = True
+    support: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,9 @@ import numpy as np
 import pytest
 import regex
 import uvicorn
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from rag.documents.library import Library
 from rag.generation.engine import Completion, Message
@@ -26,6 +29,7 @@ from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.models.encoder import Encoder
 from retriever.types import Vectors
+from ui.answering.answering import Answering
 from ui.page.uploads import Uploads, open_uploads
 from ui.server.address import Address
 from ui.server.app import application
@@ -207,6 +211,15 @@ def make_rag(settings, encoder):
         rag.close()
 
 
+@pytest.fixture
+def spans(monkeypatch):
+    """The spans of OpenTelemetry so far, in the order in which they ended."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("rag.generation.tracing.tracer._real_tracer", provider.get_tracer("isthmus"), raising=False)
+    return exporter.get_finished_spans
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     if not DATA.is_dir():
@@ -244,7 +257,7 @@ def serving(collections: Collections, address: Address, max_uploads: int = 3_000
         open_uploads(collections.library.settings.library / "uploads", max_uploads) as uploads,
         address.bind() as listener,
     ):
-        app = application(collections, address, uploads)
+        app = application(collections, address, uploads, Answering(collections))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

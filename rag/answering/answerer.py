@@ -9,9 +9,9 @@ from rag.answering.claims import Source
 from rag.answering.countries import uncovered_countries
 from rag.answering.evidence import Snippet, evidence_z_score, select_evidence, select_excerpt
 from rag.answering.numerals import localise_numbers
-from rag.answering.reader import Judgement, Reading, judge, read
+from rag.answering.reader import Reading, judge, read
 from rag.answering.rendering import quote, render
-from rag.answering.support import excerpt_features, is_supported, words_features
+from rag.answering.support import excerpt_features, is_supported, support, words_features
 from rag.answering.time_mode import today_in
 from rag.answering.writing import Writer
 from rag.errors import NoProbabilitiesError
@@ -68,14 +68,24 @@ class Answerer:
         reading = read(self._engine, question, judgements)
         self._timer.end_stage("read")
         grounding = self._settings.grounding
-        has_support = reading is not None and (grounding == "off" or self._are_supported(query, reading))
-        if reading is not None and (has_support or grounding == "flag"):
-            yield from self._render(draft, query, reading, is_doubtful=not has_support)
-        elif judgements and (excerpt := self._supported_excerpt(query, judgements[0], reading)):
-            yield self._quote(draft, excerpt)
-        else:
-            snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
-            yield abstain(self._engine, draft, query, snippets, self._timer)
+        if reading is not None:
+            features = words_features(query, reading, self._encoder, self._baseline)
+            draft = replace(draft, support=support("words", features))
+            has_support = is_supported("words", features) and not self._is_on_other_countries(query, reading.hit)
+            if has_support or grounding != "strict":
+                yield from self._render(draft, query, reading, is_doubtful=not has_support and grounding == "flag")
+                return
+        if judgements:
+            best = judgements[0]
+            nearest = select_excerpt(query, best.hit, self._encoder, self._baseline)
+            features = excerpt_features(query, best, nearest, self._baseline)
+            draft = replace(draft, support=support("excerpt", features))
+            if is_supported("excerpt", features) and not self._is_on_other_countries(query, best.hit):
+                words = (reading.start, reading.end) if reading and reading.judgement is best else None
+                yield self._quote(draft, select_excerpt(query, best.hit, self._encoder, self._baseline, words))
+                return
+        snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
+        yield abstain(self._engine, draft, query, snippets, self._timer)
 
     def _render(
         self, draft: Answer, query: Query, reading: Reading, *, is_doubtful: bool
@@ -102,25 +112,6 @@ class Answerer:
         self._timer.end_stage("check")
         timings = self._timer.timings
         return replace(draft, text=f"{text} [1]", citations=citations, doubts=doubts, timings=timings, final=True)
-
-    def _are_supported(self, query: Query, reading: Reading) -> bool:
-        """Whether words are probably right, and their passage is not on other countries than the question's."""
-        features = words_features(query, reading, self._encoder, self._baseline)
-        return is_supported("words", features) and not self._is_on_other_countries(query, reading.hit)
-
-    def _supported_excerpt(self, query: Query, judgement: Judgement, reading: Reading | None) -> Snippet | None:
-        """The excerpt of a passage, if it probably answers the question and is not on other countries.
-
-        It is the one around the words that were read there, if there are any.
-        """
-        hit = judgement.hit
-        nearest = select_excerpt(query, hit, self._encoder, self._baseline)
-        features = excerpt_features(query, judgement, nearest, self._baseline)
-        if not is_supported("excerpt", features) or self._is_on_other_countries(query, hit):
-            return None
-        if reading is None or reading.judgement is not judgement:
-            return nearest
-        return select_excerpt(query, hit, self._encoder, self._baseline, (reading.start, reading.end))
 
     def _is_on_other_countries(self, query: Query, hit: Hit) -> bool:
         passage = hit.passage

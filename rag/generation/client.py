@@ -15,6 +15,7 @@ from rag.generation.connection import Deadline, open_client, shown_url
 from rag.generation.engine import Completion, Message
 from rag.generation.messages import CONTEXT_EXCEEDED, empty_answer, took_too_long
 from rag.generation.model_size import is_small, parameters_in_name
+from rag.generation.tracing import is_recording, record_usage
 
 ENDPOINT_EVIDENCE_TOKENS = 1500
 """Tokens of passages in a prompt for a server of unknown speed; the embedded engine takes far fewer."""
@@ -43,6 +44,9 @@ class ChatClient:
     come, as long as time is left. `model` of None is the server's first. Raises GeneratorError if that is to be read
     from the server and it cannot be reached.
     """
+
+    provider = "openai"
+    """For spans: whose protocol it speaks."""
 
     def __init__(
         self,
@@ -81,11 +85,13 @@ class ChatClient:
                     temperature=0,
                     seed=0,
                     stream=True,
+                    stream_options={"include_usage": True} if is_recording() else openai.omit,
                 ),
             )
             with response:
                 length = 0
                 for chunk in response:
+                    _record_usage(chunk)
                     if not chunk.choices or not (piece := chunk.choices[0].delta.content):
                         continue
                     piece = checked_text(piece)[: longest_answer(max_tokens) - length]
@@ -147,6 +153,7 @@ class ChatClient:
                     top_logprobs=top_logprobs,
                 ),
             )
+            _record_usage(response)
             return response.choices[0]
 
     def _first_model(self) -> str:
@@ -241,6 +248,12 @@ class ChatClient:
         if isinstance(error, openai.APIStatusError):
             return f"The generator at {url} failed (HTTP {error.status_code}); try again later."
         return f"The answer of the generator at {url} broke off or made no sense; ask again."
+
+
+def _record_usage(reply: object) -> None:
+    """Put the tokens that a reply tells of, which not every one does, into the span of the call."""
+    if usage := getattr(reply, "usage", None):
+        record_usage(getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
 
 
 def _is_slow(error: openai.APIConnectionError) -> bool:

@@ -19,6 +19,8 @@ PROMPT_CACHE_MB = 128
 class LlamaCppEngine(ChatClient):
     """llama.cpp (xllamacpp) in this process. Raises GeneratorError if the model file cannot be loaded."""
 
+    provider = "llama.cpp"
+
     def __init__(self, gguf: Path, *, label: str, evidence_tokens: int, timeout: float) -> None:
         import xllamacpp
 

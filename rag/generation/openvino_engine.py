@@ -32,6 +32,8 @@ class OpenVinoEngine:
     again by the next call. Raises GeneratorError if the folder cannot be loaded.
     """
 
+    provider = "openvino"
+
     def __init__(
         self, folder: Path, *, label: str, parameters: float | None, evidence_tokens: int, timeout: float
     ) -> None:

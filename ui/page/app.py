@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 
+from ui.answering.answering import Answering
 from ui.page import chat, collections_panel, evaluation_tab, library_tab
 from ui.page.access import view_of
 from ui.page.strings import translations
@@ -18,7 +19,7 @@ MAX_WAITING = 200
 """Questions and other requests that wait for their turn; more are refused."""
 
 
-def build(collections: Collections, uploads: Uploads) -> tuple[gr.Blocks, gr.I18n]:
+def build(collections: Collections, uploads: Uploads, answering: Answering) -> tuple[gr.Blocks, gr.I18n]:
     """Lay out the page. Returns it with its translations, which `mount` needs."""
     t: Any = gr.I18n(**translations())
 
@@ -33,7 +34,7 @@ def build(collections: Collections, uploads: Uploads) -> tuple[gr.Blocks, gr.I18
         if collections.library.settings.login != "off":
             gr.Button(t("log_out"), size="sm", elem_id="log-out").click(None, js=LOG_OUT, api_visibility="private")
         with gr.Tab(t("chat")):
-            chat.build(collections, collection, t)
+            chat.build(collections, answering, collection, t)
         with gr.Tab(t("library")):
             library_tab.build(collections, collection, uploads, t)
         with gr.Tab(t("evaluation")):

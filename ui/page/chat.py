@@ -1,7 +1,7 @@
 """The chat tab: question, streamed answer, sources."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from html import escape, unescape
 from typing import Any
 
@@ -14,11 +14,11 @@ from rag.types import Answer, AskOptions, Citation, Turn
 from retriever.errors import IsthmusError
 from retriever.languages.locales import native_name
 from retriever.languages.normalization import replace_surrogates
+from ui.answering.answering import Answering, Questions
 from ui.page import cards
-from ui.page.access import view_of
+from ui.page.access import questions_of
 from ui.page.strings import strings_for
 from ui.state.collections import Collections
-from ui.state.view import CollectionsView
 
 Messages = list[dict[str, Any]]
 
@@ -36,7 +36,7 @@ EXAMPLES = [
 ]
 
 
-def build(collections: Collections, collection: gr.Dropdown, t: Any) -> None:
+def build(collections: Collections, answering: Answering, collection: gr.Dropdown, t: Any) -> None:
     """Lay out the tab; `collection` is the choice of one, `t` translates a string's key into the browser's language."""
     settings = collections.library.settings
     language_choices = [(t("automatic"), ""), *((native_name(code), code) for code in languages())]
@@ -82,16 +82,17 @@ def build(collections: Collections, collection: gr.Dropdown, t: Any) -> None:
             return "", messages
         return "", [*messages, {"role": "user", "content": escape(replace_surrogates(text))}]
 
-    def answer(
+    async def answer(
         name: str, messages: Messages, language: str, time: TimeMode, request: gr.Request
-    ) -> Iterator[tuple[Messages, str, Answer | None, Any]]:
+    ) -> AsyncIterator[tuple[Messages, str, Answer | None, Any]]:
         words = strings_for(request)
-        for so_far, finished in _answer(
-            view_of(collections, request), name, messages, {"language": language or None, "time": time}
-        ):
-            is_foreign = finished is not None and bool(_in_other_languages(finished))
-            panel = cards.sources(finished, words) if finished else ""
-            yield so_far, panel, finished, gr.update(visible=is_foreign)
+        questions = questions_of(answering, collections, request)
+        options: AskOptions = {"language": language or None, "time": time}
+        async with contextlib.aclosing(_answer(questions, name, messages, options)) as answers:
+            async for so_far, finished in answers:
+                is_foreign = finished is not None and bool(_in_other_languages(finished))
+                panel = cards.sources(finished, words) if finished else ""
+                yield so_far, panel, finished, gr.update(visible=is_foreign)
 
     def translate_quotes(answer: Answer, request: gr.Request) -> Iterator[tuple[str, Any]]:
         yield from ((panel, gr.update(visible=False)) for panel in _translate(collections.library, answer, request))
@@ -109,6 +110,7 @@ def build(collections: Collections, collection: gr.Dropdown, t: Any) -> None:
         "inputs": [collection, conversation, language, time],
         "outputs": [conversation, sources, shown, translate],
         "trigger_mode": "multiple",
+        "concurrency_limit": None,  # questions wait in the queue of all ways in
         "api_visibility": "private",
     }
     question_step: dict[str, Any] = {
@@ -151,9 +153,9 @@ def build(collections: Collections, collection: gr.Dropdown, t: Any) -> None:
     gr.on(None, generator_state, None, generator, api_visibility="private")
 
 
-def _answer(
-    view: CollectionsView, name: str, messages: Messages, options: AskOptions
-) -> Iterator[tuple[Messages, Answer | None]]:
+async def _answer(
+    questions: Questions, name: str, messages: Messages, options: AskOptions
+) -> AsyncGenerator[tuple[Messages, Answer | None], None]:
     """Stream the answer to the last message as the whole conversation, at the end with the finished answer.
 
     Each answer replaces the one before; the last has been checked against the sources.
@@ -162,10 +164,11 @@ def _answer(
     if not turns or turns[-1].role != "user":
         return
     conversation: Messages = [{"role": turn.role, "content": escape(turn.text)} for turn in turns]
+    yield [*conversation, {"role": "assistant", "content": "…"}], None  # it may wait for its turn
     try:
         options["history"] = turns[:-1]
-        with contextlib.closing(view.stream(name, turns[-1].text, options)) as answers:
-            for answer in answers:
+        async with contextlib.aclosing(questions.stream(turns[-1].text, name, options)) as answers:
+            async for answer in answers:
                 reply = {"role": "assistant", "content": escape(answer.text) or "…"}
                 yield [*conversation, reply], answer if answer.final else None
     except IsthmusError as error:

@@ -12,19 +12,23 @@ from starlette.types import ASGIApp
 
 from rag.documents.sample import add_sample
 from rag.settings import Settings
+from rag.types import Answer, AskOptions
 from retriever.errors import IsthmusError
 from retriever.languages.detection import detect_language
+from ui.answering.answering import Answering
+from ui.answering.request_context import current_request
 from ui.page.app import build, mount
 from ui.page.theme import HEAD
 from ui.page.uploads import Uploads, open_uploads
-from ui.server import dify, errors, health, login, mcp_tools, oidc, openai_protocol, rest, sources
+from ui.server import dify, errors, health, login, logs, mcp_tools, oidc, openai_protocol, rest, sources
 from ui.server.address import Address
-from ui.server.answering import Answering
 from ui.server.gate import Gate, TrustedProxy, current_access, owner_token
 from ui.server.guard import Guard
 from ui.server.jobs import Jobs
+from ui.server.requests import RequestRecorder
 from ui.server.services import Services
 from ui.server.serving import serve
+from ui.server.telemetry import sending_spans
 from ui.state.access import TOKEN_FILE
 from ui.state.collections import Collections
 
@@ -35,11 +39,21 @@ UPLOADED_FILES = 20
 """Files of the largest size that can be uploaded at a time."""
 
 
-def application(collections: Collections, address: Address, uploads: Uploads) -> ASGIApp:
+def application(collections: Collections, address: Address, uploads: Uploads, answering: Answering) -> ASGIApp:
     """REST, the OpenAI protocol, MCP and Dify's knowledge, with the page at `/`, behind the guard."""
     settings = collections.library.settings
     jobs = Jobs(uploads)
-    tools = mcp_tools.build(lambda name: collections.of(current_access()).use(name), address.public_url or address.url)
+
+    async def ask(question: str, collection: str, options: AskOptions) -> Answer:
+        questions = answering.of(collections.of(current_access()), current_request.get())
+        return await questions.ask(question, collection, options)
+
+    tools = mcp_tools.build(
+        lambda name: collections.of(current_access()).use(name),
+        address.public_url or address.url,
+        ask,
+        lambda tool, failed: collections.metrics.count_tool_call(tool, failed=failed),
+    )
     mcp_app = tools.streamable_http_app(streamable_http_path="/mcp", stateless_http=True, host="0.0.0.0")  # noqa: S104
 
     @asynccontextmanager
@@ -51,7 +65,7 @@ def application(collections: Collections, address: Address, uploads: Uploads) ->
             yield
 
     app = FastAPI(title="Isthmus", docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.state.services = Services(address, collections, Answering(), uploads, jobs, CapacityLimiter(1))
+    app.state.services = Services(address, collections, answering, uploads, jobs, CapacityLimiter(1))
     errors.install(app)
     for module in (rest, openai_protocol, dify, sources, health):
         app.include_router(module.router)
@@ -62,15 +76,12 @@ def application(collections: Collections, address: Address, uploads: Uploads) ->
         oidc.install(app, settings)
     app.add_api_route("/v1/{path:path}", errors.no_such_route, methods=METHODS, include_in_schema=False)
     app.router.routes.extend(mcp_app.routes)
-    mount(app, *build(collections, uploads), address.host, address.port, settings.max_file_mb)
+    mount(app, *build(collections, uploads, answering), address.host, address.port, settings.max_file_mb)
     token = None if settings.login == "off" else owner_token(settings.library)
     proxy = TrustedProxy(settings.trusted_proxies, settings.proxy_user_header) if settings.login == "proxy" else None
-    return Guard(
-        Gate(app, collections.accounts, token, proxy),
-        address,
-        uploads,
-        re.findall(r"<script>(.*?)</script>", HEAD, re.DOTALL),
-    )
+    scripts = re.findall(r"<script>(.*?)</script>", HEAD, re.DOTALL)
+    guard = Guard(Gate(app, collections.accounts, token, proxy), address, uploads, scripts)
+    return RequestRecorder(guard, collections.metrics)
 
 
 def launch(settings: Settings, *, open_browser: bool = False) -> None:
@@ -78,10 +89,12 @@ def launch(settings: Settings, *, open_browser: bool = False) -> None:
 
     Raises IsthmusError if the server cannot listen at the host and port, or must not.
     """
+    logs.configure(settings.log_format)
     address = Address(settings.host, settings.port, settings.public_url)
     if settings.login == "off":
         _check_openness(address, open_to_network=settings.open_to_network)
     with (
+        sending_spans(settings),
         address.bind() as listener,
         Collections(settings, holder=f"the Isthmus page at {address.url}", url=address.url) as collections,
         open_uploads(settings.library / "uploads", UPLOADED_FILES * settings.max_file_mb * 1_000_000) as uploads,
@@ -91,7 +104,9 @@ def launch(settings: Settings, *, open_browser: bool = False) -> None:
         threading.Thread(target=_warm_up, args=(collections,), daemon=True).start()
         if settings.login == "local" and not collections.accounts.users():
             logger.warning("Nobody can log in yet; add a user: isthmus users add NAME --role administrator")
-        serve(application(collections, address, uploads), address, listener, open_browser=open_browser)
+        answering = Answering(collections)
+        app = application(collections, address, uploads, answering)
+        serve(app, answering.queue, address, listener, open_browser=open_browser)
 
 
 def _check_openness(address: Address, *, open_to_network: bool) -> None:

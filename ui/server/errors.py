@@ -10,14 +10,11 @@ from starlette.exceptions import HTTPException
 
 from rag.errors import GeneratorError
 from retriever.errors import IsthmusError, LibraryBusyError, NotFoundError
+from ui.answering.fair_queue import OverloadError, StoppingError
 from ui.state.access import ForbiddenError
 from ui.state.accounts import LoginError, TooManyRequestsError
 
 logger = logging.getLogger(__name__)
-
-
-class OverloadError(IsthmusError):
-    """Too many questions wait already."""
 
 
 class DatabaseError(IsthmusError):
@@ -33,6 +30,7 @@ STATUSES: dict[type[IsthmusError], int] = {
     LibraryBusyError: 409,
     GeneratorError: 502,
     OverloadError: 503,
+    StoppingError: 503,
     IsthmusError: 400,
 }
 """The first class that an error has decides."""

@@ -18,11 +18,12 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(services: ServicesOf, response: Response) -> dict[str, str]:
-    """The library is open and the generator has started; 503 until then."""
-    if services.collections.library.has_engine:
+    """The library is open and the generator has started; 503 until then, and when the server stops."""
+    is_stopping = services.answering.queue.is_closed
+    if services.collections.library.has_engine and not is_stopping:
         return {"status": "ok"}
     response.status_code = 503
-    return {"status": "starting"}
+    return {"status": "stopping" if is_stopping else "starting"}
 
 
 @router.get("/metrics", include_in_schema=False)

@@ -7,8 +7,8 @@ from anyio import to_thread
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from ui.answering.fair_queue import OverloadError
 from ui.page.strings import strings_for
-from ui.server.errors import OverloadError
 from ui.server.gate import COOKIE
 from ui.server.services import OriginOf, ServicesOf
 from ui.state.accounts import SESSION, LoginError

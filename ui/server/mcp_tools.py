@@ -3,7 +3,7 @@
 `search` and `fetch` have the form that ChatGPT's connectors expect.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar, Unpack
 
@@ -67,56 +67,72 @@ class Source(Result):
 
 Use = Callable[[str], AbstractContextManager[Asker]]
 """Opens a collection by its name."""
+Ask = Callable[[str, str, AskOptions], Awaitable[Answer]]
+"""Answers a question out of a collection, by its name."""
+Count = Callable[[str, bool], None]
+"""Is told which tool was called, and whether the call failed."""
 
 
-def build(use: Use, origin: str) -> MCPServer[None]:
-    """An MCP server over collections; `origin` is what addresses of sources begin with."""
+def build(use: Use, origin: str, ask_in_turn: Ask | None = None, count: Count | None = None) -> MCPServer[None]:
+    """An MCP server over collections; `origin` is what addresses of sources begin with.
+
+    Questions go to `ask_in_turn`, or else to the collection.
+    """
     server: MCPServer[None] = MCPServer("Isthmus", instructions=INSTRUCTIONS, log_level="WARNING")
     read_only = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     turns = CapacityLimiter(AT_ONCE)
+
+    @contextmanager
+    def call(tool: str) -> Iterator[None]:
+        """A call, counted; an error that a user can act on reaches the client as it is, others do not."""
+        failed = True
+        try:
+            yield
+            failed = False
+        except IsthmusError as error:
+            raise ToolError(str(error)) from error
+        finally:
+            if count:
+                count(tool, failed)
 
     async def run(collection: str, action: Callable[[Asker], T]) -> T:
         """Do something in a collection, in a thread, when it is this call's turn."""
 
         def opened() -> T:
-            with _opened(use, collection) as asker:
+            with use(collection) as asker:
                 return action(asker)
 
         return await to_thread.run_sync(opened, limiter=turns)
 
+    async def ask_collection(question: str, collection: str, options: AskOptions) -> Answer:
+        return await run(collection, lambda asker: asker.ask(question, **options))
+
     @server.tool(annotations=read_only)
     async def search(query: str, collection: str = LIBRARY) -> Results:
         """Find the passages that fit a query in any language best."""
-        hits = await run(collection, lambda asker: asker.search(query))
-        return Results(results=[Result(**_fields(hit.passage, collection, origin)) for hit in hits])
+        with call("search"):
+            hits = await run(collection, lambda asker: asker.search(query))
+            return Results(results=[Result(**_fields(hit.passage, collection, origin)) for hit in hits])
 
     @server.tool(annotations=read_only)
     async def fetch(id: str) -> Source:
         """A passage by the id that `search` gave."""
         collection, _, passage_id = id.rpartition("/")
-        passage = await run(collection, lambda asker: asker.passage(passage_id))
-        metadata = {"language": passage.language, "document": passage.document_id}
-        if passage.page:
-            metadata["page"] = str(passage.page)
-        return Source(**_fields(passage, collection, origin), metadata=metadata)
+        with call("fetch"):
+            passage = await run(collection, lambda asker: asker.passage(passage_id))
+            metadata = {"language": passage.language, "document": passage.document_id}
+            if passage.page:
+                metadata["page"] = str(passage.page)
+            return Source(**_fields(passage, collection, origin), metadata=metadata)
 
     @server.tool(annotations=read_only)
     async def ask(question: str, language: str | None = None, collection: str = LIBRARY) -> AnswerOut:
         """Answer a question out of the documents, with citations, in its language or the one named (such as ro)."""
-        answer = await run(collection, lambda asker: asker.ask(question, language=language))
-        return AnswerOut.of(answer, origin, collection)
+        with call("ask"):
+            answer = await (ask_in_turn or ask_collection)(question, collection, {"language": language})
+            return AnswerOut.of(answer, origin, collection)
 
     return server
-
-
-@contextmanager
-def _opened(use: Use, collection: str) -> Iterator[Asker]:
-    """A collection; an error that a user can act on reaches the client as it is, others do not."""
-    try:
-        with use(collection) as asker:
-            yield asker
-    except IsthmusError as error:
-        raise ToolError(str(error)) from error
 
 
 def _fields(passage: Passage, collection: str, origin: str) -> dict[str, str]:

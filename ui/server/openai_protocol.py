@@ -19,11 +19,12 @@ from sse_starlette import EventSourceResponse
 from rag.settings import TimeMode
 from rag.types import AskOptions, Turn
 from retriever.errors import IsthmusError
+from ui.answering.answering import Questions
+from ui.server.answering import ask_while_connected
 from ui.server.errors import error_body
 from ui.server.openai_bodies import Chat, Response
 from ui.server.schemas import AnswerOut, Body
-from ui.server.services import OriginOf, Services, ServicesOf, ViewOf
-from ui.state.view import CollectionsView
+from ui.server.services import OriginOf, QuestionsOf, ViewOf
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -92,28 +93,28 @@ def model(name: str, view: ViewOf) -> dict[str, Any]:
 
 @router.post("/chat/completions", response_model=None)
 async def chat_completion(
-    body: ChatRequest, request: Request, services: ServicesOf, view: ViewOf, origin: OriginOf
+    body: ChatRequest, request: Request, questions: QuestionsOf, origin: OriginOf
 ) -> dict[str, Any] | EventSourceResponse:
     """Answer the last message, with a citation's address and place in the text as an annotation."""
     chat = Chat(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), body.model)
     question, options = _question(body.messages, body.isthmus)
     if body.stream:
-        return EventSourceResponse(_chat_events(chat, question, options, services, view, origin), sep="\n")
-    answer = await services.answering.ask_while_connected(request, view, question, body.model, options)
+        return EventSourceResponse(_chat_events(chat, question, options, questions, origin), sep="\n")
+    answer = await ask_while_connected(questions, request, question, body.model, options)
     return chat.completion(AnswerOut.of(answer, origin, body.model))
 
 
 @router.post("/responses", response_model=None)
 async def response(
-    body: ResponseRequest, request: Request, services: ServicesOf, view: ViewOf, origin: OriginOf
+    body: ResponseRequest, request: Request, questions: QuestionsOf, origin: OriginOf
 ) -> dict[str, Any] | EventSourceResponse:
     """Answer the last message, with the cited passages as results of a file search."""
     reply = Response(f"resp_{uuid.uuid4().hex}", int(time.time()), body.model)
     messages = [Message(content=body.input)] if isinstance(body.input, str) else body.input
     question, options = _question(messages, body.isthmus)
     if body.stream:
-        return EventSourceResponse(_response_events(reply, question, options, services, view, origin), sep="\n")
-    answer = await services.answering.ask_while_connected(request, view, question, body.model, options)
+        return EventSourceResponse(_response_events(reply, question, options, questions, origin), sep="\n")
+    answer = await ask_while_connected(questions, request, question, body.model, options)
     return reply.completed(question, AnswerOut.of(answer, origin, body.model))
 
 
@@ -130,11 +131,11 @@ def _question(messages: list[Message], options: Options) -> tuple[str, AskOption
 
 
 async def _chat_events(
-    chat: Chat, question: str, options: AskOptions, services: Services, view: CollectionsView, origin: str
+    chat: Chat, question: str, options: AskOptions, questions: Questions, origin: str
 ) -> AsyncIterator[dict[str, str]]:
     """The chunks of a streamed completion."""
     try:
-        answer = await services.answering.ask(view, question, chat.model, options)
+        answer = await questions.ask(question, chat.model, options)
     except IsthmusError as error:
         yield {"data": json.dumps(error_body(error), ensure_ascii=False)}
     else:
@@ -144,12 +145,12 @@ async def _chat_events(
 
 
 async def _response_events(
-    reply: Response, question: str, options: AskOptions, services: Services, view: CollectionsView, origin: str
+    reply: Response, question: str, options: AskOptions, questions: Questions, origin: str
 ) -> AsyncIterator[dict[str, str]]:
     """The events of a streamed response."""
     yield _event(reply.created_event())
     try:
-        answer = await services.answering.ask(view, question, reply.model, options)
+        answer = await questions.ask(question, reply.model, options)
         for event in reply.events(question, AnswerOut.of(answer, origin, reply.model)):
             yield _event(event)
     except IsthmusError as error:

@@ -13,14 +13,15 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from retriever.errors import IsthmusError, NotFoundError
 from retriever.types import Document, Passage
+from ui.answering.answering import Questions
 from ui.page.uploads import Uploads
+from ui.server.answering import ask_while_connected
 from ui.server.errors import error_body
 from ui.server.jobs import Job
 from ui.server.schemas import AnswerOut, AskBody, CollectionBody, CollectionChange, HitOut, JobOut, SearchBody
-from ui.server.services import OriginOf, Services, ServicesOf, ViewOf
+from ui.server.services import OriginOf, QuestionsOf, ServicesOf, ViewOf
 from ui.state.access import Scope
 from ui.state.types import LIBRARY, CollectionInfo
-from ui.state.view import CollectionsView
 
 router = APIRouter(prefix="/v1")
 EVENT_STREAM: dict[int | str, dict[str, Any]] = {
@@ -30,15 +31,15 @@ EVENT_STREAM: dict[int | str, dict[str, Any]] = {
 
 @router.post("/ask", response_model=AnswerOut, responses=EVENT_STREAM, tags=["ask"])
 async def ask(
-    body: AskBody, request: Request, services: ServicesOf, view: ViewOf, origin: OriginOf
+    body: AskBody, request: Request, questions: QuestionsOf, origin: OriginOf
 ) -> AnswerOut | EventSourceResponse:
     """Answer a question out of a collection's documents, in the question's language or the one named.
 
     With `stream`, the events are `progress` (seconds by stage so far), then `answer`, or `error`.
     """
     if body.stream:
-        return EventSourceResponse(_events(body, services, view, origin))
-    answer = await services.answering.ask_while_connected(request, view, body.question, body.collection, body.options)
+        return EventSourceResponse(_events(body, questions, origin))
+    answer = await ask_while_connected(questions, request, body.question, body.collection, body.options)
     return AnswerOut.of(answer, origin, body.collection)
 
 
@@ -138,12 +139,10 @@ def delete_collection(name: str, view: ViewOf) -> None:
     view.delete(name)
 
 
-async def _events(
-    body: AskBody, services: Services, view: CollectionsView, origin: str
-) -> AsyncIterator[ServerSentEvent]:
+async def _events(body: AskBody, questions: Questions, origin: str) -> AsyncIterator[ServerSentEvent]:
     """Progress, then the checked answer: a draft may be withdrawn, so it is not sent."""
     try:
-        async with aclosing(services.answering.stream(view, body.question, body.collection, body.options)) as answers:
+        async with aclosing(questions.stream(body.question, body.collection, body.options)) as answers:
             async for answer in answers:
                 if answer.final:
                     yield _event("answer", AnswerOut.of(answer, origin, body.collection).model_dump_json())

@@ -85,6 +85,7 @@ class AnswerOut(BaseModel):
     citations: list[CitationOut]
     generator: str
     timings: dict[str, float]
+    support: float | None = None
 
     @classmethod
     def of(cls, answer: Answer, origin: str, collection: str) -> "AnswerOut":
@@ -110,6 +111,7 @@ class AnswerOut(BaseModel):
             citations=citations,
             generator=answer.generator,
             timings=dict(answer.timings),
+            support=answer.support,
         )
 
     def answer(self) -> Answer:
@@ -123,6 +125,7 @@ class AnswerOut(BaseModel):
             generator=self.generator,
             timings=frozendict(self.timings),
             doubts=tuple(self.doubts),
+            support=self.support,
         )
 
 

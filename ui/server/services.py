@@ -6,9 +6,9 @@ from typing import Annotated
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from ui.answering.answering import Answering, Questions
 from ui.page.uploads import Uploads
 from ui.server.address import Address
-from ui.server.answering import Answering
 from ui.server.jobs import Jobs
 from ui.state.access import Access
 from ui.state.collections import Collections
@@ -44,7 +44,13 @@ def _view(request: Request) -> CollectionsView:
     return _services(request).collections.of(access)
 
 
+def _questions(request: Request) -> Questions:
+    return _services(request).answering.of(_view(request), request.state.context)
+
+
 ServicesOf = Annotated[Services, Depends(_services)]
 OriginOf = Annotated[str, Depends(_origin)]
 ViewOf = Annotated[CollectionsView, Depends(_view)]
 """The collections as the sender of the request sees them."""
+QuestionsOf = Annotated[Questions, Depends(_questions)]
+"""What asks in the name of the request."""

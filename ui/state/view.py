@@ -61,16 +61,8 @@ class CollectionsView:
 
     def stream(self, name: str, question: str, options: AskOptions) -> Generator[Answer, None, None]:
         """As `RAG.stream`, in the collection of this name. Raises as `RAG.stream`, and NotFoundError."""
-        metrics = self._collections.metrics
-        try:
-            with self.use(name) as rag, closing(rag.stream(question, **options)) as answers:
-                for answer in answers:
-                    if answer.final:
-                        metrics.count_answer(answer)
-                    yield answer
-        except Exception as error:
-            metrics.count_failure(error)
-            raise
+        with self.use(name) as rag, closing(rag.stream(question, **options)) as answers:
+            yield from answers
 
     @contextmanager
     def change(self, name: str, action: str, what: str = "") -> Iterator[RAG]:

@@ -64,6 +64,12 @@ def test_words_without_support_are_withheld_marked_or_shown(reading_rag):
     assert (shown.abstained, shown.doubts) == (False, ())
 
 
+def test_an_answer_tells_how_probable_it_is(reading_rag):
+    shown = reading_rag("Yes", "15 August 1914", IN_ROMANIAN)[0].ask(QUESTION, language="ro")
+    withheld = reading_rag("No", "No", "15 August 1914")[0].ask(QUESTION)
+    assert 0 < withheld.support < shown.support < 1
+
+
 def test_a_passage_that_surely_answers_is_quoted_where_its_words_are_not_found(reading_rag):
     rag, engine = reading_rag("Yes", "on the seventh day of creation")
     answer = rag.ask(QUESTION, language="ro")

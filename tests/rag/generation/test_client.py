@@ -13,6 +13,7 @@ from rag.build import build_engine
 from rag.errors import GeneratorError
 from rag.generation.client import ChatClient, vllm_model_at
 from rag.generation.model_size import is_small, parameters_in_name
+from rag.generation.tracing import TracedEngine
 from rag.settings import load_settings
 
 
@@ -102,6 +103,41 @@ def test_streams(server):
     assert list(client(server.url).stream(ASK, max_tokens=9)) == ["Bună ", "ziua"]
     assert server.requests[0]["max_tokens"] == 9
     assert server.requests[0]["temperature"] == 0
+
+
+USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+
+
+def test_the_tokens_of_a_recorded_stream_are_in_its_span(server, spans):
+    last = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [], "usage": USAGE}
+    server.answers = [streams(piece("Bună"), f"data: {json.dumps(last)}\n\n".encode(), b"data: [DONE]\n\n"), GOOD]
+    generator = client(server.url)
+    assert complete(TracedEngine(generator, record_texts=False)) == "Bună"
+    assert server.requests[0]["stream_options"] == {"include_usage": True}
+    (span,) = spans()
+    assert (span.attributes["gen_ai.usage.input_tokens"], span.attributes["gen_ai.usage.output_tokens"]) == (7, 2)
+    assert (span.name, span.attributes["gen_ai.provider.name"]) == ("chat m", "openai")
+    assert span.attributes["server.address"] == "127.0.0.1"
+    complete(generator)  # not recorded
+    assert "stream_options" not in server.requests[1]
+
+
+@pytest.mark.parametrize("usage", [USAGE, None, "many", {"prompt_tokens": "many", "completion_tokens": [1]}])
+def test_the_tokens_of_a_recorded_answer_are_in_its_span(server, spans, usage):
+    def answer(handler):
+        choice = {"index": 0, "message": {"role": "assistant", "content": "Bună"}, "finish_reason": "stop"}
+        body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        handler.wfile.write(json.dumps(body).encode())
+
+    server.answers = [answer]
+    assert TracedEngine(client(server.url), record_texts=False).answer(ASK, max_tokens=9).text == "Bună"
+    (span,) = spans()
+    expected = (7, 2) if usage == USAGE else (None, None)
+    tokens = tuple(span.attributes.get(f"gen_ai.usage.{kind}_tokens") for kind in ("input", "output"))
+    assert tokens == expected
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

@@ -1,0 +1,28 @@
+"""compose.yaml, read as the Compose specification says; `make lint` reads the Dockerfile."""
+
+from compose_spec import PyCompose
+
+from benchmarks.report import ROOT
+from rag.settings import Settings
+from ui.server.serving import ANSWER_SECONDS, CLOSE_SECONDS
+
+TEXT = (ROOT / "compose.yaml").read_text()
+
+
+def test_the_file_is_valid_and_all_that_it_names_is_there():
+    compose = PyCompose.from_yaml(TEXT)
+    compose.validate()
+    assert compose.service_names() == ["isthmus", "caddy", "vllm"]
+    used = {mount.split(":")[0] for service in compose.to_dict()["services"].values() for mount in service["volumes"]}
+    assert used == set(compose.to_dict()["volumes"])
+
+
+def test_the_settings_that_it_sets_exist():
+    environment = PyCompose.from_yaml(TEXT).to_dict()["services"]["isthmus"]["environment"]
+    names = {variable.split("=")[0].removeprefix("ISTHMUS_").lower() for variable in environment}
+    assert names <= Settings.model_fields.keys()
+
+
+def test_a_container_that_stops_has_time_for_running_answers():
+    seconds = PyCompose.from_yaml(TEXT).to_dict()["services"]["isthmus"]["stop_grace_period"]
+    assert int(seconds.removesuffix("s")) > ANSWER_SECONDS + CLOSE_SECONDS

@@ -1,0 +1,52 @@
+"""Where a request comes from: for its place in the queue, the counters and the log."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Way(StrEnum):
+    """A way in."""
+
+    PAGE = "page"
+    REST = "rest"
+    OPENAI = "openai"
+    MCP = "mcp"
+    DIFY = "dify"
+    HEALTH = "health"  # supervisors and Prometheus
+
+
+PATHS = {
+    "/v1/chat/": Way.OPENAI,
+    "/v1/responses": Way.OPENAI,
+    "/v1/models": Way.OPENAI,
+    "/v1/": Way.REST,
+    "/mcp": Way.MCP,
+    "/retrieval": Way.DIFY,
+    "/healthz": Way.HEALTH,
+    "/readyz": Way.HEALTH,
+    "/metrics": Way.HEALTH,
+}
+"""How the paths of each way in begin, but the page's; the first that fits decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """One request: its id, its way in, and the address that it comes from."""
+
+    id: str
+    way: Way
+    address: str
+
+
+current_request: ContextVar[RequestContext] = ContextVar("request")
+"""The request that is being answered; what Gradio runs later has none."""
+
+
+def way_of(path: str) -> Way:
+    """The way in that a path belongs to.
+
+    >>> way_of("/v1/models/library"), way_of("/v1/ask"), way_of("/gradio_api/queue/join")
+    (<Way.OPENAI: 'openai'>, <Way.REST: 'rest'>, <Way.PAGE: 'page'>)
+    """
+    return next((way for beginning, way in PATHS.items() if path.startswith(beginning)), Way.PAGE)
