@@ -1,5 +1,6 @@
 """The libraries of a server: several in one process, with one encoder and one generator between them."""
 
+import logging
 import re
 import shutil
 import threading
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from rag.generation.engine import Engine
 from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
@@ -15,14 +18,20 @@ from retriever.errors import IsthmusError, NotFoundError
 from retriever.models.protocols import TextEncoder
 from ui.state.access import Access
 from ui.state.accounts import Accounts
-from ui.state.database import CollectionRow, open_database
+from ui.state.database import CollectionRow
 from ui.state.metrics import Metrics
+from ui.state.opening import open_database
 from ui.state.types import LIBRARY
 from ui.state.view import OWN_SETTINGS, CollectionsView
 
+logger = logging.getLogger(__name__)
+
+MAX_OPEN = 20
+"""Collections that stay open beside the library while nobody uses them: each takes memory and open files."""
+
 
 class Collections:
-    """The library of the settings and the collections beside it, each opened when it is first used.
+    """The library of the settings and the collections beside it, each opened when it is used and not open.
 
     Collections live in the library's folder, under `collections`, each in a folder of its own. Threads may share this.
     Requests get a view (`of`), which shows what they may see. `holder` and `url` as in `Library`. Raises
@@ -48,7 +57,7 @@ class Collections:
         self._users: Counter[str] = Counter()
         self._leaving: set[str] = set()
         try:
-            self.database = open_database(settings.library)
+            self.database = open_database(settings)
             self.accounts = Accounts(self.database)
         except BaseException:
             self.library.close()
@@ -73,7 +82,18 @@ class Collections:
         finally:
             with self._changed:
                 self._users[row.id] -= 1
+                if row.id in self._open:  # last in the dictionary is latest used
+                    self._open[row.id] = self._open.pop(row.id)
                 self._changed.notify_all()
+            self._close_unused()
+
+    def row(self, id_: str) -> CollectionRow:
+        """A collection by its id, whoever may see it. Raises NotFoundError if it has been deleted."""
+        with Session(self.database, expire_on_commit=False) as session:
+            row = session.get(CollectionRow, id_)
+        if row is None:
+            raise NotFoundError("The collection has been deleted.")
+        return row
 
     def is_leaving(self, row: CollectionRow) -> bool:
         """Whether a collection is being deleted."""
@@ -85,10 +105,11 @@ class Collections:
             self._leaving.add(row.id)
             try:
                 self._changed.wait_for(lambda: not self._users[row.id])
-                if rag := self._open.pop(row.id, None):
-                    rag.close()
-                if (folder := self._folder_of(row)).exists():
-                    shutil.rmtree(folder)
+                with self._opening[row.id]:  # it may be about to be closed
+                    if rag := self._open.pop(row.id, None):
+                        rag.close()
+                    if (folder := self._folder_of(row)).exists():
+                        shutil.rmtree(folder)
             except BaseException:
                 self._leaving.discard(row.id)
                 raise
@@ -111,13 +132,30 @@ class Collections:
     def _open_row(self, row: CollectionRow) -> RAG:
         own = {key: value for key, value in row.settings.items() if key in OWN_SETTINGS}
         settings = load_settings(self.library.settings, **own, library=self._folder_of(row))
-        self._open[row.id] = RAG(
+        rag = RAG(
             settings,
             encoder=self.library.library.encoder,
             engine=lambda: self.library.engine,
             holder=self._holder,
         )
-        return self._open[row.id]
+        with self._changed:
+            self._open[row.id] = rag
+        return rag
+
+    def _close_unused(self) -> None:
+        """Close the collection that nobody has used for longest, if too many are open."""
+        with self._changed:
+            unused = [id_ for id_ in self._open if not self._users[id_]]
+            if len(self._open) <= MAX_OPEN or not unused:
+                return
+            rag, opening = self._open.pop(unused[0]), self._opening[unused[0]]
+            opening.acquire()  # nobody holds it; who wants the collection again waits until it is closed
+        try:
+            rag.close()
+        except IsthmusError as error:  # nothing is lost, and whoever was the last to use another has no part in it
+            logger.warning("%s", error)
+        finally:
+            opening.release()
 
     def _folder_of(self, row: CollectionRow) -> Path:
         """The folder of a collection. The database may have come with a backup, so its ids are not trusted."""
