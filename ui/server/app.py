@@ -38,7 +38,7 @@ UPLOADED_FILES = 20
 def application(collections: Collections, address: Address, uploads: Uploads) -> ASGIApp:
     """REST, the OpenAI protocol, MCP and Dify's knowledge, with the page at `/`, behind the guard."""
     settings = collections.library.settings
-    jobs = Jobs(uploads)
+    jobs = Jobs(collections, uploads.jobs)
     tools = mcp_tools.build(lambda name: collections.of(current_access()).use(name), address.public_url or address.url)
     mcp_app = tools.streamable_http_app(streamable_http_path="/mcp", stateless_http=True, host="0.0.0.0")  # noqa: S104
 
@@ -47,6 +47,7 @@ def application(collections: Collections, address: Address, uploads: Uploads) ->
         async with AsyncExitStack() as running:
             running.callback((settings.library / TOKEN_FILE).unlink, missing_ok=True)
             running.callback(jobs.close)
+            jobs.resume()
             await running.enter_async_context(tools.session_manager.run())
             yield
 
@@ -91,7 +92,8 @@ def launch(settings: Settings, *, open_browser: bool = False) -> None:
         threading.Thread(target=_warm_up, args=(collections,), daemon=True).start()
         if settings.login == "local" and not collections.accounts.users():
             logger.warning("Nobody can log in yet; add a user: isthmus users add NAME --role administrator")
-        serve(application(collections, address, uploads), address, listener, open_browser=open_browser)
+        app = application(collections, address, uploads)
+        serve(app, address, listener, lambda: collections.is_asked, open_browser=open_browser)
 
 
 def _check_openness(address: Address, *, open_to_network: bool) -> None:

@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.errors import IsthmusError, NotFoundError
 from retriever.models.protocols import TextEncoder
+from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
 from ui.state.access import Access
 from ui.state.accounts import Accounts
 from ui.state.database import CollectionRow
@@ -55,6 +56,7 @@ class Collections:
         self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._open: dict[str, RAG] = {}
         self._users: Counter[str] = Counter()
+        self._asking = 0
         self._leaving: set[str] = set()
         try:
             self.database = open_database(settings)
@@ -70,22 +72,46 @@ class Collections:
     @contextmanager
     def use(self, row: CollectionRow) -> Iterator[RAG]:
         """A collection's library; it is not deleted while it is in use. Raises NotFoundError if it is by now."""
-        with self._changed:
-            if self.is_leaving(row):
-                raise NotFoundError(f"The collection {row.name!r} has been deleted.")
-            self._users[row.id] += 1
-            opening = self._opening[row.id]
         try:
-            with opening:
-                rag = self.library if row.id == LIBRARY else self._open.get(row.id) or self._open_row(row)
-            yield rag
+            with self._staying(row) as opening:
+                with opening:
+                    rag = self._open_rag(row) or self._open_row(row)
+                with self._changed:
+                    if row.id in self._open:  # the last in the dictionary is the latest used
+                        self._open[row.id] = self._open.pop(row.id)
+                yield rag
+        finally:
+            self._close_unused()
+
+    def counts(self, row: CollectionRow) -> tuple[int, dict[str, int]]:
+        """The documents of a collection and its passages by language; it is not opened for that.
+
+        Raises NotFoundError if it is deleted by now.
+        """
+        with self._staying(row):
+            if rag := self._open_rag(row):
+                return len(rag.documents()), rag.library.collection.languages()
+            file = self._folder_of(row) / DOCUMENTS_FILE
+            if not file.exists():
+                return 0, {}
+            with closing(DocumentStore(file)) as store:
+                return len(store.documents()), store.languages()
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Somebody waits for an answer or for what a search finds."""
+        with self._changed:
+            self._asking += 1
+        try:
+            yield
         finally:
             with self._changed:
-                self._users[row.id] -= 1
-                if row.id in self._open:  # last in the dictionary is latest used
-                    self._open[row.id] = self._open.pop(row.id)
-                self._changed.notify_all()
-            self._close_unused()
+                self._asking -= 1
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._asking > 0
 
     def row(self, id_: str) -> CollectionRow:
         """A collection by its id, whoever may see it. Raises NotFoundError if it has been deleted."""
@@ -128,6 +154,24 @@ class Collections:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def _staying(self, row: CollectionRow) -> Iterator[threading.Lock]:
+        """A collection is neither deleted nor closed meanwhile. Gives the lock of whoever opens it."""
+        with self._changed:
+            if self.is_leaving(row):
+                raise NotFoundError(f"The collection {row.name!r} has been deleted.")
+            self._users[row.id] += 1
+            opening = self._opening[row.id]
+        try:
+            yield opening
+        finally:
+            with self._changed:
+                self._users[row.id] -= 1
+                self._changed.notify_all()
+
+    def _open_rag(self, row: CollectionRow) -> RAG | None:
+        return self.library if row.id == LIBRARY else self._open.get(row.id)
 
     def _open_row(self, row: CollectionRow) -> RAG:
         own = {key: value for key, value in row.settings.items() if key in OWN_SETTINGS}

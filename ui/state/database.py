@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from sqlalchemy import JSON, DateTime
+from sqlalchemy import JSON, DateTime, Dialect, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -12,10 +12,21 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+class Text(TypeDecorator[str]):
+    """Text without the character NUL, which PostgreSQL does not take and a stranger may send."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """What the database is given."""
+        return value.replace("\0", "\ufffd") if value else value
+
+
 class Base(DeclarativeBase):
     """The tables. A change needs a new file in `migrations/versions`."""
 
-    type_annotation_map: ClassVar = {dict[str, object]: JSON, list[str]: JSON, datetime: DateTime}
+    type_annotation_map: ClassVar = {str: Text, dict[str, object]: JSON, list[str]: JSON, datetime: DateTime}
 
 
 class CollectionRow(Base):

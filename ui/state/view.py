@@ -56,7 +56,7 @@ class CollectionsView:
     def use(self, name: str = LIBRARY) -> Iterator[RAG]:
         """The collection of this name, to ask and search in. Raises NotFoundError."""
         self.access.check(Scope.ASK)
-        with self._collections.use(self._row(name)) as rag:
+        with self._collections.asking(), self._collections.use(self._row(name)) as rag:
             yield rag
 
     def stream(self, name: str, question: str, options: AskOptions) -> Generator[Answer, None, None]:
@@ -163,10 +163,9 @@ class CollectionsView:
                 session.commit()
 
     def _info(self, row: CollectionRow) -> CollectionInfo:
-        with self._collections.use(row) as rag:
-            languages = rag.library.collection.languages()
-            readers = row.readers if self.access.manages(row.owner) else []
-            return CollectionInfo(row.name, len(rag.documents()), languages, row.settings, row.owner, readers)
+        documents, languages = self._collections.counts(row)
+        readers = row.readers if self.access.manages(row.owner) else []
+        return CollectionInfo(row.name, documents, languages, row.settings, row.owner, readers)
 
     def _recording(self, action: str, what: str) -> AbstractContextManager[None]:
         return self._collections.accounts.audit.recording(self.access.name, action, what)

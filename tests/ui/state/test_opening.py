@@ -9,7 +9,6 @@ from sqlalchemy import URL, create_engine, text
 from rag.settings import load_settings
 from retriever.errors import IsthmusError
 from tests.ui.conftest import PASSWORD
-from ui.state import opening
 from ui.state.access import Role
 from ui.state.accounts import Accounts
 from ui.state.opening import open_database
@@ -107,7 +106,7 @@ def test_an_address_that_is_none_is_refused_unseen(address):
 
 def test_a_database_of_an_earlier_version_is_brought_up_to_date(settings, monkeypatch):
     upgrade = command.upgrade
-    monkeypatch.setattr(opening.command, "upgrade", lambda config, _: upgrade(config, "0001"))
+    monkeypatch.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
     open_database(settings).dispose()
     old = create_engine(URL.create("sqlite", database=str(settings.library / "server.sqlite")))
     with old.begin() as connection:
