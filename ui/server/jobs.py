@@ -36,13 +36,18 @@ class Jobs:
     ) -> Job:
         """Add (name, content) to a collection. Once this returns, a stop or a kill of the server loses no file.
 
-        Raises NotFoundError and ForbiddenError.
+        Raises NotFoundError and ForbiddenError, and IsthmusError if the disk is full or fails.
         """
         row = view.writable(collection)
         id_ = uuid.uuid4().hex
         try:
             self._store(id_, [content for _, content in files])
             job = self._table.add(id_, view.access.name, row, [name for name, _ in files], replace=replace)
+        except OSError as error:
+            self._remove_files(id_)
+            raise IsthmusError(
+                f"The upload cannot be kept ({error.strerror}); the server's disk is full or fails."
+            ) from error
         except BaseException:
             self._remove_files(id_)
             raise

@@ -1,5 +1,6 @@
 """Uploads that were accepted are taken in once, whether the server goes on, stops or is killed meanwhile."""
 
+import errno
 import io
 import os
 import subprocess
@@ -15,9 +16,10 @@ from sqlalchemy.exc import OperationalError
 from rag.documents import ingest
 from rag.documents import library as library_module
 from rag.settings import load_settings
-from retriever.errors import NotFoundError
+from retriever.errors import IsthmusError, NotFoundError
 from tests.conftest import ROOT, serving, unused_port
 from tests.ui.server.conftest import QuotingEngine
+from ui.server import jobs as jobs_worker
 from ui.server.address import Address
 from ui.server.jobs import Jobs
 from ui.state import jobs as jobs_module
@@ -177,6 +179,18 @@ def test_files_without_a_job_go_and_a_job_without_files_says_so(collections, sta
     assert not list((tmp_path / "jobs").iterdir())
 
 
+def test_a_disk_that_is_full_is_one_sentence_and_leaves_nothing(collections, start_jobs, tmp_path, monkeypatch):
+    def fail(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    jobs = start_jobs()
+    monkeypatch.setattr(jobs_worker, "sync_tree", fail)
+    with pytest.raises(IsthmusError, match=r"cannot be kept \(No space left on device\)"):
+        upload(jobs, collections, "One.")
+    assert not list((tmp_path / "jobs").iterdir())
+    assert not JobTable(collections.database).unfinished()
+
+
 def test_a_job_is_forgotten_after_a_week(collections, start_jobs, monkeypatch):
     jobs = start_jobs()
     old = upload(jobs, collections, "One.")
@@ -215,8 +229,8 @@ with (
 @pytest.mark.slow
 def test_a_killed_server_goes_on_where_it_was(fake_encoder, tmp_path):
     library, address = tmp_path / "library", Address("127.0.0.1", unused_port())
-    names = [f"{number}.txt" for number in range(30)]
-    files = [("files", (name, f"The office of {name} opens at nine. ".encode() * 40)) for name in names]
+    names = [f"{number}.txt" for number in range(10)]
+    files = [("files", (name, f"The office of {name} opens at nine. ".encode() * 10)) for name in names]
     command = [sys.executable, "-c", SERVER, str(library), str(address.port)]
     with (
         httpx.Client(base_url=address.url, trust_env=False, timeout=60) as http,

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from rag.settings import load_settings
-from retriever.errors import IsthmusError
+from retriever.errors import IsthmusError, NotFoundError
 from tests.conftest import serving, unused_port
 from tests.ui.server.conftest import QuotingEngine
 from ui.cli.app import app
@@ -471,7 +471,11 @@ def test_users_and_keys_are_managed_by_command_while_the_server_runs(guarded, mo
         isthmus("keys", "remove", "bot")
         assert http.get("/v1/models").status_code == 401
     isthmus("users", "remove", "Zoë")
-    assert "remove user  Zoë" in isthmus("audit")
+    with pytest.raises(NotFoundError), guarded.collections.of(OWNER).change("library", "remove documents") as rag:
+        rag.remove("none")
+    audit = isthmus("audit")
+    assert "remove user  Zoë\n" in audit
+    assert "remove documents  library  (failed)\n" in audit
     with pytest.raises(IsthmusError, match="No user is called 'Zoë'"):
         isthmus("keys", "add", "bot", "--user", "Zoë")
 

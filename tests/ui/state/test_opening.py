@@ -2,6 +2,7 @@
 
 import sys
 
+import psycopg
 import pytest
 from alembic import command
 from sqlalchemy import URL, create_engine, text
@@ -75,6 +76,21 @@ def test_a_database_is_of_one_library(settings, postgresql, tmp_path):
     empty = load_settings(settings, state_url=postgresql.new_database())
     assert "is empty, and this library has had one" in refusal(empty)
     assert names(settings) == ["Ana"]
+
+
+@pytest.mark.slow
+def test_a_server_that_was_started_again_is_found_again(settings, postgresql):
+    address = postgresql.new_database()
+    database = open_database(load_settings(settings, state_url=address))
+    accounts = Accounts(database)
+    assert accounts.users() == []
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert accounts.users() == []
+    database.dispose()
 
 
 @pytest.mark.slow
