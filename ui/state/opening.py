@@ -1,5 +1,6 @@
 """Open the database of a library's state: SQLite in its folder, or the PostgreSQL database that `state_url` names."""
 
+import os
 import uuid
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rag.settings import Settings
 from retriever.errors import IsthmusError
 from retriever.store.files import write_file
+from retriever.store.lock import read_holder
 from ui.state.database import Base, IdentityRow
 
 FILE_NAME = "server.sqlite"
@@ -64,6 +66,8 @@ def copy_rows(source: Connection, target: Connection) -> None:
 
 
 def _open_postgresql(address: str, folder: Path) -> Engine:
+    if (folder / FILE_NAME).exists():
+        _check_unused(folder)
     url = make_url(address).set(drivername="postgresql+psycopg")
     try:
         engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS})
@@ -87,6 +91,16 @@ def _open_postgresql(address: str, folder: Path) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def _check_unused(folder: Path) -> None:
+    """See that no other process works with the file of SQLite, which is about to be moved. Raises IsthmusError."""
+    holder = read_holder(folder)
+    if holder and holder["pid"] != str(os.getpid()):
+        raise IsthmusError(
+            f"{folder / FILE_NAME} is in use by {holder['what']} (process {holder['pid']}); stop it, so that the "
+            "PostgreSQL database that state_url names can take over what it holds."
+        )
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,5 +1,6 @@
 """The database of the state: made, brought up to date, found again, and refused where it is not the library's."""
 
+import json
 import sys
 
 import psycopg
@@ -9,6 +10,7 @@ from sqlalchemy import URL, create_engine, text
 
 from rag.settings import load_settings
 from retriever.errors import IsthmusError
+from retriever.store.lock import acquire
 from tests.ui.conftest import PASSWORD
 from ui.state.access import Role
 from ui.state.accounts import Accounts
@@ -64,6 +66,16 @@ def test_a_new_database_takes_over_what_sqlite_has_held(settings, postgresql):
     database.dispose()
     assert [(entry.what, entry.outcome) for entry in entries] == [("Ana (reader)", "done"), ("Ben (reader)", "done")]
     assert names(settings) == []  # no user comes back to life if the setting is taken away
+
+
+def test_sqlite_is_not_taken_over_under_a_server(settings):
+    add(settings, "Ana")
+    lock = acquire(settings.library, "the server")
+    note = json.dumps({"what": "the server", "pid": "1"})
+    (settings.library / "holder.json").write_text(note)
+    assert "in use by the server (process 1); stop it" in refusal(load_settings(settings, state_url=ADDRESS))
+    lock.release()
+    assert names(settings) == ["Ana"]
 
 
 @pytest.mark.slow
