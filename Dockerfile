@@ -13,7 +13,7 @@ COPY --chown=isthmus prompts prompts
 COPY --chown=isthmus ui ui
 # An index of torch without CUDA makes the image smaller: --build-arg PIP_EXTRA_INDEX_URL=…
 ARG PIP_EXTRA_INDEX_URL
-RUN pip install --no-cache-dir --constraint constraints.txt ".[telemetry]"
+RUN pip install --no-cache-dir --constraint constraints.txt '.[postgres,telemetry]'
 USER 1000
 ENV ISTHMUS_CACHE=/home/isthmus/models ISTHMUS_LIBRARY=/data/library \
     ISTHMUS_HOST=0.0.0.0 ISTHMUS_LOGIN=local

@@ -24,7 +24,7 @@ from retriever.errors import IsthmusError
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "isthmus.toml"
-SECRET_SETTINGS = {"api_key", "endpoint", "chroma_url", "oidc_client_secret", "otlp_endpoint"}
+SECRET_SETTINGS = {"api_key", "endpoint", "chroma_url", "oidc_client_secret", "otlp_endpoint", "state_url"}
 """Settings that are secret or may hold a password: no message repeats their value."""
 DAY = 86_400
 """Seconds."""
@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         description="who may use the server; off: everybody who reaches it; else programs with a key and users, local: "
         "with a password, oidc: of an OpenID Connect provider, proxy: whom a proxy names",
     )
+    state_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL database for collections, users, keys and jobs, such as "
+        "postgresql://NAME:PASSWORD@HOST/DATABASE; default: SQLite, in the library's folder",
+    )
     oidc_issuer: str | None = Field(None, description="address of the OpenID Connect provider")
     oidc_client_id: str | None = Field(None, description="name of this server at the provider")
     oidc_client_secret: SecretStr | None = Field(None, description="secret of this server at the provider")
@@ -163,6 +168,17 @@ class Settings(BaseSettings):
         if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
             raise PydanticCustomError("key", "a key is one word of ASCII characters, without spaces or line ends")
         return key
+
+    @field_validator("state_url")
+    @classmethod
+    def _check_state_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not is_database_address(url.get_secret_value()):
+            raise PydanticCustomError(
+                "address",
+                "an address such as postgresql://NAME:PASSWORD@HOST/DATABASE is needed; a sign of the password that "
+                "is no letter or digit is written as in web addresses, @ as %40",
+            )
+        return url
 
     @classmethod
     def settings_customise_sources(
@@ -228,6 +244,24 @@ def is_web_address(url: str) -> bool:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # brackets without an end, or a port above 65535
+        return False
+
+
+def is_database_address(url: str) -> bool:
+    """Whether a text is the URL of a PostgreSQL database, on a host or at a socket.
+
+    >>> is_database_address("postgresql://me:pass@db/isthmus"), is_database_address("postgresql:///me?host=/run/pg")
+    (True, True)
+    >>> is_database_address("postgresql://me:p@ss@db/isthmus"), is_database_address("sqlite:///state.sqlite")
+    (False, False)
+    """
+    if not re.fullmatch(r"[!-~]+", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) or "host=" in parts.query
+        return parts.scheme == "postgresql" and has_host and parts.netloc.count("@") <= 1 and parts.port != 0
+    except ValueError:  # a port that is no number: part of a password, perhaps
         return False
 
 

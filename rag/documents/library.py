@@ -9,7 +9,7 @@ import itertools
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -125,7 +125,7 @@ class Library:
     def add(self, paths: Iterable[Path], progress: Progress | None = None) -> list[Added]:
         """Add files, and the supported files of folders. A file that cannot be read fails alone, with its reason."""
         files = [file for path in paths for file in supported_files(path)]
-        return self._add_each(
+        return self._add_all(
             [(printable(os.path.abspath(file)), partial(read_file, file, self._limit)) for file in files], progress
         )
 
@@ -143,12 +143,20 @@ class Library:
         self, files: Sequence[tuple[str, Path]], progress: Progress | None = None, *, replace: bool = False
     ) -> list[Added]:
         """Add (name of the document, file), as `add_upload` does, with the names as they are."""
-        sources = [(printable(name), partial(read_file, file, self._limit)) for name, file in files]
-        return self._add_each(sources, progress, replace=replace)
+        return self._add_all(self._sources(files), progress, replace=replace)
+
+    def add_each(
+        self, files: Sequence[tuple[str, Path]], *, replace: bool = False
+    ) -> Generator[tuple[int, Added], None, None]:
+        """As `add_named`, one file after the other: the number of each, and what became of it.
+
+        Whoever closes the iterator early has added the files that came until then.
+        """
+        return self._each(self._sources(files), None, replace=replace)
 
     def add_texts(self, texts: Sequence[tuple[str, str]], progress: Progress | None = None) -> list[Added]:
         """Add (name, text); the name's ending tells the format (".md", ".txt", …)."""
-        return self._add_each(
+        return self._add_all(
             [(printable(name), partial(text.encode, errors="ignore")) for name, text in texts], progress
         )
 
@@ -204,19 +212,29 @@ class Library:
             except STORAGE_ERRORS as error:
                 raise refresh_error(error, self.folder) from error
 
-    def _add_each(self, sources: Sequence[Source], progress: Progress | None, *, replace: bool = True) -> list[Added]:
-        results: dict[int, Added] = {}
+    def _sources(self, files: Sequence[tuple[str, Path]]) -> list[Source]:
+        return [(printable(name), partial(read_file, file, self._limit)) for name, file in files]
+
+    def _add_all(self, sources: Sequence[Source], progress: Progress | None, *, replace: bool = True) -> list[Added]:
+        results = dict(self._each(sources, progress, replace=replace))
+        return [results[number] for number in range(len(sources))]
+
+    def _each(
+        self, sources: Sequence[Source], progress: Progress | None, *, replace: bool
+    ) -> Generator[tuple[int, Added], None, None]:
+        """Add sources in the order of `_intake_order`; search sees them at the end, however it comes."""
         try:
-            for number in self._intake_order(sources):
+            for done, number in enumerate(self._intake_order(sources)):
                 name, read = sources[number]
                 if progress:
-                    progress(len(results), len(sources), Path(name).name)
+                    progress(done, len(sources), Path(name).name)
                 try:
-                    results[number] = self._add_one(name, read(), replace=replace)
+                    result = self._add_one(name, read(), replace=replace)
                 except UnreadableFileError as error:
-                    results[number] = Added(name, "failed", reason=str(error))
+                    result = Added(name, "failed", reason=str(error))
                 except STORAGE_ERRORS as error:
                     raise storage_error(error, name, self.folder) from error
+                yield number, result
             if progress:
                 progress(len(sources), len(sources), "")
         except BaseException as error:
@@ -226,7 +244,6 @@ class Library:
                 error.add_note(str(second))
             raise
         self._refresh()
-        return [results[number] for number in range(len(sources))]
 
     def _intake_order(self, sources: Sequence[Source]) -> list[int]:
         """Names that the library has come first.

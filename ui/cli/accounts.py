@@ -12,7 +12,7 @@ import typer
 
 from rag.settings import load_settings
 from ui.cli.terminal import Json, LibraryOption, out, print_json, print_rows
-from ui.state.access import OWNER, Role, Scope
+from ui.state.access import MAX_PER_MINUTE, OWNER, Role, Scope
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,11 +30,11 @@ KeyName = Annotated[str, typer.Argument(help="Name of the key.")]
 def _accounts(library: "Path | None") -> "Iterator[Accounts]":
     from retriever.store.disk_errors import make_library_folder
     from ui.state.accounts import Accounts
-    from ui.state.database import open_database
+    from ui.state.opening import open_database
 
-    folder = load_settings(library=library).library
-    make_library_folder(folder)
-    database = open_database(folder)
+    settings = load_settings(library=library)
+    make_library_folder(settings.library)
+    database = open_database(settings)
     try:
         yield Accounts(database)
     finally:
@@ -99,7 +99,7 @@ def add_key(
     name: KeyName,
     user: Annotated[str, typer.Option(help="The user in whose name the program acts.")],
     scope: Annotated[list[Scope] | None, typer.Option(help="What it may be used for; may be repeated.")] = None,
-    per_minute: Annotated[int, typer.Option(min=1, help="Requests a minute.")] = 60,
+    per_minute: Annotated[int, typer.Option(min=1, max=MAX_PER_MINUTE, help="Requests a minute.")] = 60,
     library: LibraryOption = None,
 ) -> None:
     """Make a key for a program and print it, this once."""
@@ -125,4 +125,5 @@ def audit(library: LibraryOption = None, as_json: Json = False) -> None:
         print_json([{**asdict(entry), "time": entry.time.isoformat()} for entry in entries])
         return
     for entry in entries:
-        out.print(f"{entry.time:%Y-%m-%d %H:%M:%S}  {entry.who}  {entry.action}  {entry.what}", markup=False)
+        outcome = f"  ({entry.outcome})" if entry.outcome != "done" else ""
+        out.print(f"{entry.time:%Y-%m-%d %H:%M:%S}  {entry.who}  {entry.action}  {entry.what}{outcome}", markup=False)

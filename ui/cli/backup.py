@@ -19,7 +19,7 @@ def backup(
     """Back up the library with its collections and accounts, also while it is in use."""
     from ui.state.backup import back_up
 
-    count = back_up(load_settings(library=library).library, archive.absolute())
+    count = back_up(load_settings(library=library), archive.absolute())
     out.print(f"backed up {count} documents to {archive}", markup=False)
 
 
@@ -31,6 +31,6 @@ def restore(
     """Put a backup into a new or empty folder, checked. Vectors are made anew when the library is next opened."""
     from ui.state.backup import restore as put_back
 
-    folder = load_settings(library=library).library
-    count = put_back(archive, folder)
-    out.print(f"restored {count} documents to {folder}", markup=False)
+    settings = load_settings(library=library)
+    count = put_back(archive, settings)
+    out.print(f"restored {count} documents to {settings.library}", markup=False)

@@ -14,22 +14,23 @@ MAX_AGE = 24 * 3600
 
 
 class Uploads:
-    """The folder, which holds at most `max_bytes`."""
+    """The folder and, beside it, `jobs`, where accepted files wait for their turn; both hold at most `max_bytes`."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.folder = folder
+        self.jobs = folder.with_name("jobs")
         self.max_bytes = max_bytes
 
     def has_room_for(self, size: int) -> bool:
         """Whether an upload of that size fits; files that nobody took in for a day are deleted first."""
         oldest = time.time() - MAX_AGE
         total = 0
-        for file in self.folder.rglob("*"):
+        for file in (*self.folder.rglob("*"), *self.jobs.rglob("*")):
             with contextlib.suppress(FileNotFoundError):  # taken in meanwhile
                 status = file.lstat()
                 if file.is_dir():
                     continue
-                if status.st_mtime < oldest:
+                if status.st_mtime < oldest and file.is_relative_to(self.folder):
                     file.unlink()
                 else:
                     total += status.st_size

@@ -42,7 +42,7 @@ UPLOADED_FILES = 20
 def application(collections: Collections, address: Address, uploads: Uploads, answering: Answering) -> ASGIApp:
     """REST, the OpenAI protocol, MCP and Dify's knowledge, with the page at `/`, behind the guard."""
     settings = collections.library.settings
-    jobs = Jobs(uploads)
+    jobs = Jobs(collections, uploads.jobs)
 
     async def ask(question: str, collection: str, options: AskOptions) -> Answer:
         questions = answering.of(collections.of(current_access()), current_request.get())
@@ -61,6 +61,7 @@ def application(collections: Collections, address: Address, uploads: Uploads, an
         async with AsyncExitStack() as running:
             running.callback((settings.library / TOKEN_FILE).unlink, missing_ok=True)
             running.callback(jobs.close)
+            jobs.resume()
             await running.enter_async_context(tools.session_manager.run())
             yield
 

@@ -50,7 +50,7 @@ def error_response(error: IsthmusError) -> JSONResponse:
 def database_error_response(error: SQLAlchemyError) -> JSONResponse:
     """A failure of the database as a response; the log has the cause."""
     logger.error("The server's database failed.", exc_info=error)
-    return error_response(DatabaseError("The server's database failed; its log says why. Check the disk."))
+    return error_response(DatabaseError("The server's database failed; its log says why. Check its disk or server."))
 
 
 def install(app: FastAPI) -> None:

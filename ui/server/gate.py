@@ -9,7 +9,7 @@ from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
 from pydantic import IPvAnyNetwork
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,6 +19,7 @@ from retriever.errors import IsthmusError
 from retriever.store.files import private
 from ui.server.errors import database_error_response, error_response
 from ui.state.access import OWNER, TOKEN_FILE, Access
+from ui.state.access import Scope as KeyScope
 from ui.state.accounts import Accounts, LoginError
 
 AT_ONCE = 4
@@ -26,6 +27,7 @@ AT_ONCE = 4
 COOKIE = "isthmus_session"
 OPEN_PATHS = ("/login", "/login/callback", "/healthz", "/readyz")
 """What is answered without a login."""
+UPLOAD_PATH = "/v1/documents"
 _access: ContextVar[Access] = ContextVar("access")
 
 
@@ -83,10 +85,12 @@ class Gate:
             access = (
                 await to_thread.run_sync(self._access, Request(scope), limiter=self._turns) if self.token else OWNER
             )
+            if access and scope["method"] == "POST" and scope["path"].rstrip("/") == UPLOAD_PATH:
+                access.check(KeyScope.WRITE)  # the route checks it too, but gets to see it once the files are read
         except IsthmusError as error:
             await error_response(error)(scope, receive, send)
             return
-        except DatabaseError as error:
+        except SQLAlchemyError as error:
             await database_error_response(error)(scope, receive, send)
             return
         if access is None and scope["path"] not in OPEN_PATHS:

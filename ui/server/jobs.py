@@ -1,83 +1,129 @@
-"""Jobs: documents are taken in one after the other while requests go on."""
+"""Jobs: documents are taken in one after the other while requests go on, and after a new start of the server."""
 
 import logging
+import shutil
+import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO
 
-from rag.pipeline import RAG
-from rag.types import Added
+from sqlalchemy.exc import SQLAlchemyError
+
 from retriever.errors import IsthmusError, NotFoundError
-from ui.page.uploads import Uploads
+from retriever.store.files import sync, sync_tree
+from ui.state.collections import Collections
+from ui.state.jobs import Job, JobTable
 from ui.state.view import CollectionsView
 
 logger = logging.getLogger(__name__)
 
-KEPT = 1000
-"""Finished jobs whose results can still be asked for."""
-
-
-@dataclass(slots=True)
-class Job:
-    """Files that are being added. `done` of `total` files are through; `results` come at the end."""
-
-    id: str
-    owner: str
-    total: int
-    status: Literal["waiting", "running", "done", "failed"] = "waiting"
-    done: int = 0
-    results: list[Added] = field(default_factory=list)
-    error: str | None = None
-
 
 class Jobs:
-    """The jobs of one server, in the order in which they came."""
+    """The jobs of one server, in the order in which they came. Their files wait in a folder, in one for each job."""
 
-    def __init__(self, uploads: Uploads) -> None:
-        self._uploads = uploads
+    def __init__(self, collections: Collections, folder: Path) -> None:
+        self._collections = collections
+        self._folder = folder
+        self._table = JobTable(collections.database)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="intake")
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._stopping = threading.Event()
 
-    def start(self, view: CollectionsView, collection: str, files: Sequence[tuple[str, Path]], *, replace: bool) -> Job:
-        """Add (name, uploaded file) to a collection; the files are deleted afterwards."""
-        # It is in use from now on: neither a new name nor another collection of this name comes between.
-        changing = ExitStack()
-        rag = changing.enter_context(view.change(collection, "add documents", ", ".join(name for name, _ in files)))
-        job = Job(uuid.uuid4().hex, view.access.name, len(files))
-        self._jobs[job.id] = job
-        while len(self._jobs) > KEPT and next(iter(self._jobs.values())).status in ("done", "failed"):
-            self._jobs.popitem(last=False)
-        self._worker.submit(self._run, changing, rag, job, files, replace)
+    def start(
+        self, view: CollectionsView, collection: str, files: Sequence[tuple[str, BinaryIO]], *, replace: bool
+    ) -> Job:
+        """Add (name, content) to a collection. Once this returns, a stop or a kill of the server loses no file.
+
+        Raises NotFoundError and ForbiddenError, and IsthmusError if the disk is full or fails.
+        """
+        row = view.writable(collection)
+        id_ = uuid.uuid4().hex
+        try:
+            self._store(id_, [content for _, content in files])
+            job = self._table.add(id_, view.access.name, row, [name for name, _ in files], replace=replace)
+        except OSError as error:
+            self._remove_files(id_)
+            raise IsthmusError(
+                f"The upload cannot be kept ({error.strerror}); the server's disk is full or fails."
+            ) from error
+        except BaseException:
+            self._remove_files(id_)
+            raise
+        self._worker.submit(self._run, job)
         return job
 
     def job(self, id_: str, owner: str) -> Job:
         """A job by its id and who started it. Raises NotFoundError."""
-        if id_ not in self._jobs or self._jobs[id_].owner != owner:
-            raise NotFoundError("There is no such job; the server forgets jobs when it stops.")
-        return self._jobs[id_]
+        job = self._table.get(id_)
+        if job is None or job.owner != owner:
+            raise NotFoundError("There is no such job, or it ended more than a week ago.")
+        return job
+
+    def resume(self) -> None:
+        """Take up what an earlier server left undone."""
+        jobs = self._table.unfinished()
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for leftover in {path.name for path in self._folder.iterdir()} - {job.id for job in jobs}:
+            self._remove_files(leftover)
+        for job in jobs:
+            self._worker.submit(self._run, job)
 
     def close(self) -> None:
-        """Wait for the job under way; those that wait are dropped."""
+        """Wait for the file that is being taken in; the others are for the next server."""
+        self._stopping.set()
         self._worker.shutdown(cancel_futures=True)
 
-    def _run(self, changing: ExitStack, rag: RAG, job: Job, files: Sequence[tuple[str, Path]], replace: bool) -> None:
-        def progress(done: int, total: int, _: str) -> None:
-            job.done = done
-
-        job.status = "running"
+    def _run(self, job: Job) -> None:
         try:
-            with changing:
-                job.results = rag.library.add_named(files, progress, replace=replace)
-            job.status = "done"
-        except IsthmusError as error:
-            job.error, job.status = str(error), "failed"
+            self._work(job)
+        except SQLAlchemyError:
+            logger.exception("The server's database failed; the job is taken up again when the server next starts.")
+
+    def _work(self, job: Job) -> None:
+        error = None
+        try:
+            if not self._take_in(job):
+                return
+        except SQLAlchemyError:
+            raise
+        except IsthmusError as failure:
+            error = str(failure)
         except Exception:
             logger.exception("A job failed.")
-            job.error, job.status = "The job failed; the server's log says why.", "failed"
-        finally:
-            self._uploads.remove(file for _, file in files)
+            error = "The job failed; the server's log says why."
+        self._table.end(job.id, error)  # first, so that what a kill leaves undone is to delete files
+        self._remove_files(job.id)
+
+    def _take_in(self, job: Job) -> bool:
+        """Add the files that are not through; returns whether all are, which they are not if the server stops."""
+        left = [number for number in range(len(job.names)) if number not in job.results]
+        files = [(job.names[number], self._file(job.id, number)) for number in left]
+        if not all(file.exists() for _, file in files):
+            raise IsthmusError("The uploaded files are not here any more; upload them again.")
+        with self._collections.use(self._collections.row(job.collection)) as rag:
+            self._table.begin(job.id)
+            with closing(rag.library.add_each(files, replace=job.replace)) as results:
+                for through, (place, result) in enumerate(results, start=1):
+                    self._table.record(job.id, left[place], result)
+                    files[place][1].unlink()
+                    if self._stopping.is_set() and through < len(files):
+                        return False
+        return True
+
+    def _store(self, id_: str, contents: Sequence[BinaryIO]) -> None:
+        """Write files where they wait, for good."""
+        folder = self._folder / id_
+        folder.mkdir(mode=0o700, parents=True)
+        for number, content in enumerate(contents):
+            with self._file(id_, number).open("xb") as stored:
+                shutil.copyfileobj(content, stored)
+        sync_tree(folder)
+        sync(self._folder)
+
+    def _remove_files(self, id_: str) -> None:
+        shutil.rmtree(self._folder / id_, ignore_errors=True)
+
+    def _file(self, id_: str, number: int) -> Path:
+        return self._folder / id_ / str(number)

@@ -1,11 +1,8 @@
 """REST: questions, search, documents and collections."""
 
 import json
-import shutil
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
@@ -14,13 +11,11 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from retriever.errors import IsthmusError, NotFoundError
 from retriever.types import Document, Passage
 from ui.answering.answering import Questions
-from ui.page.uploads import Uploads
 from ui.server.answering import ask_while_connected
 from ui.server.errors import error_body
-from ui.server.jobs import Job
 from ui.server.schemas import AnswerOut, AskBody, CollectionBody, CollectionChange, HitOut, JobOut, SearchBody
 from ui.server.services import OriginOf, QuestionsOf, ServicesOf, ViewOf
-from ui.state.access import Scope
+from ui.state.jobs import Job
 from ui.state.types import LIBRARY, CollectionInfo
 
 router = APIRouter(prefix="/v1")
@@ -76,23 +71,17 @@ def add_documents(
     names: Annotated[list[str] | None, Form(description="the documents' names, if not those of the files")] = None,
 ) -> JobOut:
     """Start a job that adds files to a collection; `Location` tells where its progress is."""
-    view.access.check(Scope.WRITE)
     names = names or [file.filename or "unnamed" for file in files]
     if len(names) != len(files):
         raise IsthmusError(f"There are {len(files)} files and {len(names)} names; send as many.")
-    stored: list[Path] = []
-    try:
-        stored += [_store(file, services.uploads) for file in files]
-        job = services.jobs.start(view, collection, list(zip(names, stored, strict=True)), replace=replace)
-    except BaseException:
-        services.uploads.remove(stored)
-        raise
+    contents = [file.file for file in files]
+    job = services.jobs.start(view, collection, list(zip(names, contents, strict=True)), replace=replace)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return _job(job)
 
 
 @router.get("/jobs/{job}", tags=["documents"])
-async def job(job: str, services: ServicesOf, view: ViewOf) -> JobOut:
+def job(job: str, services: ServicesOf, view: ViewOf) -> JobOut:
     """How far a job is."""
     return _job(services.jobs.job(job, view.access.name))
 
@@ -153,16 +142,12 @@ async def _events(body: AskBody, questions: Questions, origin: str) -> AsyncIter
 
 
 def _job(job: Job) -> JobOut:
-    return JobOut.model_validate(job, from_attributes=True)
+    done, total = len(job.results), len(job.names)
+    results = [job.results[number] for number in range(total)] if job.status == "done" else []
+    return JobOut.model_validate(
+        {"id": job.id, "status": job.status, "done": done, "total": total, "results": results, "error": job.error}
+    )
 
 
 def _event(name: str, data: str) -> ServerSentEvent:
     return ServerSentEvent(data, event=name)
-
-
-def _store(file: UploadFile, uploads: Uploads) -> Path:
-    """Write an uploaded file where uploads wait until they are taken in."""
-    path = uploads.folder / uuid.uuid4().hex
-    with path.open("xb") as stored:
-        shutil.copyfileobj(file.file, stored)
-    return path

@@ -1,7 +1,8 @@
 """Back up a library with its collections and accounts while it is in use, and put it back.
 
 A backup is a tar archive of the databases, which hold the truth, and a manifest. What is made from them (vectors, token
-vectors, words) is left out, and made anew when the restored library is first opened.
+vectors, words) is left out, and made anew when the restored library is first opened. Rows of PostgreSQL go into it as a
+file of SQLite, and from such a file into PostgreSQL: a backup of one can be restored into the other.
 """
 
 import hashlib
@@ -16,10 +17,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from rag.settings import Settings, load_settings
 from retriever.errors import IsthmusError
 from retriever.store.documents import DOCUMENTS_FILE
 from retriever.store.files import private, sync, sync_tree
-from ui.state.database import FILE_NAME
+from ui.state.opening import FILE_NAME, copy_rows, open_database, open_sqlite
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -29,17 +33,18 @@ MAX_MANIFEST = 10_000_000
 """Bytes."""
 
 
-def back_up(library: Path, archive: Path) -> int:
-    """Write a backup of the library in a folder; returns its number of documents. Other processes may write meanwhile.
+def back_up(settings: Settings, archive: Path) -> int:
+    """Write a backup of a library and its state; returns its number of documents. Other processes may write meanwhile.
 
-    Raises IsthmusError if there is no library, or the archive cannot be written.
+    Raises IsthmusError if there is no library, its database cannot be read, or the archive cannot be written.
     """
+    library = settings.library
     if not (library / DOCUMENTS_FILE).exists():
         raise IsthmusError(f"There is no library in {library}; name its folder with --library.")
     draft = archive.with_name(archive.name + ".draft")
     try:
         with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
-            files = _copy_databases(library, Path(scratch))
+            files = _copy_databases(settings, Path(scratch))
             described = {name: _described(file) for name, file in files.items()}
             with open(draft, "wb", opener=private) as file, tarfile.open(fileobj=file, mode="w") as tar:
                 text = json.dumps({"version": VERSION, "files": described}).encode()
@@ -51,7 +56,7 @@ def back_up(library: Path, archive: Path) -> int:
         sync(draft)
         draft.replace(archive)
         sync(archive.parent)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
         draft.unlink(missing_ok=True)
         raise IsthmusError(
             f"The backup cannot be written to {archive} ({error}); check the disk and the path."
@@ -59,11 +64,13 @@ def back_up(library: Path, archive: Path) -> int:
     return sum(file["documents"] for file in described.values())
 
 
-def restore(archive: Path, library: Path) -> int:
-    """Put a backup into a folder, which must be new or empty; returns its number of documents.
+def restore(archive: Path, settings: Settings) -> int:
+    """Put a backup into the library's folder, which must be new or empty; returns its number of documents.
 
-    It is there whole, or not at all. Raises IsthmusError if the archive is damaged or no backup.
+    So must be the PostgreSQL database, if `state_url` names one. The library is there whole, or not at all. Raises
+    IsthmusError if the archive is damaged or no backup.
     """
+    library = settings.library
     if library.exists() and any(library.iterdir()):
         raise IsthmusError(f"{library} is not empty; restore into a new folder with --library, or move it away.")
     library.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +81,8 @@ def restore(archive: Path, library: Path) -> int:
         for name, expected in described.items():
             if _described(draft / name) != expected:
                 raise IsthmusError(f"{archive} is damaged: {name} is not as it was backed up; take another backup.")
+        if settings.state_url:
+            open_database(load_settings(settings, library=draft)).dispose()  # takes over what the archive holds
         sync_tree(draft)
         if library.exists():
             library.rmdir()
@@ -88,16 +97,33 @@ def restore(archive: Path, library: Path) -> int:
     return sum(file["documents"] for file in described.values())
 
 
-def _copy_databases(library: Path, scratch: Path) -> dict[str, Path]:
+def _copy_databases(settings: Settings, scratch: Path) -> dict[str, Path]:
     """Consistent copies of the databases, by their place in the library; the accounts first, then what they name."""
+    library = settings.library
     copies: dict[str, Path] = {}
-    for source in (library / FILE_NAME, library / DOCUMENTS_FILE, *library.glob(f"collections/*/{DOCUMENTS_FILE}")):
-        if source.exists():
+    if settings.state_url:
+        copies[FILE_NAME] = scratch / FILE_NAME
+        _copy_rows(settings, copies[FILE_NAME])
+    sources = (library / FILE_NAME, library / DOCUMENTS_FILE, *library.glob(f"collections/*/{DOCUMENTS_FILE}"))
+    for source in sources:
+        name = str(source.relative_to(library))
+        if source.exists() and name not in copies:
             copy = scratch / str(len(copies))
             with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(copy)) as target:
                 original.backup(target)
-            copies[str(source.relative_to(library))] = copy
+            copies[name] = copy
     return copies
+
+
+def _copy_rows(settings: Settings, copy: Path) -> None:
+    """Copy the rows of the PostgreSQL database, as they are at one moment, into a file of SQLite."""
+    source, target = open_database(settings), open_sqlite(copy)
+    try:
+        with source.connect() as connection, target.begin() as copied:
+            copy_rows(connection.execution_options(isolation_level="REPEATABLE READ"), copied)
+    finally:
+        source.dispose()
+        target.dispose()
 
 
 def _extract(tar: tarfile.TarFile, folder: Path) -> dict[str, Any]:

@@ -1,28 +1,38 @@
 """The libraries of a server: several in one process, with one encoder and one generator between them."""
 
+import logging
 import re
 import shutil
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+
+from sqlalchemy.orm import Session
 
 from rag.generation.engine import Engine
 from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.errors import IsthmusError, NotFoundError
 from retriever.models.protocols import TextEncoder
+from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
 from ui.state.access import Access
 from ui.state.accounts import Accounts
-from ui.state.database import CollectionRow, open_database
+from ui.state.database import CollectionRow
 from ui.state.metrics import Metrics
+from ui.state.opening import open_database
 from ui.state.types import LIBRARY
 from ui.state.view import OWN_SETTINGS, CollectionsView
 
+logger = logging.getLogger(__name__)
+
+MAX_OPEN = 20
+"""Collections that stay open beside the library while nobody uses them: each takes memory and open files."""
+
 
 class Collections:
-    """The library of the settings and the collections beside it, each opened when it is first used.
+    """The library of the settings and the collections beside it, each opened when it is used and not open.
 
     Collections live in the library's folder, under `collections`, each in a folder of its own. Threads may share this.
     Requests get a view (`of`), which shows what they may see. `holder` and `url` as in `Library`. Raises
@@ -48,7 +58,7 @@ class Collections:
         self._users: Counter[str] = Counter()
         self._leaving: set[str] = set()
         try:
-            self.database = open_database(settings.library)
+            self.database = open_database(settings)
             self.accounts = Accounts(self.database)
         except BaseException:
             self.library.close()
@@ -61,19 +71,38 @@ class Collections:
     @contextmanager
     def use(self, row: CollectionRow) -> Iterator[RAG]:
         """A collection's library; it is not deleted while it is in use. Raises NotFoundError if it is by now."""
-        with self._changed:
-            if self.is_leaving(row):
-                raise NotFoundError(f"The collection {row.name!r} has been deleted.")
-            self._users[row.id] += 1
-            opening = self._opening[row.id]
         try:
-            with opening:
-                rag = self.library if row.id == LIBRARY else self._open.get(row.id) or self._open_row(row)
-            yield rag
+            with self._staying(row) as opening:
+                with opening:
+                    rag = self._open_rag(row) or self._open_row(row)
+                with self._changed:
+                    if row.id in self._open:  # the last in the dictionary is the latest used
+                        self._open[row.id] = self._open.pop(row.id)
+                yield rag
         finally:
-            with self._changed:
-                self._users[row.id] -= 1
-                self._changed.notify_all()
+            self._close_unused()
+
+    def counts(self, row: CollectionRow) -> tuple[int, dict[str, int]]:
+        """The documents of a collection and its passages by language; it is not opened for that.
+
+        Raises NotFoundError if it is deleted by now.
+        """
+        with self._staying(row):
+            if rag := self._open_rag(row):
+                return len(rag.documents()), rag.library.collection.languages()
+            file = self._folder_of(row) / DOCUMENTS_FILE
+            if not file.exists():
+                return 0, {}
+            with closing(DocumentStore(file)) as store:
+                return len(store.documents()), store.languages()
+
+    def row(self, id_: str) -> CollectionRow:
+        """A collection by its id, whoever may see it. Raises NotFoundError if it has been deleted."""
+        with Session(self.database, expire_on_commit=False) as session:
+            row = session.get(CollectionRow, id_)
+        if row is None:
+            raise NotFoundError("The collection has been deleted.")
+        return row
 
     def is_leaving(self, row: CollectionRow) -> bool:
         """Whether a collection is being deleted."""
@@ -85,10 +114,11 @@ class Collections:
             self._leaving.add(row.id)
             try:
                 self._changed.wait_for(lambda: not self._users[row.id])
-                if rag := self._open.pop(row.id, None):
-                    rag.close()
-                if (folder := self._folder_of(row)).exists():
-                    shutil.rmtree(folder)
+                with self._opening[row.id]:  # it may be about to be closed
+                    if rag := self._open.pop(row.id, None):
+                        rag.close()
+                    if (folder := self._folder_of(row)).exists():
+                        shutil.rmtree(folder)
             except BaseException:
                 self._leaving.discard(row.id)
                 raise
@@ -108,16 +138,51 @@ class Collections:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextmanager
+    def _staying(self, row: CollectionRow) -> Iterator[threading.Lock]:
+        """A collection is neither deleted nor closed meanwhile. Gives the lock of whoever opens it."""
+        with self._changed:
+            if self.is_leaving(row):
+                raise NotFoundError(f"The collection {row.name!r} has been deleted.")
+            self._users[row.id] += 1
+            opening = self._opening[row.id]
+        try:
+            yield opening
+        finally:
+            with self._changed:
+                self._users[row.id] -= 1
+                self._changed.notify_all()
+
+    def _open_rag(self, row: CollectionRow) -> RAG | None:
+        return self.library if row.id == LIBRARY else self._open.get(row.id)
+
     def _open_row(self, row: CollectionRow) -> RAG:
         own = {key: value for key, value in row.settings.items() if key in OWN_SETTINGS}
         settings = load_settings(self.library.settings, **own, library=self._folder_of(row))
-        self._open[row.id] = RAG(
+        rag = RAG(
             settings,
             encoder=self.library.library.encoder,
             engine=lambda: self.library.engine,
             holder=self._holder,
         )
-        return self._open[row.id]
+        with self._changed:
+            self._open[row.id] = rag
+        return rag
+
+    def _close_unused(self) -> None:
+        """Close the collection that nobody has used for longest, if too many are open."""
+        with self._changed:
+            unused = [id_ for id_ in self._open if not self._users[id_]]
+            if len(self._open) <= MAX_OPEN or not unused:
+                return
+            rag, opening = self._open.pop(unused[0]), self._opening[unused[0]]
+            opening.acquire()  # nobody holds it; who wants the collection again waits until it is closed
+        try:
+            rag.close()
+        except IsthmusError as error:  # nothing is lost, and whoever was the last to use another has no part in it
+            logger.warning("%s", error)
+        finally:
+            opening.release()
 
     def _folder_of(self, row: CollectionRow) -> Path:
         """The folder of a collection. The database may have come with a backup, so its ids are not trusted."""

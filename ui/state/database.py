@@ -1,20 +1,10 @@
-"""What the server keeps beside the libraries, in a database: collections, users, keys, sessions, an audit trail."""
+"""What the server keeps beside the libraries, as tables: collections, users, keys, sessions, an audit trail, jobs."""
 
 from datetime import UTC, datetime
-from importlib.resources import as_file, files
-from pathlib import Path
 from typing import ClassVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import JSON, URL, DateTime, Engine, create_engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import JSON, DateTime, Dialect, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-from retriever.errors import IsthmusError
-
-FILE_NAME = "server.sqlite"
 
 
 def now() -> datetime:
@@ -22,10 +12,21 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+class Text(TypeDecorator[str]):
+    """Text without the character NUL, which PostgreSQL does not take and a stranger may send."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """What the database is given."""
+        return value.replace("\0", "\ufffd") if value else value
+
+
 class Base(DeclarativeBase):
     """The tables. A change needs a new file in `migrations/versions`."""
 
-    type_annotation_map: ClassVar = {dict[str, object]: JSON, list[str]: JSON, datetime: DateTime}
+    type_annotation_map: ClassVar = {str: Text, dict[str, object]: JSON, list[str]: JSON, datetime: DateTime}
 
 
 class CollectionRow(Base):
@@ -83,7 +84,7 @@ class KeyRow(Base):
 
 
 class AuditRow(Base):
-    """Who did what, when; never what anybody asked."""
+    """Who did what, when; never what anybody asked. `outcome` is "begun" until it is "done" or "failed"."""
 
     __tablename__ = "audit"
 
@@ -92,24 +93,42 @@ class AuditRow(Base):
     who: Mapped[str]
     action: Mapped[str]
     what: Mapped[str]
+    outcome: Mapped[str]
 
 
-def open_database(folder: Path) -> Engine:
-    """The database in a library's folder, made or brought up to date. Raises IsthmusError if it cannot be opened."""
-    path = folder / FILE_NAME
-    engine = create_engine(URL.create("sqlite", database=str(path)))
-    try:
-        with as_file(files("ui.state").joinpath("migrations")) as migrations, engine.begin() as connection:
-            config = Config()
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # all tables or none
-            config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except (DatabaseError, CommandError) as error:
-        engine.dispose()
-        cause = error.orig if isinstance(error, DatabaseError) else error
-        raise IsthmusError(
-            f"{path}, which holds collections and users, cannot be opened ({cause}); check the disk, update Isthmus if "
-            "a newer one wrote it, or put it back from a backup."
-        ) from error
-    return engine
+class JobRow(Base):
+    """Files that are being taken into a collection, for `owner`; `entry` is the one of the audit trail.
+
+    `ended` is when there was nothing left to do; a job that has not ended is taken up again when the server starts.
+    """
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    collection: Mapped[str]
+    replace: Mapped[bool]
+    entry: Mapped[int]
+    status: Mapped[str]
+    error: Mapped[str | None]
+    created: Mapped[datetime] = mapped_column(default=now)
+    ended: Mapped[datetime | None]
+
+
+class JobFileRow(Base):
+    """A file of a job: the name of its document, and what became of it, as `rag.Added` has it."""
+
+    __tablename__ = "job_files"
+
+    job: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    result: Mapped[dict[str, object] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class IdentityRow(Base):
+    """Whose database this is, if it is not in the library's folder: one row, whose id the folder has too."""
+
+    __tablename__ = "identity"
+
+    id: Mapped[str] = mapped_column(primary_key=True)

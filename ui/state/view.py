@@ -3,7 +3,7 @@
 import unicodedata
 import uuid
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
@@ -64,13 +64,19 @@ class CollectionsView:
         with self.use(name) as rag, closing(rag.stream(question, **options)) as answers:
             yield from answers
 
+    def writable(self, name: str) -> CollectionRow:
+        """The row of a collection whose documents may be changed. Raises NotFoundError and ForbiddenError."""
+        self.access.check(Scope.WRITE)
+        return self._row(name)
+
     @contextmanager
     def change(self, name: str, action: str, what: str = "") -> Iterator[RAG]:
         """The collection of this name, to change its documents. Raises NotFoundError and ForbiddenError."""
-        self.access.check(Scope.WRITE)
-        with self._collections.use(self._row(name)) as rag:
+        with (
+            self._collections.use(self.writable(name)) as rag,
+            self._recording(action, f"{name}: {what}" if what else name),
+        ):
             yield rag
-        self._record(action, f"{name}: {what}" if what else name)
 
     def infos(self) -> list[CollectionInfo]:
         """What the collections are; one that is deleted meanwhile is left out."""
@@ -142,17 +148,19 @@ class CollectionsView:
         Raises NotFoundError and ForbiddenError.
         """
         row = self._own_row(name, "deleted")
-        self._collections.delete_files(row)
-        with Session(self._database) as session:
-            session.execute(delete(CollectionRow).where(CollectionRow.id == row.id))
-            session.commit()
-        self._record("delete collection", name)
+        with self._recording("delete collection", name):
+            self._collections.delete_files(row)
+            with Session(self._database) as session:
+                session.execute(delete(CollectionRow).where(CollectionRow.id == row.id))
+                session.commit()
 
     def _info(self, row: CollectionRow) -> CollectionInfo:
-        with self._collections.use(row) as rag:
-            languages = rag.library.collection.languages()
-            readers = row.readers if self.access.manages(row.owner) else []
-            return CollectionInfo(row.name, len(rag.documents()), languages, row.settings, row.owner, readers)
+        documents, languages = self._collections.counts(row)
+        readers = row.readers if self.access.manages(row.owner) else []
+        return CollectionInfo(row.name, documents, languages, row.settings, row.owner, readers)
+
+    def _recording(self, action: str, what: str) -> AbstractContextManager[None]:
+        return self._collections.accounts.audit.recording(self.access.name, action, what)
 
     def _record(self, action: str, what: str) -> None:
         self._collections.accounts.audit.record(self.access.name, action, what)

@@ -1,6 +1,8 @@
 """A server with a login: who may do what, tried by every way in."""
 
 import asyncio
+import contextlib
+import http.client
 import threading
 import time
 from datetime import timedelta
@@ -11,11 +13,12 @@ import openai
 import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from rag.settings import load_settings
-from retriever.errors import IsthmusError
+from retriever.errors import IsthmusError, NotFoundError
 from tests.conftest import serving, unused_port
 from tests.ui.server.conftest import QuotingEngine
 from ui.cli.app import app
@@ -25,7 +28,7 @@ from ui.state import database
 from ui.state.access import OWNER, Access, ForbiddenError, Role, Scope
 from ui.state.accounts import LoginError
 from ui.state.collections import Collections
-from ui.state.database import CollectionRow
+from ui.state.database import Base, CollectionRow
 
 PASSWORD = "correct horse battery"
 SECRET = "The vault of the ministry opens with 7351."
@@ -52,9 +55,9 @@ class Guarded:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory, fake_encoder):
+def guarded(tmp_path_factory, fake_encoder, new_state):
     library = tmp_path_factory.mktemp("guarded") / "library"
-    settings = load_settings(library=library, sample=False, login="local", max_file_mb=1)
+    settings = load_settings(library=library, sample=False, login="local", max_file_mb=1, state_url=new_state())
     address = Address("127.0.0.1", unused_port())
     with (
         Collections(settings, encoder=fake_encoder, engine=QuotingEngine(), url=address.url) as collections,
@@ -221,9 +224,11 @@ def test_an_unfit_password_is_refused(guarded, password):
 def test_nothing_secret_is_kept_as_it_is(guarded):
     key = guarded.key("ana")
     cookie = guarded.accounts.log_in("ana", PASSWORD)
-    stored = b"".join(path.read_bytes() for path in guarded.collections.library.settings.library.glob("server.sqlite*"))
+    with guarded.collections.database.connect() as connection:
+        stored = str([connection.execute(select(table)).all() for table in Base.metadata.sorted_tables])
+    assert "ana" in stored
     for secret in (key, cookie, PASSWORD):
-        assert secret.encode() not in stored
+        assert secret not in stored
 
 
 def test_a_key_has_its_own_limit(guarded):
@@ -319,6 +324,30 @@ def test_roles_and_scopes_bound_what_may_be_changed(guarded):
         assert http.post("/v1/search", json={"query": "vault", "collection": "ministry"}).status_code == 403
 
 
+def test_an_upload_is_refused_before_it_is_read(guarded):
+    headers = {"Authorization": f"Bearer {guarded.key('ana', Scope.ASK)}", "Content-Length": "1000000"}
+    headers["Content-Type"] = "multipart/form-data; boundary=x"
+    connection = http.client.HTTPConnection("127.0.0.1", int(guarded.url.rpartition(":")[2]), timeout=30)
+    with contextlib.closing(connection):
+        connection.putrequest("POST", "/v1/documents")
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()  # and no body
+        assert connection.getresponse().status == 403
+
+
+def test_a_character_that_databases_do_not_take_is_none_of_a_name(guarded):
+    with guarded.http(guarded.key("ana")) as http:
+        assert http.get("/v1/jobs/a%00b").status_code == 404
+        assert http.delete("/v1/documents/a%00b").status_code == 404
+        assert http.patch("/v1/collections/ministry", json={"readers": ["group:desk", "user:\0"]}).status_code == 200
+        assert http.patch("/v1/collections/ministry", json={"readers": ["group:desk"]}).status_code == 200
+        upload = {"files": [("files", ("x.txt", b"Words."))], "data": {"names": "a\0b.txt", "collection": "ministry"}}
+        assert http.post("/v1/documents", **upload).status_code == 202
+    with pytest.raises(LoginError):
+        guarded.accounts.log_in("ana\0", PASSWORD)
+
+
 def test_only_owner_and_administrators_manage_a_collection(guarded):
     guarded.collections.of(Access("ana", Role.EDITOR)).create("shared")
     guarded.collections.of(Access("ana", Role.EDITOR)).share("shared", ["everyone"])
@@ -396,7 +425,9 @@ def test_what_is_done_is_in_the_audit_trail_and_no_question_is(guarded):
         http.post("/v1/ask", json={"question": "Is the zebra striped?"})
         name = http.post("/v1/collections", json={"name": "passing"}).json()["name"]
         http.delete(f"/v1/collections/{name}")
+        http.delete("/v1/documents/none", params={"collection": "ministry"})
     entries = [(entry.who, entry.action, entry.what) for entry in guarded.accounts.audit.entries()]
+    assert guarded.accounts.audit.entries()[-1].outcome == "failed"
     assert ("ana", "create collection", "passing") in entries
     assert ("ana", "delete collection", "passing") in entries
     assert not [entry for entry in entries if "zebra" in str(entry)]
@@ -421,8 +452,11 @@ def isthmus(*arguments, input=None):
 
 
 def test_users_and_keys_are_managed_by_command_while_the_server_runs(guarded, monkeypatch):
-    library = guarded.collections.library.settings.library
+    settings = guarded.collections.library.settings
+    library = settings.library
     monkeypatch.setenv("ISTHMUS_LIBRARY", str(library))
+    if settings.state_url:
+        monkeypatch.setenv("ISTHMUS_STATE_URL", settings.state_url.get_secret_value())
     assert (library / "server.token").stat().st_mode & 0o077 == 0
     isthmus("users", "add", "Eve's", "--external")
     isthmus("users", "remove", "Eve's")
@@ -437,7 +471,11 @@ def test_users_and_keys_are_managed_by_command_while_the_server_runs(guarded, mo
         isthmus("keys", "remove", "bot")
         assert http.get("/v1/models").status_code == 401
     isthmus("users", "remove", "Zoë")
-    assert "remove user  Zoë" in isthmus("audit")
+    with pytest.raises(NotFoundError), guarded.collections.of(OWNER).change("library", "remove documents") as rag:
+        rag.remove("none")
+    audit = isthmus("audit")
+    assert "remove user  Zoë\n" in audit
+    assert "remove documents  library  (failed)\n" in audit
     with pytest.raises(IsthmusError, match="No user is called 'Zoë'"):
         isthmus("keys", "add", "bot", "--user", "Zoë")
 

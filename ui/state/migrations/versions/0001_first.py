@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ui.state.access import EVERYONE
+from ui.state.database import now
 from ui.state.types import LIBRARY
 
 revision = "0001"
@@ -21,9 +22,8 @@ def upgrade() -> None:
         sa.Column("readers", sa.JSON(), nullable=False),
         sa.Column("created", sa.DateTime(), nullable=False, server_default=sa.func.current_timestamp()),
     )
-    op.bulk_insert(
-        collections, [{"id": LIBRARY, "name": LIBRARY, "settings": {}, "owner": "owner", "readers": [EVERYONE]}]
-    )
+    library = {"id": LIBRARY, "name": LIBRARY, "settings": {}, "owner": "owner", "readers": [EVERYONE]}
+    op.bulk_insert(collections, [{**library, "created": now()}])  # in UTC, whatever the database's own clock says
     op.create_table(
         "users",
         sa.Column("name", sa.String(), primary_key=True),
