@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retriever.evaluation import metrics
 from retriever.evaluation.metrics import (
     Comparison,
     alignment,
@@ -49,6 +50,30 @@ def test_the_paired_test_sees_a_difference_and_no_other():
     assert better.p < 0.001
     assert compare([1.0, 0.0] * 15, [0.0, 1.0] * 15).p > 0.9
     assert compare([1.0, 0.0], [1.0, 0.0]).p == 1.0
+
+
+def test_translations_of_a_question_are_not_independent(monkeypatch):
+    """Two equal systems whose differences are half the question's and half the language's own."""
+    monkeypatch.setattr(metrics, "RESAMPLES", 300)
+    monkeypatch.setattr(metrics, "confidence_interval", lambda *_: (0.0, 0.0))  # the slower half, not tested here
+    rng = np.random.default_rng(3)
+    questions = [number // 8 for number in range(240)]
+    rejected = {"clustered": 0, "as if independent": 0}
+    for _ in range(200):
+        differences = (rng.normal(size=30)[questions] + rng.normal(size=240)).tolist()
+        rejected["clustered"] += compare(differences, [0.0] * 240, questions).p < 0.05
+        rejected["as if independent"] += compare(differences, [0.0] * 240).p < 0.05
+    assert 0.02 < rejected["clustered"] / 200 < 0.08
+    assert rejected["as if independent"] / 200 > 0.2
+
+
+def test_clusters_by_hand():
+    """Two questions: of the four pairs of signs, the two equal ones are as extreme."""
+    assert compare([1.0] * 6, [0.0] * 6, ["a"] * 3 + ["b"] * 3).p == 0.5
+    values = [1.0, 1.0, 0.0, 0.0]
+    assert confidence_interval(values, ["a", "a", "b", "b"]) == (0.0, 1.0)
+    assert confidence_interval(values, ["a"] * 4) == (0.5, 0.5)
+    assert confidence_interval(values, [1, 2, 3, 4]) == confidence_interval(values)
 
 
 def test_five_wins_of_five_have_the_p_value_of_the_sign_test():
