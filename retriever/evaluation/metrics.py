@@ -176,6 +176,26 @@ def preference(task: Task, run: Run) -> Preference:
     )
 
 
+def peer(task: Task, run: Run, cutoff: int) -> float:
+    """PEER, the probability of equal expected rank (arXiv 2405.00978), of relevant passages; the mean over queries.
+
+    Of each query it is the p-value of a Kruskal-Wallis test: the relevant passages of each language are a group, their
+    ranks the values. Those that are not among the first `cutoff` hits share the last rank. It is 1 if none is among
+    them, or all relevant passages are in one language. It needs several relevant passages in each language.
+    """
+    probabilities = []
+    for query, relevant in task.qrels.items():
+        hits = sorted(run.get(query, {}).items(), key=lambda hit: -hit[1])[:cutoff]
+        ranks = {id_: rank for rank, (id_, _) in enumerate(hits)}
+        groups: dict[str, list[int]] = {}
+        for id_, relevance in relevant.items():
+            if relevance > 0:
+                groups.setdefault(task.passages[id_].language, []).append(ranks.get(id_, cutoff))
+        is_varied = len({rank for group in groups.values() for rank in group}) > 1
+        probabilities.append(float(stats.kruskal(*groups.values()).pvalue) if len(groups) > 1 and is_varied else 1.0)
+    return float(np.mean(probabilities))
+
+
 @dataclass(frozen=True, slots=True)
 class Alignment:
     """How close an encoder puts the texts of a language to their English translations.

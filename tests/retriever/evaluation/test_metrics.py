@@ -12,6 +12,7 @@ from retriever.evaluation.metrics import (
     compare,
     confidence_interval,
     fairness,
+    peer,
     per_query,
     preference,
 )
@@ -98,6 +99,19 @@ def test_preference_for_the_querys_language():
     assert preferred.lang_ndcg == pytest.approx((1 + 1 / math.log2(4)) / 2)
     with pytest.raises(ValueError, match="versions"):
         preference(Task("L-en", "ro", {}, "en", passages, {}), run)
+
+
+def test_peer_by_hand():
+    """Two passages in two languages: H = 12/20 (3²/2 + 7²/2) - 15 = 2.4 apart, .6 mixed; chi² of 1 degree."""
+    passages = {f"{n}{lang}": Text("t", lang) for n in (1, 2) for lang in ("en", "ro")}
+    task = Task("mixed", "ro", {}, "mixed", passages, {"q": dict.fromkeys(passages, 1)})
+    apart = {"q": {"1ro": 0.9, "2ro": 0.8, "1en": 0.7, "2en": 0.6}}
+    mixed = {"q": {"1ro": 0.9, "1en": 0.8, "2ro": 0.7, "2en": 0.6}}
+    assert peer(task, apart, 10) == pytest.approx(math.erfc(math.sqrt(2.4 / 2)))
+    assert peer(task, mixed, 10) == pytest.approx(math.erfc(math.sqrt(0.6 / 2)))
+    assert peer(task, {"q": {}}, 10) == 1
+    # cut after the first: that passage has rank 1 and the others 3, so H = 1 with the correction for ties
+    assert peer(task, mixed, 1) == pytest.approx(math.erfc(math.sqrt(1 / 2)))
 
 
 def test_alignment_by_hand():
