@@ -46,8 +46,8 @@ from retriever.languages.scripts import UNSPACED
 
 CAPTIONS = {
     "afriqa": (
-        "Low-resource questions, AfriQA’s training files (no encoder or weight saw them), against 1,305 English passages. "
-        "“by people”: the questions as people put them into English, what a perfect translation would find"
+        "Low-resource questions, AfriQA’s training files (no encoder or weight saw them), against 1,305 English "
+        "passages. “by people”: the questions as people put them into English, what a perfect translation would find"
     ),
     "sib200": "Low-resource sentences against SIB-200’s 800 English ones, of which nothing was trained on",
     "tatoeba": (
@@ -57,8 +57,8 @@ CAPTIONS = {
 }
 COLUMNS_EXPLAINED = (
     "“product” is the default, with 95 % intervals clustered by question. “rows trained on” are the encoder’s in that "
-    "language, none of them measured here; the thresholds of language detection were chosen on short texts of all three "
-    "data sets. “pieces” are the tokenizer’s: a word, and for one of the English original"
+    "language, none of them measured here; the thresholds of language detection were chosen on short texts of all "
+    "three data sets. “pieces” are the tokenizer’s: a word, and for one of the English original"
 )
 TRANSLATED = (
     "Translate, then search: the product on the embedded generator’s translation; a query without a usable one is "
