@@ -118,7 +118,8 @@ def knowledge_base(part: str, base: Encoder, full: bool, seed: int, scratch: Pat
         row: list[object] = [system]
         for direction in ("L-label", "en-label"):
             row += [float(np.mean(values(system, direction, measure))) for measure in ("success@3", "MRR@10")]
-        row.append(compare(values(system, "L-label", "MRR@10"), values("random", "L-label", "MRR@10")).p)
+        against = compare(values(system, "L-label", "MRR@10"), values("random", "L-label", "MRR@10"))
+        row.append("" if system == "random" else against.p)
         rows.append(row)
     columns = ["negatives", "Hinglish Top-3", "Hinglish MRR", "English Top-3", "English MRR", "p against random (MRR)"]
     return columns, rows
@@ -194,7 +195,8 @@ def squad(part: str, base: Encoder, full: bool, seed: int, scratch: Path) -> Tab
 
     columns = [*columns, f"p against {first}", "p in English"]
     for name, row in zip(evaluation.systems, rows, strict=True):
-        row += [compare(values(name), values(first)).p for values in (all_languages, english)]
+        comparisons = [evaluation.compare(name, first, "L-en", language) for language in (None, "en")]
+        row += ["" if name == first else comparison.p for comparison in comparisons]
     means = {system: float(np.mean(all_languages(system))) for system in evaluation.systems}
     if part == "curve":
         plot_learning(means)

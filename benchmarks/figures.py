@@ -25,6 +25,12 @@ ORDER: Mapping[str, Sequence[str]] = {
     "Search": (
         "retrieval",
         "fusion",
+        "low_resource-afriqa",
+        "low_resource-sib200",
+        "low_resource-tatoeba",
+        "languages-preference",
+        "languages-alignment",
+        "languages-fairness",
         "typed",
         "detection",
         "hinglish",
@@ -70,8 +76,10 @@ ORDER: Mapping[str, Sequence[str]] = {
 PREFACE = """# Figures
 
 Made by `python -m benchmarks.figures` from `benchmarks/results`. The command in a caption prints its table; the data
-are public, and `ISTHMUS_DATA` says where they are. p by the paired randomisation test. “aligned” is the encoder that
-ships.
+are public, and `ISTHMUS_DATA` says where they are. “aligned” is the encoder that ships. p is by the paired
+randomisation test, with Holm's correction over its table. Since 2026-11-30 test and intervals keep the translations of
+a question together. In older tables that pool languages p is smaller than it should be, but for those of
+`benchmarks.fusion` and `benchmarks.lira`.
 """
 
 

@@ -66,7 +66,7 @@ def table_rows(evaluation: Evaluation, system: str) -> list[list[object]]:
     for typing in TYPINGS:
         by_language = evaluation.by_language(system, typing)
         values = [value for language_values in by_language.values() for value in language_values]
-        against = compare(values, first) if first else None
+        against = compare(values, first, evaluation.questions(typing)) if first else None
         comparison = [f"{against.difference:+.3f}", against.p] if against else ["", ""]
         means = [evaluation.mean(system, typing, language) for language in by_language]
         rows.append([system, typing, *means, fairness(by_language).mean, *comparison])

@@ -39,8 +39,8 @@ class TemporalReport:
     def table(self, task: TaskName, measure: Measure = "f1") -> Table:
         """One row per selector: the mean of each language and of all, failed items, and the difference to BASELINE.
 
-        A mean of no values is "". The paired randomisation test pools the languages and leaves out questions that
-        failed with either selector.
+        A mean of no values is "". The paired randomisation test pools the languages, keeps the translations of a
+        question together, and leaves out questions that failed with either selector.
         """
         languages, selectors = self.plan.languages, self.plan.selectors
         baseline = BASELINE if BASELINE in selectors else selectors[0]
@@ -126,15 +126,15 @@ def _difference_cells(
 ) -> list[object]:
     """Difference, relative difference in percent and p of a selector and the baseline, language by language."""
     pairs = [
-        (value, baseline_by_question[question])
+        (value, baseline_by_question[question], question)
         for by_question, baseline_by_question in zip(values, baseline_values, strict=True)
         for question, value in by_question.items()
         if question in baseline_by_question
     ]
     if not pairs:
         return ["", "", ""]
-    paired_values, paired_baseline = ([pair[side] for pair in pairs] for side in (0, 1))
-    comparison = compare(paired_values, paired_baseline)
+    paired_values, paired_baseline, questions = zip(*pairs, strict=True)
+    comparison = compare(paired_values, paired_baseline, questions)
     baseline_mean = float(np.mean(paired_baseline))
     relative = f"{100 * comparison.difference / baseline_mean:+.1f}" if baseline_mean else ""
     return [f"{comparison.difference:+.3f}", relative, comparison.p]

@@ -1,17 +1,19 @@
 """Retrieval metrics from relevance judgements (qrels) and runs: per query, across languages, between two systems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ir_measures
 import numpy as np
 from ir_measures import RR, R, Success, nDCG
+from numpy.typing import NDArray
 from scipy import stats
 
 from retriever.evaluation.tasks import Qrels, Task
 from retriever.types import Vectors
 
+FloatArray = NDArray[np.float64]
 Run = dict[str, dict[str, float]]
 """Scores by query id and passage id."""
 MEASURES = {
@@ -19,7 +21,7 @@ MEASURES = {
     "success@1": Success @ 1, "success@3": Success @ 3, "success@10": Success @ 10,
 }  # fmt: skip
 RESAMPLES = 10_000
-"""Random sign flips of the paired test; up to 13 queries all flips are counted."""
+"""Random sign flips of the paired test; up to 13 questions all flips are counted."""
 
 
 def per_query(qrels: Qrels, run: Run) -> dict[str, dict[str, float]]:
@@ -71,14 +73,37 @@ def fairness(by_language: Mapping[str, Sequence[float]]) -> Fairness:
     )
 
 
-def confidence_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """95 % confidence interval (low, high) of the mean, by percentile bootstrap with 2,000 resamples."""
-    if len(set(values)) < 2:
-        return values[0], values[0]
+def confidence_interval(
+    values: Sequence[float], questions: Sequence[Hashable] | None = None, seed: int = 0
+) -> tuple[float, float]:
+    """95 % confidence interval (low, high) of the mean, by percentile bootstrap with 2,000 resamples of questions.
+
+    `questions` names the question of each value: the values of one, such as its translations, are not independent, so
+    they are drawn together. Without it each value is of a question of its own.
+    """
+    sums, counts = _by_question(values, questions)
+    if len(sums) < 2 or len(set(values)) < 2:
+        mean = float(np.mean(values))
+        return mean, mean
     interval = stats.bootstrap(
-        (np.asarray(values),), np.mean, n_resamples=2000, method="percentile", rng=seed, vectorized=True
+        (sums, counts),
+        lambda drawn, sizes, axis: drawn.sum(axis=axis) / sizes.sum(axis=axis),
+        paired=True,
+        n_resamples=2000,
+        method="percentile",
+        rng=seed,
+        vectorized=True,
     ).confidence_interval
     return float(interval.low), float(interval.high)
+
+
+def _by_question(values: Sequence[float], questions: Sequence[Hashable] | None) -> tuple[FloatArray, FloatArray]:
+    """The sum and the number of each question's values."""
+    if questions is None:
+        return np.asarray(values, dtype=float), np.ones(len(values))
+    numbers = {question: number for number, question in enumerate(dict.fromkeys(questions))}
+    places = [numbers[question] for question in questions]
+    return np.bincount(places, values).astype(float), np.bincount(places).astype(float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +116,29 @@ class Comparison:
     p: float
 
 
-def compare(values: Sequence[float], baseline: Sequence[float], seed: int = 0) -> Comparison:
+def compare(
+    values: Sequence[float], baseline: Sequence[float], questions: Sequence[Hashable] | None = None, seed: int = 0
+) -> Comparison:
     """Compare per-query values with a baseline's: two-sided paired randomisation test, which flips signs at random.
 
-    A single query can show no difference, so its p is 1.
+    `questions` is as in `confidence_interval`: the differences of one question are flipped together. A single question
+    can show no difference, so its p is 1.
 
     >>> compare([1, 1, 1, 1, 1], [0, 0, 0, 0, 0])
     Comparison(difference=1.0, low=1.0, high=1.0, p=0.0625)
+    >>> compare([1, 1, 1, 1, 1], [0, 0, 0, 0, 0], ["a", "a", "b", "b", "b"]).p
+    0.5
     """
-    differences = np.asarray(values) - np.asarray(baseline)
-    low, high = confidence_interval([float(d) for d in differences], seed)
-    if len(differences) < 2 or not differences.any():
-        return Comparison(float(differences.mean()), low, high, 1.0)
+    differences = [float(difference) for difference in np.asarray(values) - np.asarray(baseline)]
+    low, high = confidence_interval(differences, questions, seed)
+    difference = float(np.mean(differences))
+    sums, _ = _by_question(differences, questions)
+    if len(sums) < 2 or not sums.any():
+        return Comparison(difference, low, high, 1.0)
     test = stats.permutation_test(
-        (differences,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, vectorized=True, rng=seed
+        (sums,), np.sum, permutation_type="samples", n_resamples=RESAMPLES, vectorized=True, rng=seed
     )
-    return Comparison(float(differences.mean()), low, high, float(test.pvalue))
+    return Comparison(difference, low, high, float(test.pvalue))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +174,26 @@ def preference(task: Task, run: Run) -> Preference:
     return Preference(
         top_share=float(np.mean(top_matches)), lpr=float(np.mean(version_matches)), lang_ndcg=float(np.mean(ndcg))
     )
+
+
+def peer(task: Task, run: Run, cutoff: int) -> float:
+    """PEER, the probability of equal expected rank (arXiv 2405.00978), of relevant passages; the mean over queries.
+
+    Of each query it is the p-value of a Kruskal-Wallis test: the relevant passages of each language are a group, their
+    ranks the values. Those that are not among the first `cutoff` hits share the last rank. It is 1 if none is among
+    them, or all relevant passages are in one language. It needs several relevant passages in each language.
+    """
+    probabilities = []
+    for query, relevant in task.qrels.items():
+        hits = sorted(run.get(query, {}).items(), key=lambda hit: -hit[1])[:cutoff]
+        ranks = {id_: rank for rank, (id_, _) in enumerate(hits)}
+        groups: dict[str, list[int]] = {}
+        for id_, relevance in relevant.items():
+            if relevance > 0:
+                groups.setdefault(task.passages[id_].language, []).append(ranks.get(id_, cutoff))
+        is_varied = len({rank for group in groups.values() for rank in group}) > 1
+        probabilities.append(float(stats.kruskal(*groups.values()).pvalue) if len(groups) > 1 and is_varied else 1.0)
+    return float(np.mean(probabilities))
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,15 +69,24 @@ class Evaluation:
             for language in self.languages(direction)
         }
 
+    def questions(self, direction: str, language: str | None = None) -> list[str]:
+        """The question of each per-query value of a language, or of all languages one after the other."""
+        tasks = [task for task in self.tasks if task.direction == direction and language in (None, task.language)]
+        return [task.question(id_) for task in tasks for id_ in task.qrels]
+
     def against(self, system: str, direction: str, language: str | None = None) -> Comparison:
         """A system against the first, paired by query: one language, or all together."""
         return self.compare(system, self.systems[0], direction, language)
 
     def compare(self, system: str, other: str, direction: str, language: str | None = None) -> Comparison:
-        """A system against another, paired by query: one language, or all together."""
+        """A system against another, paired by query: one language, or all together, clustered by question."""
         values, other_values = (self.by_language(name, direction) for name in (system, other))
         languages = [language] if language else list(values)
-        return compare([v for c in languages for v in values[c]], [v for c in languages for v in other_values[c]])
+        return compare(
+            [value for code in languages for value in values[code]],
+            [value for code in languages for value in other_values[code]],
+            self.questions(direction, language),
+        )
 
     def table(self, direction: str) -> tuple[list[str], list[list[object]]]:
         """R@1 of every language, and fairness, one line a system."""

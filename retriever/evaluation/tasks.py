@@ -51,6 +51,10 @@ class Task:
     versions: dict[str, str] | None = None
     originals: dict[str, str] | None = None
 
+    def question(self, query_id: str) -> str:
+        """What the query has in common with its translations: its English original, else its id."""
+        return self.originals[query_id] if self.originals else query_id
+
 
 def squad_tasks(squad: ParallelSquad, directions: Sequence[str] = DIRECTIONS) -> list[Task]:
     """Tasks from parallel data, in four directions for each language L.
@@ -136,10 +140,10 @@ def labelled_tasks(index: Sequence[LabelledQuery], queries: Sequence[LabelledQue
         Task(
             direction,
             language,
-            {str(n): Text(text, language) for n, (text, _) in enumerate(rows)},
+            {f"{language}-{n}": Text(text, language) for n, (text, _) in enumerate(rows)},
             "knowledge base",
             passages,
-            {str(n): by_label[row.label] for n, (_, row) in enumerate(rows)},
+            {f"{language}-{n}": by_label[row.label] for n, (_, row) in enumerate(rows)},
         )
         for (direction, language), rows in task_rows.items()
         if rows

@@ -5,12 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retriever.evaluation import metrics
 from retriever.evaluation.metrics import (
     Comparison,
     alignment,
     compare,
     confidence_interval,
     fairness,
+    peer,
     per_query,
     preference,
 )
@@ -51,6 +53,30 @@ def test_the_paired_test_sees_a_difference_and_no_other():
     assert compare([1.0, 0.0], [1.0, 0.0]).p == 1.0
 
 
+def test_translations_of_a_question_are_not_independent(monkeypatch):
+    """Two equal systems whose differences are half the question's and half the language's own."""
+    monkeypatch.setattr(metrics, "RESAMPLES", 300)
+    monkeypatch.setattr(metrics, "confidence_interval", lambda *_: (0.0, 0.0))  # the slower half, not tested here
+    rng = np.random.default_rng(3)
+    questions = [number // 8 for number in range(240)]
+    rejected = {"clustered": 0, "as if independent": 0}
+    for _ in range(200):
+        differences = (rng.normal(size=30)[questions] + rng.normal(size=240)).tolist()
+        rejected["clustered"] += compare(differences, [0.0] * 240, questions).p < 0.05
+        rejected["as if independent"] += compare(differences, [0.0] * 240).p < 0.05
+    assert 0.02 < rejected["clustered"] / 200 < 0.08
+    assert rejected["as if independent"] / 200 > 0.2
+
+
+def test_clusters_by_hand():
+    """Two questions: of the four pairs of signs, the two equal ones are as extreme."""
+    assert compare([1.0] * 6, [0.0] * 6, ["a"] * 3 + ["b"] * 3).p == 0.5
+    values = [1.0, 1.0, 0.0, 0.0]
+    assert confidence_interval(values, ["a", "a", "b", "b"]) == (0.0, 1.0)
+    assert confidence_interval(values, ["a"] * 4) == (0.5, 0.5)
+    assert confidence_interval(values, [1, 2, 3, 4]) == confidence_interval(values)
+
+
 def test_five_wins_of_five_have_the_p_value_of_the_sign_test():
     assert compare([1.0] * 5, [0.0] * 5).p == pytest.approx(2 / 2**5)
 
@@ -73,6 +99,19 @@ def test_preference_for_the_querys_language():
     assert preferred.lang_ndcg == pytest.approx((1 + 1 / math.log2(4)) / 2)
     with pytest.raises(ValueError, match="versions"):
         preference(Task("L-en", "ro", {}, "en", passages, {}), run)
+
+
+def test_peer_by_hand():
+    """Two passages in two languages: H = 12/20 (3²/2 + 7²/2) - 15 = 2.4 apart, .6 mixed; chi² of 1 degree."""
+    passages = {f"{n}{lang}": Text("t", lang) for n in (1, 2) for lang in ("en", "ro")}
+    task = Task("mixed", "ro", {}, "mixed", passages, {"q": dict.fromkeys(passages, 1)})
+    apart = {"q": {"1ro": 0.9, "2ro": 0.8, "1en": 0.7, "2en": 0.6}}
+    mixed = {"q": {"1ro": 0.9, "1en": 0.8, "2ro": 0.7, "2en": 0.6}}
+    assert peer(task, apart, 10) == pytest.approx(math.erfc(math.sqrt(2.4 / 2)))
+    assert peer(task, mixed, 10) == pytest.approx(math.erfc(math.sqrt(0.6 / 2)))
+    assert peer(task, {"q": {}}, 10) == 1
+    # cut after the first: that passage has rank 1 and the others 3, so H = 1 with the correction for ties
+    assert peer(task, mixed, 1) == pytest.approx(math.erfc(math.sqrt(1 / 2)))
 
 
 def test_alignment_by_hand():

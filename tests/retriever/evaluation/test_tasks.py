@@ -51,6 +51,7 @@ def test_pairs(tmp_path):
     (task,) = read_tasks(tmp_path / "ron-eng.tsv")
     assert len(task.passages) == 2  # the same English text is one passage
     assert task.qrels["0"] == task.qrels["1"]
+    assert [task.question(id_) for id_ in task.queries] == ["Yes.", "Yes.", "No."]
 
 
 def test_labelled(tmp_path):
@@ -61,7 +62,7 @@ def test_labelled(tmp_path):
     english, mixed = read_tasks(tmp_path)
     assert [query.text for query in mixed.queries.values()] == ["b", "d"]
     assert [query.text for query in english.queries.values()] == ["a", "c"]
-    assert mixed.qrels == {"0": {"kb-0": 1}, "1": {"kb-1": 1}}
+    assert mixed.qrels == {"hi-Latn-0": {"kb-0": 1}, "hi-Latn-1": {"kb-1": 1}}
 
 
 def beir(folder, qrels="query-id\tcorpus-id\tscore\nq1\td1\t1\n", name="test.tsv"):
