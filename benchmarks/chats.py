@@ -1,17 +1,19 @@
 """Fifty chats at once with a generator that fails: does each get its own answer, or one sentence in time?
 
-`python -m benchmarks.chats [--minutes 5] [--chats 50] [--seed 1]`
+`python -m benchmarks.chats [--minutes 5] [--chats 50] [--seed 1] [--engine scripted|embedded]`
 
 One library of as many stations, each with a code of its own, and the real encoder. Every chat asks for the code of its
 station, again and again, each time through the whole pipeline. The generator is a server of this process: it writes the
 code that stands in the passages of the prompt for the station of its question, or at random is slow, silent, endless,
 malformed, overloaded, or breaks off (FAULTS). Counted by fault: answers with the chat's own code, abstentions, errors
 of one sentence, and what must not be: a code of another chat, any other exception, more seconds than the time-out and
-GRACE. Memory is measured at the end of the first and of the last minute.
+GRACE. With `--engine embedded` the packaged model answers instead; it does not fail, and EMBEDDED_TIMEOUT is the
+time-out. Memory, that of the model's process included, is measured at the end of the first and of the last minute.
 """
 
 import argparse
 import json
+import os
 import random
 import sys
 import tempfile
@@ -20,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -29,18 +31,23 @@ from typing import Any
 import regex
 
 from benchmarks.openai_handler import OpenAIHandler
-from benchmarks.report import peak_gib, publish
+from benchmarks.report import publish
 from rag.errors import GeneratorError
 from rag.generation.client import ChatClient
+from rag.generation.embedded import open_embedded
+from rag.generation.engine import Engine
 from rag.pipeline import RAG
-from rag.settings import load_settings
+from rag.settings import Settings, load_settings
 
-CAPTION = "{chats} chats at once for {minutes} minutes with a generator that fails"
+CAPTION = "{chats} chats at once for {minutes} minutes with {engine}"
+ENGINES = {"scripted": "a generator that fails", "embedded": "the embedded model"}
 FAULTS = {"none": 60, "slow": 10, "silent": 6, "endless": 6, "malformed": 6, "overloaded": 6, "broken off": 6}
 """How often each is drawn, in a hundred. A refusal for overload is asked again: its question is counted by what it met
 last."""
 TIMEOUT, GRACE = 6.0, 6.0
 """Seconds that a call to the generator may take, and that search and waiting for a processor may take beside it."""
+EMBEDDED_TIMEOUT = 600.0
+"""All chats share two cores, so that each waits for the others."""
 KINDS = ("own answer", "refused", "one sentence", "foreign", "other errors")
 COLUMNS = ("fault", "questions", *KINDS, "late", "longest s")
 _CODE = regex.compile(r"\bQ\d{4}\b")
@@ -140,6 +147,17 @@ def failing_server(seed: int) -> Iterator[tuple[str, dict[int, str]]]:
         server.shutdown()
 
 
+@contextmanager
+def open_engine(kind: str, settings: Settings, seed: int) -> Iterator[tuple[Engine, dict[int, str]]]:
+    """The generator, and the fault that the last question on each station met."""
+    if kind == "embedded":
+        with closing(open_embedded(settings)) as engine:
+            yield engine, {}
+        return
+    with failing_server(seed) as (url, faults):
+        yield ChatClient(url, model=None, api_key="none", timeout=TIMEOUT), faults
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one question: which column of the table counts it, and after how many seconds."""
@@ -166,17 +184,46 @@ def ask(rag: RAG, number: int, faults: dict[int, str]) -> Outcome:
     return Outcome(faults[number], kind, time.monotonic() - start)
 
 
-def table(outcomes: list[Outcome]) -> list[list[object]]:
+def peak_memory() -> float:
+    """The peaks of this process and of those that it started, in GiB."""
+    kilobytes = 0
+    for file in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):  # it has ended
+            status = dict(line.split(":", 1) for line in file.read_text().splitlines())
+            if str(os.getpid()) in (status["Pid"].strip(), status["PPid"].strip()):
+                kilobytes += int(status.get("VmHWM", "0 kB").split()[0])
+    return kilobytes / 2**20
+
+
+def table(outcomes: list[Outcome], timeout: float = TIMEOUT) -> list[list[object]]:
     """A row for each fault, and one for all."""
     rows: list[list[object]] = []
     for fault in [*FAULTS, "all"]:
         some = [outcome for outcome in outcomes if fault in (outcome.fault, "all")]
         kinds = Counter(outcome.kind for outcome in some)
-        late = sum(outcome.seconds > TIMEOUT + GRACE for outcome in some)
+        late = sum(outcome.seconds > timeout + GRACE for outcome in some)
         longest = max((outcome.seconds for outcome in some), default=0.0)
         counts = [kinds[column] for column in KINDS]
         rows.append([fault, len(some), *counts, late, round(longest, 1)])
     return rows
+
+
+def chat_all(rag: RAG, chats: int, minutes: float, faults: dict[int, str]) -> tuple[list[Outcome], list[float]]:
+    """Let so many chats ask at once; what became of it, and the peak memory after the first minute and now."""
+    outcomes: list[Outcome] = []
+    memory: list[float] = []
+    start = time.monotonic()
+
+    def chat(number: int) -> None:
+        while time.monotonic() - start < 60 * minutes:
+            outcomes.append(ask(rag, number, faults))
+
+    watch = threading.Timer(min(60.0, 30 * minutes), lambda: memory.append(peak_memory()))
+    watch.start()
+    with ThreadPoolExecutor(chats) as pool:
+        list(pool.map(chat, range(chats)))
+    watch.join()
+    return outcomes, [*memory, peak_memory()]
 
 
 def main() -> None:
@@ -185,39 +232,26 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--chats", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--engine", choices=ENGINES, default="scripted")
     arguments = parser.parse_args()
-    outcomes: list[Outcome] = []
-    memory: list[float] = []
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        failing_server(arguments.seed) as (url, faults),
-        RAG(
-            load_settings(library=Path(scratch)),
-            engine=ChatClient(url, model=None, api_key="none", timeout=TIMEOUT),
-        ) as rag,
-    ):
-        rag.library.add_texts([(f"{n:03}.txt", station_text(n)) for n in range(arguments.chats)])
-        start = time.monotonic()
-
-        def chat(number: int) -> None:
-            while time.monotonic() - start < 60 * arguments.minutes:
-                outcomes.append(ask(rag, number, faults))
-
-        def watch() -> None:
-            while True:
-                time.sleep(min(60.0, 30 * arguments.minutes))
-                memory.append(peak_gib())
-
-        threading.Thread(target=watch, daemon=True).start()
-        with ThreadPoolExecutor(arguments.chats) as pool:
-            list(pool.map(chat, range(arguments.chats)))
+    is_embedded = arguments.engine == "embedded"
+    timeout = EMBEDDED_TIMEOUT if is_embedded else TIMEOUT
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = load_settings(library=Path(scratch), timeout=timeout)
+        with (
+            open_engine(arguments.engine, settings, arguments.seed) as (engine, faults),
+            RAG(settings, engine=engine) as rag,
+        ):
+            rag.library.add_texts([(f"{n:03}.txt", station_text(n)) for n in range(arguments.chats)])
+            outcomes, (first, last) = chat_all(rag, arguments.chats, arguments.minutes, faults)
+    rows = table(outcomes, timeout)
     publish(
-        "chats",
-        CAPTION.format(chats=arguments.chats, minutes=f"{arguments.minutes:g}"),
+        "chats-embedded" if is_embedded else "chats",
+        CAPTION.format(chats=arguments.chats, minutes=f"{arguments.minutes:g}", engine=ENGINES[arguments.engine]),
         COLUMNS,
-        table(outcomes),
+        rows[-1:] if is_embedded else rows,
         seeds=[arguments.seed],
-        details={"peak GiB after the first minute": memory[0], "peak GiB at the end": peak_gib()},
+        details={"peak GiB after the first minute": first, "peak GiB at the end": last},
     )
 
 

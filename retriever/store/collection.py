@@ -9,8 +9,10 @@ Order of writing, which keeps a killed process harmless:
 
 Closing the library removes the mark, unless a write failed half-way. Chroma, killed at any time after a write, may list
 passages whose vectors it lost (the test that kills found this), so a library that still has the mark when it is opened
-gets a new copy of its vectors. Closing also seals the files of the vectors; those that do not fit their seal when the
-library is opened are damaged, and made anew.
+gets a new copy of its vectors. If the machine itself went down meanwhile, they are made anew instead: Chroma writes its
+index in place, and one that is only half on the disk may end the process that reads it (the test of power cuts found
+this). Closing also seals the files of the vectors; those that do not fit their seal when the library is opened are
+damaged, and made anew.
 """
 
 import logging
@@ -194,10 +196,10 @@ class Collection:
         return VectorIndex(self._encoder, path=path, url=self._chroma_url, name=name, fresh=fresh)
 
     def _open_vectors(self) -> VectorIndex:
-        """The vectors as they are on disk; those in damaged files are deleted first."""
+        """The vectors as they are on disk; those in files that are or may be damaged are deleted first."""
         if self._chroma_url:
             return self._open(self.documents.collection)
-        if self._vector_seal.state() == "broken":
+        if self._vector_seal.state() == "broken" or self.documents.lost_power:
             self._delete_index(self._vector_folder)
         self._vector_seal.remove()
         try:
@@ -246,7 +248,7 @@ class Collection:
         return tokens
 
     def _delete_index(self, path: Path) -> None:
-        logger.warning("%s is damaged and is made anew.", path)
+        logger.warning("%s is damaged, or may be, and is made anew.", path)
         if path.is_dir():
             shutil.rmtree(path)
         for ending in ("", "-wal", "-shm"):

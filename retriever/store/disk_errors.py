@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from retriever.errors import ChromaServerError, IsthmusError
+from retriever.store.files import make_folder
 
 FULL_BYTES = 100_000
 """With less space than this an error is put down to a full disk: SQLite cannot always tell."""
@@ -71,7 +72,7 @@ def is_sound(path: Path) -> bool:
 def make_library_folder(folder: Path) -> None:
     """Make the library's folder. Raises IsthmusError if that is not possible."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise IsthmusError(
             f"The library folder {folder} cannot be made ({error}); set another with library."

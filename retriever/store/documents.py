@@ -15,6 +15,7 @@ from typing import Any
 
 from retriever.store.derived import DerivedTables, count_passages
 from retriever.store.disk_errors import is_damaged, opening_error
+from retriever.store.files import boot_id
 from retriever.store.transaction import Transaction
 from retriever.types import Document, Passage, Period
 
@@ -35,6 +36,7 @@ CREATE INDEX IF NOT EXISTS documents_sha256 ON documents(sha256);
 CREATE TABLE IF NOT EXISTS state (revision INTEGER NOT NULL, settled INTEGER NOT NULL, generation INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS library (id TEXT NOT NULL, collection TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS file (inode INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS boot (id TEXT NOT NULL);
 """
 # One statement, and before the first row of `state`, whose absence tells a new library. One of an earlier version keeps
 # the name of its Chroma collection until its vectors are copied.
@@ -209,8 +211,26 @@ class DocumentStore:
 
     @clean_shutdown.setter
     def clean_shutdown(self, value: bool) -> None:
-        with self._lock:
+        if (value, boot_id()) == (self.clean_shutdown, self._noted_boot()):
+            return
+        with self._lock, Transaction(self._db):
             self._db.execute("UPDATE state SET settled = ?", (int(value),))
+            self._db.execute("DELETE FROM boot")
+            self._db.execute("INSERT INTO boot VALUES (?)", (boot_id(),))
+
+    @property
+    def lost_power(self) -> bool:
+        """Whether the machine was started anew before the library was closed, so that unsynced files may be damaged.
+
+        False for a library of an earlier version.
+        """
+        return not self.clean_shutdown and self._noted_boot() not in (None, boot_id())
+
+    def _noted_boot(self) -> str | None:
+        """The start of the machine in which `clean_shutdown` was noted."""
+        with self._lock:
+            row = self._db.execute("SELECT id FROM boot").fetchone()
+        return str(row[0]) if row else None
 
     @property
     def library_id(self) -> str:

@@ -6,8 +6,14 @@ import os
 from pathlib import Path
 from typing import Literal
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 Record = tuple[int, int, str]
 """Size, time of the last change in nanoseconds, and SHA-256 of a file."""
+
+
+def boot_id() -> str:
+    """What tells this start of the machine from every other; empty where the system does not say (only Linux does)."""
+    return _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else ""
 
 
 def sync(path: Path) -> None:
@@ -24,6 +30,14 @@ def sync_tree(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         sync(path)
     sync(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, which are there after a power cut; one that is there already is left alone."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in made:
+        sync(path.parent)
 
 
 def private(path: str, flags: int) -> int:

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.chats import FAULTS, GRACE, TIMEOUT, Outcome, ask, failing_server, station_text, table
+from benchmarks.chats import FAULTS, GRACE, TIMEOUT, Outcome, ask, chat_all, failing_server, station_text, table
 from rag.generation.client import ChatClient
 
 
@@ -11,6 +11,7 @@ def test_a_row_counts_the_outcomes_of_a_fault():
     assert rows["slow"] == [2, 0, 1, 0, 1, 0, 1, 99.0]
     assert rows["silent"] == [0] * 7 + [0.0]
     assert rows["all"] == [3, 1, 1, 0, 1, 0, 1, 99.0]
+    assert table(outcomes, timeout=100)[-1][-2] == 0  # none is late
 
 
 @pytest.mark.slow
@@ -28,3 +29,14 @@ def test_every_fault_ends_in_an_answer_or_one_sentence(fault, make_rag, monkeypa
         fault, ("one sentence", "refused")
     )
     assert outcome.seconds < TIMEOUT + GRACE
+
+
+@pytest.mark.slow
+def test_chats_at_once_get_their_own_answers_and_memory_is_measured(make_rag, monkeypatch):
+    monkeypatch.setattr("benchmarks.chats.FAULTS", {"none": 100})
+    rag, _ = make_rag({f"{number}.txt": station_text(number) for number in range(5)}, grounding="off")
+    with failing_server(1) as (url, faults):
+        rag._engine = ChatClient(url, model=None, api_key="k", timeout=TIMEOUT)
+        outcomes, (first, last) = chat_all(rag, 5, 0.02, faults)
+    assert {outcome.kind for outcome in outcomes} == {"own answer"}
+    assert 0.1 < first <= last

@@ -1,8 +1,12 @@
+import json
 import runpy
+import threading
 from email.message import Message
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import distributions
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from benchmarks.report import ROOT
@@ -44,3 +48,32 @@ def test_a_package_without_a_pin():
 
 def test_every_package_here_names_a_licence():
     assert [each.name for each in distributions() if not AUDIT["licence_of"](each)] == []
+
+
+class Database(BaseHTTPRequestHandler):
+    """Answers as OSV does; it knows a weakness of version 1.0 of "a"."""
+
+    def do_POST(self):
+        queries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
+        bad = {"package": {"name": "a", "ecosystem": "PyPI"}, "version": "1.0"}
+        results = [{"vulns": [{"id": "GHSA-1", "modified": "2026-01-01"}]} if query == bad else {} for query in queries]
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"results": results}).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def test_weaknesses_are_looked_up():
+    with HTTPServer(("127.0.0.1", 0), Database) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        packages = {"a": package("1.0+cpu"), "b": package("1.0")}
+        lines = AUDIT["weaknesses"](packages, f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert lines == ["a 1.0+cpu: GHSA-1 (https://osv.dev/vulnerability/GHSA-1)"]
+
+
+def test_a_database_that_does_not_answer(free_port):
+    with pytest.raises(httpx.HTTPError):
+        AUDIT["weaknesses"]({"a": package("1.0")}, f"http://127.0.0.1:{free_port}")

@@ -2,7 +2,6 @@ import errno
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import sqlite3
@@ -18,6 +17,7 @@ from rag.documents.library import Library
 from retriever.errors import IsthmusError, LibraryBusyError
 from retriever.store.documents import list_documents
 from retriever.store.lock import read_holder
+from tests.rag.documents.numbered import HashEncoder, numbered_text, stored_numbers
 
 
 def write(folder: Path, **texts: str) -> Path:
@@ -142,30 +142,6 @@ def test_vectors_that_are_gone_are_made_anew(settings, encoder):
     assert process.stdout.strip() == "[] a", process.stderr
 
 
-FAKE = """
-import hashlib
-import numpy as np
-
-
-class HashEncoder:
-    \"\"\"Vectors that cost nothing, so that nearly all of the time goes into writing.\"\"\"
-
-    name = "hash"
-
-    def encode_passages(self, texts, progress=False):
-        seeds = [int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) for text in texts]
-        vectors = np.array([np.random.default_rng(seed).normal(size=64) for seed in seeds], dtype=np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-    encode_queries = encode_passages
-
-    def encode_query(self, text, language, with_tokens=True):
-        return self.encode_passages([text])[0], self.encode_passage_tokens([text])[1][0]
-
-    def encode_passage_tokens(self, texts):
-        vectors = self.encode_passages(texts)
-        return vectors, [np.stack([np.roll(vector, turn) for turn in range(4)]) for vector in vectors]
-"""
 REOPEN = """
 import sys
 from pathlib import Path
@@ -186,8 +162,9 @@ from rag.documents.library import Library
 from rag.settings import load_settings
 from retriever.languages.detection import detect_language
 from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
+from tests.rag.documents.numbered import HashEncoder, numbered_text
 
-detect_language("Document 1 tells of the year 1. " * 100)  # its models, too, are loaded here
+detect_language(numbered_text(1))  # its models, too, are loaded here
 settings = load_settings(library=Path(sys.argv[1]))
 
 
@@ -197,7 +174,7 @@ def say(**words):
 
 def change(library, numbers):
     say(begin=numbers)  # document name: its new number, or None if it is removed
-    if texts := [(name, f"Document {n} tells of the year {n}. " * 100) for name, n in numbers.items() if n is not None]:
+    if texts := [(name, numbered_text(n)) for name, n in numbers.items() if n is not None]:
         library.add_texts(texts)
     if removed := [name for name, n in numbers.items() if n is None]:
         library.remove(removed)
@@ -272,17 +249,15 @@ def test_a_full_or_failing_disk_is_one_sentence_and_nothing_stored_is_lost(
 @pytest.mark.slow
 def test_kill_at_any_moment_leaves_the_library_whole(settings):
     """kill -9 at 60 random moments; after each, what was done is there, and each document is whole or not there."""
-    scope: dict[str, type] = {}
-    exec(FAKE, scope)
     seed = random.SystemRandom().randrange(10**6)
     print("seed", seed)  # shown by pytest if the test fails
     rng = random.Random(seed)
     revisions = set()
     numbers: dict[str, int] = {"first.txt": 999_999}
-    with Library(settings, scope["HashEncoder"]()) as library:
-        library.add_texts([("first.txt", "Document 999999 tells of the year 999999. " * 100)])
+    with Library(settings, HashEncoder()) as library:
+        library.add_texts([("first.txt", numbered_text(999_999))])
     with subprocess.Popen(
-        [sys.executable, "-c", FAKE + WORKER, str(settings.library)],
+        [sys.executable, "-c", WORKER, str(settings.library)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -304,8 +279,8 @@ def test_kill_at_any_moment_leaves_the_library_whole(settings):
             os.kill(pid, signal.SIGKILL)
             done, pending = read_changes(worker.stdout)
             numbers |= done
-            with Library(settings, scope["HashEncoder"]()) as library:
-                stored = whole_documents(library)
+            with Library(settings, HashEncoder()) as library:
+                stored = stored_numbers(library)
                 revisions.add(library.collection.documents.revision)
             for name in stored.keys() | numbers.keys() | pending.keys():
                 allowed = {numbers.get(name)} | ({pending[name]} if name in pending else set())
@@ -327,18 +302,3 @@ def read_changes(lines):
             done |= pending
         pending = message.get("begin", {})
     return done, pending
-
-
-def whole_documents(library):
-    """The number that each document tells of; none is half there, and the indexes agree."""
-    assert library.check() == []
-    by_document: dict[str, list[str]] = {}
-    for passage in library.collection.documents.all_passages():
-        by_document.setdefault(passage.document_id, []).append(passage.text)
-    assert set(by_document) == {document.id for document in library.documents()}
-    numbers = {}
-    for document in library.documents():
-        number, *others = set(re.findall(r"Document (\d+) tells", text := " ".join(by_document[document.id])))
-        assert (text.count("tells of"), others) == (100, []), document
-        numbers[document.source] = int(number)
-    return numbers

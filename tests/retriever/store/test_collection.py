@@ -141,6 +141,25 @@ def test_an_unclean_shutdown_is_recovered_from(tmp_path, fake_encoder, make_docu
     recovered.close()
 
 
+@pytest.mark.parametrize(("boot", "made_anew"), [("this start", 0), ("the next start", 1)])
+def test_vectors_are_made_anew_if_the_machine_went_down(
+    tmp_path, fake_encoder, make_document, monkeypatch, boot, made_anew
+):
+    monkeypatch.setattr("retriever.store.documents.boot_id", lambda: "this start")
+    collection = Collection(tmp_path, fake_encoder)
+    collection.write(*make_document("a", "Alpha."))
+    collection.close()
+    documents = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    documents.clean_shutdown = False
+    documents.close()
+    monkeypatch.setattr("retriever.store.documents.boot_id", lambda: boot)
+    counting = CountingEncoder(fake_encoder)
+    for _ in range(2):  # the second time after a clean shutdown
+        recovered = Collection(tmp_path, counting)
+        assert (counting.passages, recovered.faults()) == (made_anew, [])
+        recovered.close()
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def isthmus(tmp_path, command):
+def process(tmp_path, command):
     """The command as a user runs it: a process of its own."""
 
     def run(*arguments, code=0, stdin=None, **environment):
@@ -30,36 +30,36 @@ def isthmus(tmp_path, command):
     return run
 
 
-def test_add_list_search_ask_remove(isthmus, tmp_path):
+def test_add_list_search_ask_remove(isthmus, process, tmp_path):
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "bologna.txt").write_text("The University of Bologna was founded in 1088.")
     (docs / "empty.txt").write_text("")
-    added = isthmus("add", "docs", code=2)
+    added = process("add", "docs", code=2)
     assert "1 added, 0 replaced, 0 unchanged, 1 failed" in added.stdout
     assert added.stderr.strip().splitlines()[-1] == "empty.txt: the file is empty."
-    (listed,) = json.loads(isthmus("list", "--json").stdout)
+    (listed,) = json.loads(process("list", "--json").stdout)
     assert (listed["title"], listed["language"]) == ("bologna", "en")
-    (hit,) = json.loads(isthmus("search", "Când a fost fondată universitatea?", "--json").stdout)
+    (hit,) = json.loads(isthmus("search", "Când a fost fondată universitatea?", "--json").out)
     assert hit["query_language"] == "ro"
-    assert json.loads(isthmus("search", "Când a fost fondată universitatea?", "--as-of", "1000", "--json").stdout) == []
+    assert json.loads(isthmus("search", "Când a fost fondată universitatea?", "--as-of", "1000", "--json").out) == []
     answer = json.loads(
-        isthmus("ask", "Când a fost fondată Universitatea din Bologna?", "--json", ISTHMUS_GENERATOR="embedded").stdout
+        process("ask", "Când a fost fondată Universitatea din Bologna?", "--json", ISTHMUS_GENERATOR="embedded").stdout
     )
     assert "1088" in answer["text"]
     assert answer["language"] == "ro"
     assert answer["citations"][0]["passage"]["title"] == "bologna"
-    chat = isthmus("chat", stdin="Wann wurde die Universität Bologna gegründet?\n\n", ISTHMUS_GENERATOR="embedded")
+    chat = process("chat", stdin="Wann wurde die Universität Bologna gegründet?\n\n", ISTHMUS_GENERATOR="embedded")
     assert "1088" in chat.stdout
     isthmus("remove", "bologna.txt")
-    assert json.loads(isthmus("list", "--json").stdout) == []
+    assert json.loads(isthmus("list", "--json").out) == []
     refused = isthmus("ask", "Wann wurde die Universität Bologna gegründet?", "--json", ISTHMUS_GENERATOR="embedded")
-    assert json.loads(refused.stdout)["abstained"]
-    assert "no document to answer from; add some with `isthmus add" in refused.stderr
+    assert json.loads(refused.out)["abstained"]
+    assert "no document to answer from; add some with `isthmus add" in refused.err
 
 
 def test_doctor(isthmus):
-    findings = {f["subject"]: f for f in json.loads(isthmus("doctor", "--json").stdout)}
+    findings = {f["subject"]: f for f in json.loads(isthmus("doctor", "--json").out)}
     assert {"Python", "encoder", "generator", "library", "chromadb"} <= findings.keys()
     assert "isthmus add" in findings["library"]["remedy"]
 
@@ -76,22 +76,22 @@ def test_doctor(isthmus):
     ],
 )
 def test_errors_are_one_sentence_and_exit_code_2(isthmus, arguments, environment, reason):
-    assert reason in isthmus(*arguments, code=2, **environment).stderr
+    assert reason in isthmus(*arguments, code=2, **environment).err
 
 
 def test_unknown_keys_in_the_settings_file(isthmus, tmp_path):
     (tmp_path / "isthmus.toml").write_text('encodr = "base"\n')
-    assert "encodr" in isthmus("list", code=2, ISTHMUS_CONFIG="isthmus.toml").stderr
+    assert "encodr" in isthmus("list", code=2, ISTHMUS_CONFIG="isthmus.toml").err
 
 
-def test_a_held_library_says_by_whom(isthmus, tmp_path, encoder, cache):
+def test_a_held_library_says_by_whom(process, tmp_path, encoder, cache):
     from rag.documents.library import Library
     from rag.settings import load_settings
 
     (tmp_path / "a.txt").write_text("Words.")
     with Library(load_settings(library=tmp_path / "library", cache=cache), encoder, holder="the Isthmus page"):
-        assert "in use by the Isthmus page" in isthmus("add", "a.txt", code=2).stderr
-        isthmus("list")
+        assert "in use by the Isthmus page" in process("add", "a.txt", code=2).stderr
+        process("list")
 
 
 def test_telemetry_is_off():

@@ -1,13 +1,11 @@
 """`isthmus eval` as a user runs it, on a few questions with the real encoder."""
 
 import json
-import sys
 
 import ir_measures
 import pytest
 
 from retriever.temporal import arithmetic
-from ui.cli import main
 
 pytestmark = pytest.mark.slow
 
@@ -37,18 +35,6 @@ def data(tmp_path):
         ]
         (folder / f"mini.{language}.json").write_text(json.dumps({"data": articles}), encoding="utf-8")
     return folder
-
-
-@pytest.fixture
-def isthmus(monkeypatch, capsys):
-    def run(*arguments, code=0):
-        monkeypatch.setattr(sys, "argv", ["isthmus", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert (ended.value.code or 0) == code
-        return capsys.readouterr()
-
-    return run
 
 
 def test_eval_retrieval_writes_runs_tables_plots_and_a_page(isthmus, data, tmp_path):
