@@ -23,6 +23,7 @@ from ui.server.answering import Answering
 from ui.server.gate import Gate, TrustedProxy, current_access, owner_token
 from ui.server.guard import Guard
 from ui.server.jobs import Jobs
+from ui.server.limits import limits
 from ui.server.services import Services
 from ui.server.serving import serve
 from ui.state.access import TOKEN_FILE
@@ -62,7 +63,8 @@ def application(collections: Collections, address: Address, uploads: Uploads) ->
         oidc.install(app, settings)
     app.add_api_route("/v1/{path:path}", errors.no_such_route, methods=METHODS, include_in_schema=False)
     app.router.routes.extend(mcp_app.routes)
-    mount(app, *build(collections, uploads), address.host, address.port, settings.max_file_mb)
+    page, translations = build(collections, uploads, limits(settings, uploads))
+    mount(app, page, translations, address.host, address.port, settings.max_file_mb)
     token = None if settings.login == "off" else owner_token(settings.library)
     proxy = TrustedProxy(settings.trusted_proxies, settings.proxy_user_header) if settings.login == "proxy" else None
     return Guard(
