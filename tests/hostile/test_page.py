@@ -290,7 +290,7 @@ def test_uploads_of_a_killed_page_are_deleted(tmp_path, monkeypatch):
 
 
 def test_the_queue_is_bounded(page, monkeypatch):
-    assert page_app.build(page.collections, page.uploads)[0]._queue.max_size == page_app.MAX_WAITING
+    assert page_app.build(page.collections, page.uploads, [])[0]._queue.max_size == page_app.MAX_WAITING
 
 
 # Messages.

@@ -7,8 +7,8 @@ import gradio as gr
 
 from ui.page import cards
 from ui.page.administration import Panel, administrators_only
-from ui.state.access import Access, Scope
-from ui.state.accounts import MAX_PER_MINUTE, PER_MINUTE, Accounts
+from ui.state.access import MAX_PER_MINUTE, Access, Scope
+from ui.state.accounts import PER_MINUTE, Accounts
 
 
 def build(accounts: Accounts, t: Any) -> Panel:

@@ -29,6 +29,8 @@ ROLES = {
     Scope.ADMIN: frozenset({Role.ADMINISTRATOR}),
 }
 """The roles that may do what a scope is about."""
+MAX_PER_MINUTE = 1_000_000
+"""Requests a minute that a key may be allowed."""
 TOKEN_FILE = "server.token"  # noqa: S105
 """In the library's folder while a server asks for a login: what lets the command of the same account in."""
 EVERYONE = "everyone"

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from retriever.errors import IsthmusError, NotFoundError
-from ui.state.access import OWNER, Access, Role, Scope
+from ui.state.access import MAX_PER_MINUTE, OWNER, Access, Role, Scope
 from ui.state.audit import AuditTrail
 from ui.state.database import AuditRow, CollectionRow, KeyRow, SessionRow, UserRow, now
 
@@ -32,7 +32,6 @@ LOCKED = timedelta(minutes=15)
 SESSION = timedelta(hours=12)
 PER_MINUTE = 60
 """Requests a minute that a key may make unless it says otherwise."""
-MAX_PER_MINUTE = 1_000_000
 
 
 class LoginError(IsthmusError):
