@@ -291,7 +291,7 @@ def test_uploads_of_a_killed_page_are_deleted(tmp_path, monkeypatch):
 
 
 def test_the_queue_is_bounded(page, monkeypatch):
-    blocks, _ = page_app.build(page.collections, page.uploads, Answering(page.collections))
+    blocks, _ = page_app.build(page.collections, page.uploads, Answering(page.collections), list)
     assert blocks._queue.max_size == page_app.MAX_WAITING
 
 

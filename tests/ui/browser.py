@@ -1,6 +1,9 @@
 """A real browser without a window."""
 
+import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from selenium import webdriver
@@ -8,6 +11,15 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.support.ui import WebDriverWait
 
 needs_chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
+
+# Leftovers for people, outside the repo.
+SHOTS = Path(os.environ.get("ISTHMUS_SHOTS", Path(tempfile.gettempdir(), "isthmus-screenshots")))
+
+
+def screenshot(browser, name):
+    """Keep what the browser shows, for people to look at."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    browser.save_screenshot(str(SHOTS / f"{name}.png"))
 
 
 def start_browser(language="en", width=1280, height=1000):

@@ -37,6 +37,11 @@ class FairQueue:
         self.is_closed = False
 
     @property
+    def at_once(self) -> int:
+        """Turns that can be taken at a time."""
+        return self._at_once()
+
+    @property
     def running(self) -> int:
         """Turns that are taken."""
         return self._running.total()
@@ -84,7 +89,7 @@ class FairQueue:
             raise
 
     def _give_turns(self) -> None:
-        while self._waiting and self.running < self._at_once():
+        while self._waiting and self.running < self.at_once:
             user = min(self._waiting, key=lambda user: (self._running[user], self._last_turns[user]))
             place = self._waiting[user].popleft()
             if not place.cancelled():

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from ui.state.accounts import Accounts, Key, User
 
 app = typer.Typer()
-users = typer.Typer(help="Show, add and delete users.", no_args_is_help=True)
+users = typer.Typer(help="Show, add, change, unlock and delete users.", no_args_is_help=True)
 keys = typer.Typer(help="Show, add and delete keys of programs.", no_args_is_help=True)
+RoleOption = Annotated[Role, typer.Option(help="What the user may do.")]
+Groups = Annotated[list[str] | None, typer.Option("--group", help="A group that the user is in; may be repeated.")]
 UserName = Annotated[str, typer.Argument(help="Name of the user.")]
 KeyName = Annotated[str, typer.Argument(help="Name of the key.")]
 
@@ -50,6 +52,8 @@ def list_users(library: LibraryOption = None, as_json: Json = False) -> None:
         "name": lambda user: user.name,
         "role": lambda user: user.role,
         "groups": lambda user: ", ".join(user.groups),
+        "last login (UTC)": lambda user: f"{user.last_login:%Y-%m-%d %H:%M}" if user.last_login else "",
+        "locked until (UTC)": lambda user: f"{user.locked_until:%Y-%m-%d %H:%M}" if user.locked_until else "",
     }
     print_rows(rows, columns, as_json=as_json)
 
@@ -57,8 +61,8 @@ def list_users(library: LibraryOption = None, as_json: Json = False) -> None:
 @users.command("add")
 def add_user(
     name: UserName,
-    role: Annotated[Role, typer.Option(help="What the user may do.")] = Role.READER,
-    group: Annotated[list[str] | None, typer.Option(help="A group that the user is in; may be repeated.")] = None,
+    role: RoleOption = Role.READER,
+    groups: Groups = None,
     external: Annotated[
         bool, typer.Option("--external", help="The user logs in at a provider or proxy, and has no password here.")
     ] = False,
@@ -67,8 +71,24 @@ def add_user(
     """Add a user, or set the password, role and groups of one. Asks for the password."""
     password = None if external else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     with _accounts(library) as accounts:
-        accounts.add_user(name, password, role, group or [], by=OWNER.name)
+        accounts.add_user(name, password, role, groups or [], by=OWNER.name)
     out.print(f"set {role} {name}", markup=False)
+
+
+@users.command("change")
+def change_user(name: UserName, role: RoleOption, groups: Groups = None, library: LibraryOption = None) -> None:
+    """Give a user another role and other groups; the password stays."""
+    with _accounts(library) as accounts:
+        accounts.change_user(name, role, groups or [], by=OWNER.name)
+    out.print(f"set {role} {name}", markup=False)
+
+
+@users.command("unlock")
+def unlock_user(name: UserName, library: LibraryOption = None) -> None:
+    """Let a user log in again whom failed logins have locked."""
+    with _accounts(library) as accounts:
+        accounts.unlock_user(name, by=OWNER.name)
+    out.print(f"unlocked {name}", markup=False)
 
 
 @users.command("remove")
@@ -122,7 +142,7 @@ def audit(library: LibraryOption = None, as_json: Json = False) -> None:
     with _accounts(library) as accounts:
         entries = accounts.audit.entries()
     if as_json:
-        print_json([{**asdict(entry), "time": entry.time.isoformat()} for entry in entries])
+        print_json([asdict(entry) for entry in entries])
         return
     for entry in entries:
         outcome = f"  ({entry.outcome})" if entry.outcome != "done" else ""

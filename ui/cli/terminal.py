@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,5 +82,5 @@ def print_rows(rows: Sequence[Any], columns: Mapping[str, Callable[[Any], str]],
 
 def print_json(value: object) -> None:
     """Write a value to standard output as JSON, for `--json`."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False, default=datetime.isoformat)
     sys.stdout.write(UNPRINTABLE_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text) + "\n")

@@ -1,26 +1,31 @@
 """The page: its tabs, and how it is mounted in the server."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
 
 from ui.answering.answering import Answering
-from ui.page import chat, collections_panel, evaluation_tab, library_tab
+from ui.page import admin_tab, chat, collections_panel, evaluation_tab, library_tab
 from ui.page.access import view_of
 from ui.page.strings import translations
 from ui.page.theme import CSS, HEAD, THEME
 from ui.page.uploads import Uploads
 from ui.state.collections import Collections
-from ui.state.types import LIBRARY
+from ui.state.types import LIBRARY, Limit
 
 LOG_OUT = "() => fetch('/logout', {method: 'POST'}).then(() => location.assign('/login'))"
+AT_ONCE = 4
+"""Questions, and requests of every other kind, that are being answered at a time."""
 MAX_WAITING = 200
 """Questions and other requests that wait for their turn; more are refused."""
 
 
-def build(collections: Collections, uploads: Uploads, answering: Answering) -> tuple[gr.Blocks, gr.I18n]:
-    """Lay out the page. Returns it with its translations, which `mount` needs."""
+def build(
+    collections: Collections, uploads: Uploads, answering: Answering, limits: Callable[[], Sequence[Limit]]
+) -> tuple[gr.Blocks, gr.I18n]:
+    """Lay out the page, which tells administrators the limits. Returns it with its translations; `mount` needs them."""
     t: Any = gr.I18n(**translations())
 
     def choice(request: gr.Request) -> Any:
@@ -31,7 +36,8 @@ def build(collections: Collections, uploads: Uploads, answering: Answering) -> t
         gr.Markdown(t("tagline"))
         collection = gr.Dropdown([LIBRARY], value=LIBRARY, label=t("collection"), visible=False, elem_id="collection")
         page.load(choice, None, collection, api_visibility="private")
-        if collections.library.settings.login != "off":
+        has_login = collections.library.settings.login != "off"
+        if has_login:
             gr.Button(t("log_out"), size="sm", elem_id="log-out").click(None, js=LOG_OUT, api_visibility="private")
         with gr.Tab(t("chat")):
             chat.build(collections, answering, collection, t)
@@ -39,7 +45,9 @@ def build(collections: Collections, uploads: Uploads, answering: Answering) -> t
             library_tab.build(collections, collection, uploads, t)
         with gr.Tab(t("evaluation")):
             evaluation_tab.build(collections.library, t)
-    page.queue(default_concurrency_limit=4, max_size=MAX_WAITING)
+        if has_login:
+            page.load(admin_tab.show, None, admin_tab.build(collections, limits, t), api_visibility="private")
+    page.queue(default_concurrency_limit=AT_ONCE, max_size=MAX_WAITING)
     return page, t
 
 

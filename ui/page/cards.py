@@ -3,7 +3,7 @@
 All text from documents and models is escaped, so it never becomes markup.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -45,13 +45,22 @@ def search_results(hits: Sequence[Hit], words: dict[str, str]) -> str:
 def documents(library_documents: Sequence[Document], words: dict[str, str]) -> str:
     """The table of the library's documents."""
     columns = ("col_title", "col_language", "col_passages", "col_source")
-    head = "".join(f"<th>{escape(words[column])}</th>" for column in columns)
     rows = (
-        f'<tr><td dir="auto">{escape(document.title)}</td><td>{escape(document.language)}</td>'
-        f'<td>{document.passages}</td><td dir="auto">{escape(Path(document.source).name)}</td></tr>'
+        (document.title, document.language, str(document.passages), Path(document.source).name)
         for document in library_documents
     )
-    return f'<div class="documents"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
+    return table([words[column] for column in columns], rows)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts.
+
+    >>> table(["a"], [["1 < 2"]])
+    '<div class="listing"><table><tr><th>a</th></tr><tr><td dir="auto">1 &lt; 2</td></tr></table></div>'
+    """
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return f'<div class="listing"><table><tr>{head}</tr>{body}</table></div>'
 
 
 def note(text: str) -> str:
@@ -70,6 +79,10 @@ def failure(text: str) -> str:
     '<p class="failed" dir="auto">Bad &amp; worse.</p>'
     """
     return f'<p class="failed" dir="auto">{escape(text)}</p>'
+
+
+def _cell(text: str) -> str:
+    return f'<td dir="auto">{escape(text)}</td>'
 
 
 def _citation(citation: Citation, words: dict[str, str], translation: str, *, is_open: bool) -> str:

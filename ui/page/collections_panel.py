@@ -1,6 +1,6 @@
-"""The panel of the library tab that makes, renames, empties and deletes collections."""
+"""The panel of the library tab that makes, renames, shares, empties and deletes collections."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -8,6 +8,7 @@ import gradio as gr
 from retriever.errors import IsthmusError
 from ui.page import cards
 from ui.page.access import view_of
+from ui.state.access import EVERYONE
 from ui.state.collections import Collections
 from ui.state.view import CollectionsView
 
@@ -19,6 +20,17 @@ def build(collections: Collections, collection: gr.Dropdown, t: Any) -> list[Any
             name = gr.Textbox(label=t("collection_name"), elem_id="collection-name", scale=3)
             create = gr.Button(t("create"), elem_id="create-collection", min_width=80)
             rename = gr.Button(t("rename"), elem_id="rename-collection", min_width=80)
+        with gr.Row(visible=collections.library.settings.login != "off"):
+            readers = gr.Dropdown(
+                [EVERYONE],
+                multiselect=True,
+                allow_custom_value=True,
+                label=t("readers"),
+                info="everyone, user:NAME, group:NAME",
+                elem_id="readers",
+                scale=3,
+            )
+            share = gr.Button(t("share"), elem_id="share-collection", min_width=80)
         with gr.Row():
             empty = gr.Button(t("empty"), variant="stop", elem_id="empty-collection")
             delete = gr.Button(t("delete_collection"), variant="stop", elem_id="delete-collection")
@@ -49,6 +61,21 @@ def build(collections: Collections, collection: gr.Dropdown, t: Any) -> list[Any
 
         return run
 
+    def shared(chosen: str, readers: Sequence[str], request: gr.Request) -> str:
+        try:
+            view_of(collections, request).share(chosen, readers)
+        except IsthmusError as error:
+            return cards.failure(str(error))
+        return cards.note(f"✓ {chosen}: {', '.join(readers) or '–'}")
+
+    def readers_of(chosen: str, request: gr.Request) -> tuple[list[str], Any]:
+        try:
+            return view_of(collections, request).info(chosen).readers, gr.skip()
+        except IsthmusError as error:
+            return [], cards.failure(str(error))
+
+    gr.on(None, readers_of, collection, [readers, report], queue=False, api_visibility="private")
+    share.click(shared, [collection, readers], report, queue=False, api_visibility="private")
     fields = [collection, name]
     return [
         button.click(change(action), fields, [*fields, report], queue=False, api_visibility="private")

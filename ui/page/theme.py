@@ -20,14 +20,16 @@ input:placeholder-shown, textarea:placeholder-shown { direction: inherit; unicod
 .card p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .4em 0 0; }
 .card .translation { border-inline-start: 3px solid var(--border-color-primary); padding-inline-start: .6em; }
 .card mark { background: #fde68a; color: #1f2937; border-radius: 3px; padding: 0 .1em; }
-.documents { max-height: 420px; overflow: auto; }
-.documents table { width: 100%; border-collapse: collapse; font-size: .9em; }
-.documents th, .documents td { text-align: start; padding: .2em .5em; overflow-wrap: anywhere; }
-.documents tr { border-bottom: 1px solid var(--border-color-primary); }
+.listing { max-height: 420px; overflow: auto; }
+.listing table { width: 100%; border-collapse: collapse; font-size: .9em; }
+.listing th, .listing td { text-align: start; padding: .2em .5em; overflow-wrap: anywhere; }
+.listing tr { border-bottom: 1px solid var(--border-color-primary); }
 .evaluation { overflow-x: auto; }
 .evaluation th, .evaluation td { padding: .2em .7em; text-align: end; }
 .evaluation th:first-child, .evaluation td:first-child { text-align: start; }
 .evaluation img { max-width: 100%; }
+[dir=rtl] .listing td { text-align: right; }
+.heading p { font-weight: 600; }
 .note { opacity: .75; font-size: .9em; }
 .failed { color: #b91c1c; }
 @media (max-width: 640px) { .gradio-container { padding: 4px !important; } #question-row { flex-wrap: wrap; } }

@@ -25,6 +25,7 @@ from ui.server.address import Address
 from ui.server.gate import Gate, TrustedProxy, current_access, owner_token
 from ui.server.guard import Guard
 from ui.server.jobs import Jobs
+from ui.server.limits import limits
 from ui.server.requests import RequestRecorder
 from ui.server.services import Services
 from ui.server.serving import serve
@@ -77,7 +78,10 @@ def application(collections: Collections, address: Address, uploads: Uploads, an
         oidc.install(app, settings)
     app.add_api_route("/v1/{path:path}", errors.no_such_route, methods=METHODS, include_in_schema=False)
     app.router.routes.extend(mcp_app.routes)
-    mount(app, *build(collections, uploads, answering), address.host, address.port, settings.max_file_mb)
+    page, translations = build(
+        collections, uploads, answering, lambda: limits(settings, uploads, answering.queue.at_once)
+    )
+    mount(app, page, translations, address.host, address.port, settings.max_file_mb)
     token = None if settings.login == "off" else owner_token(settings.library)
     proxy = TrustedProxy(settings.trusted_proxies, settings.proxy_user_header) if settings.login == "proxy" else None
     scripts = re.findall(r"<script>(.*?)</script>", HEAD, re.DOTALL)

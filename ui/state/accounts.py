@@ -6,23 +6,24 @@ import threading
 import time
 import unicodedata
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from retriever.errors import IsthmusError, NotFoundError
-from ui.state.access import OWNER, Access, Role, Scope
+from ui.state.access import MAX_PER_MINUTE, OWNER, Access, Role, Scope
 from ui.state.audit import AuditTrail
-from ui.state.database import CollectionRow, KeyRow, SessionRow, UserRow, now
+from ui.state.database import AuditRow, CollectionRow, KeyRow, SessionRow, UserRow, now
 
 MAX_NAME = 100
-"""Characters of a user's name."""
+"""Characters of a name of a user or a key."""
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1000
 MAX_FAILURES = 5
@@ -43,11 +44,13 @@ class TooManyRequestsError(IsthmusError):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user."""
+    """A user: when he last began a session, and until when failed logins lock him out; both in UTC."""
 
     name: str
     role: Role
     groups: tuple[str, ...]
+    last_login: datetime | None
+    locked_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,18 @@ class Accounts:
 
     def users(self) -> list[User]:
         """All users, by name."""
+        logins = select(AuditRow.who, func.max(AuditRow.time).label("last")).where(AuditRow.action == "login")
+        last_logins = logins.group_by(AuditRow.who).subquery()
+        are_his = and_(last_logins.c.who == UserRow.name, last_logins.c.last >= UserRow.created)
+        with_logins = select(UserRow, last_logins.c.last).outerjoin(last_logins, are_his)
         with Session(self._database) as session:
-            return [_user(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
+            return [_user(row, last_login) for row, last_login in session.execute(with_logins.order_by(UserRow.name))]
 
     def add_user(self, name: str, password: str | None, role: Role, groups: Sequence[str] = (), *, by: str) -> None:
-        """Add a user, or change an existing one: password, role and groups. Raises IsthmusError if one is unfit.
+        """Add a user, or change an existing one: password, role and groups.
 
-        Without a password the user logs in elsewhere: at a provider, or at a proxy.
+        Without a password the user logs in elsewhere: at a provider, or at a proxy. Raises IsthmusError if one of them
+        is unfit, or no administrator would be left.
         """
         name = _normal(name)
         if not _is_fit(name):
@@ -90,25 +98,46 @@ class Accounts:
             raise IsthmusError(f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; choose another.")
         with self._hashing:
             password_hash = self._hasher.hash(unicodedata.normalize("NFC", password)) if password is not None else ""
-        with Session(self._database) as session:
+        with Session(self._database) as session, _keeping_an_administrator(session, name):
             row = UserRow(name=name, role=role, groups=[_normal(group) for group in groups], password=password_hash)
             row.failures, row.locked_until = 0, None
             session.merge(row)
             session.execute(delete(SessionRow).where(SessionRow.user == name))
-            session.commit()
         self.audit.record(by, "set user", f"{name} ({role})")
 
-    def remove_user(self, name: str, *, by: str) -> None:
-        """Delete a user with his sessions and keys; his collections are the owner's. Raises NotFoundError."""
+    def change_user(self, name: str, role: Role, groups: Sequence[str], *, by: str) -> None:
+        """Give a user another role and other groups; his password stays.
+
+        Raises NotFoundError, and IsthmusError if no administrator would be left.
+        """
+        name = _normal(name)
+        with Session(self._database) as session, _keeping_an_administrator(session, name):
+            row = self._user_row(session, name)
+            row.role, row.groups = role, [_normal(group) for group in groups]
+        self.audit.record(by, "set user", f"{name} ({role})")
+
+    def unlock_user(self, name: str, *, by: str) -> None:
+        """Let a user log in again whom failed logins have locked. Raises NotFoundError."""
         name = _normal(name)
         with Session(self._database) as session:
+            row = self._user_row(session, name)
+            row.failures, row.locked_until = 0, None
+            session.commit()
+        self.audit.record(by, "unlock user", name)
+
+    def remove_user(self, name: str, *, by: str) -> None:
+        """Delete a user with his sessions and keys; his collections are the owner's.
+
+        Raises NotFoundError, and IsthmusError if no administrator would be left.
+        """
+        name = _normal(name)
+        with Session(self._database) as session, _keeping_an_administrator(session, name):
             session.delete(self._user_row(session, name))
             for row in session.scalars(select(CollectionRow)):
                 row.owner = OWNER.name if row.owner == name else row.owner
                 row.readers = [reader for reader in row.readers if reader != f"user:{name}"]
             session.execute(delete(SessionRow).where(SessionRow.user == name))
             session.execute(delete(KeyRow).where(KeyRow.user == name))
-            session.commit()
         self.audit.record(by, "remove user", name)
 
     def log_in(self, name: str, password: str) -> str:
@@ -187,6 +216,11 @@ class Accounts:
     def add_key(self, name: str, user: str, scopes: Sequence[Scope], per_minute: int = PER_MINUTE, *, by: str) -> str:
         """A new key, which is not kept and cannot be shown again. Raises NotFoundError or IsthmusError."""
         secret, user = f"isthmus-{secrets.token_urlsafe(32)}", _normal(user)
+        if not _is_printable(name) or not scopes or not 1 <= per_minute <= MAX_PER_MINUTE:
+            raise IsthmusError(
+                f"A key has a name of 1 to {MAX_NAME} characters, a scope, and 1 to {MAX_PER_MINUTE} requests a "
+                "minute; correct them."
+            )
         with Session(self._database) as session:
             self._user_row(session, user)
             if session.scalar(select(KeyRow).where(KeyRow.name == name)):
@@ -254,7 +288,24 @@ class Accounts:
 
 def _is_fit(name: str) -> bool:
     """Whether a user may have this name."""
-    return bool(name) and name.isprintable() and len(name) <= MAX_NAME and name != OWNER.name
+    return _is_printable(name) and name != OWNER.name
+
+
+def _is_printable(name: str) -> bool:
+    return name.isprintable() and 0 < len(name) <= MAX_NAME
+
+
+@contextmanager
+def _keeping_an_administrator(session: Session, name: str) -> Iterator[None]:
+    """Commit a change of a user, unless he is the last administrator until then. Raises IsthmusError."""
+    user = session.get(UserRow, name)
+    was_administrator = user is not None and user.role == Role.ADMINISTRATOR
+    yield
+    session.flush()  # from here on other changes wait
+    administrators = select(UserRow.name).where(UserRow.role == Role.ADMINISTRATOR).with_for_update()
+    if was_administrator and session.scalars(administrators).first() is None:
+        raise IsthmusError(f"{name!r} is the last administrator; make another user one first.")
+    session.commit()
 
 
 def _normal(name: str) -> str:
@@ -262,8 +313,9 @@ def _normal(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip())
 
 
-def _user(row: UserRow) -> User:
-    return User(row.name, Role(row.role), tuple(row.groups))
+def _user(row: UserRow, last_login: datetime | None) -> User:
+    locked_until = row.locked_until if row.locked_until and row.locked_until > now() else None
+    return User(row.name, Role(row.role), tuple(row.groups), last_login, locked_until)
 
 
 def _access(row: UserRow, scopes: frozenset[Scope] = frozenset(Scope)) -> Access:

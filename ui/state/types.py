@@ -20,3 +20,12 @@ class CollectionInfo:
     settings: dict[str, object]
     owner: str
     readers: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of the server; `name` is its key among the page's strings, `setting` what changes it."""
+
+    name: str
+    value: str
+    setting: str = ""

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -13,13 +12,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from rag.generation.language_check import is_in_language
-from tests.ui.browser import needs_chromium, start_browser, text_of, wait
+from tests.ui.browser import needs_chromium, screenshot, start_browser, text_of, wait
 from ui.page.strings import translations
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 ROOT = Path(__file__).parents[3]
-# Leftovers for people, outside the repo.
-SHOTS = Path(os.environ.get("ISTHMUS_SHOTS", Path(tempfile.gettempdir(), "isthmus-screenshots")))
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +58,8 @@ def open_page(address):
 
     yield open_
     for number, browser in enumerate(opened):
-        SHOTS.mkdir(parents=True, exist_ok=True)
         name = os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].split(" ")[0]
-        browser.save_screenshot(str(SHOTS / f"{name}-{number}.png"))
+        screenshot(browser, f"{name}-{number}")
         browser.quit()
 
 

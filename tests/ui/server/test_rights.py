@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import http.client
+import json
+import secrets
 import threading
 import time
 from datetime import timedelta
@@ -213,6 +215,63 @@ def test_a_session_ends_by_itself_with_the_password_and_with_the_user(guarded, m
     guarded.accounts.remove_user("brief", by="test")
     assert guarded.accounts.session_access(cookie) is None
     assert guarded.accounts.key_access(key) is None
+
+
+def test_the_last_administrator_stays(guarded):
+    for change in (
+        lambda: guarded.accounts.remove_user("root", by="test"),
+        lambda: guarded.accounts.change_user("root", Role.EDITOR, [], by="test"),
+        lambda: guarded.accounts.add_user("root", PASSWORD, Role.READER, by="test"),
+    ):
+        with pytest.raises(IsthmusError, match="'root' is the last administrator"):
+            change()
+        assert guarded.collections.of(OWNER).names()
+        (root,) = [user for user in guarded.accounts.users() if user.role is Role.ADMINISTRATOR]
+        assert root.name == "root"
+        assert guarded.accounts.log_in("root", PASSWORD)
+    guarded.accounts.add_user("second", PASSWORD, Role.ADMINISTRATOR, by="test")
+    guarded.accounts.change_user("second", Role.READER, [], by="test")
+    guarded.accounts.remove_user("second", by="test")
+
+
+def test_another_role_leaves_password_and_session(guarded):
+    guarded.accounts.add_user("climber", PASSWORD, Role.READER, by="test")
+    cookie = guarded.accounts.log_in("climber", PASSWORD)
+    guarded.accounts.change_user("climber", Role.EDITOR, ["desk"], by="test")
+    access = guarded.accounts.session_access(cookie)
+    assert (access.role, access.groups) == (Role.EDITOR, frozenset({"desk"}))
+    assert guarded.accounts.log_in("climber", PASSWORD)
+    with pytest.raises(IsthmusError, match="No user is called 'stranger'"):
+        guarded.accounts.change_user("stranger", Role.EDITOR, [], by="test")
+
+
+def test_a_user_is_shown_with_his_last_login_and_lock_and_can_be_unlocked(guarded):
+    def shown():
+        return next(user for user in guarded.accounts.users() if user.name == "forgetful")
+
+    guarded.accounts.add_user("forgetful", PASSWORD, Role.READER, by="test")
+    assert (shown().last_login, shown().locked_until) == (None, None)
+    guarded.accounts.log_in("forgetful", PASSWORD)
+    assert shown().last_login <= database.now()
+    for _ in range(accounts_module.MAX_FAILURES):
+        with pytest.raises(LoginError):
+            guarded.accounts.log_in("forgetful", "wrong password")
+    assert shown().locked_until > database.now()
+    guarded.accounts.unlock_user("forgetful", by="test")
+    assert shown().locked_until is None
+    assert guarded.accounts.log_in("forgetful", PASSWORD)
+    guarded.accounts.remove_user("forgetful", by="test")
+    guarded.accounts.add_user("forgetful", PASSWORD, Role.READER, by="test")
+    assert shown().last_login is None  # that was another
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes", "per_minute"),
+    [("", [Scope.ASK], 1), ("a\nb", [Scope.ASK], 1), ("a", [], 1), ("a", [Scope.ASK], 0)],
+)
+def test_an_unfit_key_is_refused(guarded, name, scopes, per_minute):
+    with pytest.raises(IsthmusError, match="A key has a name of 1 to 100 characters, a scope"):
+        guarded.accounts.add_key(name, "ana", scopes, per_minute, by="test")
 
 
 @pytest.mark.parametrize("password", ["short", "x" * 1001])
@@ -441,6 +500,113 @@ def test_access_is_checked_by_role_and_scope():
         Access("a", Role.EDITOR, scopes=frozenset({Scope.ASK})).check(Scope.WRITE)
 
 
+# The administrator's tab.
+
+
+class Page:
+    """The page's events of administrators, as a program sends them: by their functions' numbers."""
+
+    def __init__(self, http):
+        self.http = http
+        self.session = secrets.token_hex(8)
+        self.config = http.get("/config").json()
+        names = {component["id"]: component["props"].get("elem_id") for component in self.config["components"]}
+        reports = ("administration-report", "users-report", "keys-report")
+        self.events = {
+            (names.get(event["targets"][0][0], ""), event["id"]): [names[field] for field in event["inputs"]]
+            for event in self.config["dependencies"]
+            if event["outputs"] and names[event["outputs"][0]] in reports
+        }
+
+    def send(self, trigger, **inputs):
+        """What comes of the first event of an element; without `inputs` its fields are empty."""
+        number = next(number for name, number in self.events if name == trigger)
+        return self.send_number(number, [inputs.get(field.replace("-", "_")) for field in self.events[trigger, number]])
+
+    def send_number(self, number, inputs):
+        body = {"fn_index": number, "data": inputs, "session_hash": self.session}
+        self.http.post("/gradio_api/queue/join", json=body).raise_for_status()
+        with self.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": self.session}) as messages:
+            for line in messages.iter_lines():
+                if "process_completed" in line:
+                    return json.loads(line.removeprefix("data:"))["output"]["data"]
+        raise AssertionError("the event has no end")
+
+
+@pytest.mark.parametrize(
+    ("user", "scopes", "refusal"),
+    [
+        ("ben", tuple(Scope), "A reader may not do this"),
+        ("ana", tuple(Scope), "A editor may not do this"),
+        ("root", (Scope.ASK, Scope.WRITE), "The key has not the scope admin"),
+    ],
+)
+def test_every_event_of_the_administrators_tab_refuses_others(guarded, user, scopes, refusal):
+    with guarded.http(guarded.key(user, *scopes)) as http:
+        before = guarded.accounts.users(), guarded.accounts.keys(), guarded.accounts.audit.entries()
+        page = Page(http)
+        assert {trigger for trigger, _ in page.events} >= {
+            "administration", "user", "save-user", "unlock-user", "delete-user", "make-key", "revoke-key"
+        }  # fmt: skip
+        for (_, number), fields in page.events.items():
+            inputs: dict[str, object] = {
+                "user": "ana",
+                "role": "administrator",
+                "groups": [],
+                "new-password": PASSWORD,
+                "to-revoke": [],
+            }
+            inputs |= {"key-name": "stolen", "key-user": None, "scopes": ["ask"], "per-minute": 60}
+            report, *rest = page.send_number(number, [inputs[field] for field in fields])
+            assert refusal in report
+            assert not any(value.keys() & {"value", "choices", "visible"} for value in rest)
+    assert (guarded.accounts.users(), guarded.accounts.keys(), guarded.accounts.audit.entries()) == before
+
+
+def test_the_page_tells_others_nothing_of_the_administrators_tab(guarded):
+    guarded.accounts.add_user("hidden-away", PASSWORD, Role.READER, ["hidden-group"], by="test")
+    with guarded.http(guarded.key("ben")) as http:
+        assert "hidden-" not in http.get("/config").text + http.get("/").text
+    guarded.accounts.remove_user("hidden-away", by="test")
+
+
+def test_an_administrator_manages_users_and_keys_on_the_page(guarded):
+    with guarded.http(guarded.key("root")) as http:
+        page = Page(http)
+        page.send("administration")
+        report, _ = page.send("save-user", user="mia", role="editor", groups=["desk"], new_password="")
+        assert "A new user needs a password; give one." in report
+        page.send("save-user", user="mia", role="editor", groups=["desk"], new_password=PASSWORD)
+        page.send("save-user", user="mia", role="reader", groups=["desk"], new_password="")
+        (mia,) = [user for user in guarded.accounts.users() if user.name == "mia"]
+        assert (mia.role, mia.groups) == (Role.READER, ("desk",))
+        assert guarded.accounts.log_in("mia", PASSWORD)
+        shown = page.send("administration")
+        assert '<td dir="auto">mia</td>' in shown[1]
+        assert "group:desk" in shown[-4]  # of the ministry's collection
+        assert "quoting" in shown[-3]
+        assert "1 MB" in shown[-2]
+        assert "set user" in shown[-1]
+        assert PASSWORD not in str(shown)
+
+        _, box, _ = page.send("make-key", key_name="mia's", key_user="mia", scopes=["ask"], per_minute=7)
+        with guarded.http(box["value"]) as program:
+            assert program.get("/v1/models").status_code == 200
+            assert box["value"] not in str(page.send("administration"))
+            page.send("revoke-key", to_revoke=["mia's"])
+            assert program.get("/v1/models").status_code == 401
+        page.send("unlock-user", user="mia")
+        page.send("delete-user", user="mia")
+        report, _ = page.send("delete-user", user="root")
+        assert "is the last administrator" in report
+    entries = [(entry.who, entry.action, entry.what) for entry in guarded.accounts.audit.entries()]
+    for entry in [
+        ("set user", "mia (editor)"), ("set user", "mia (reader)"), ("add key", "mia's of mia: ask"),
+        ("remove key", "mia's"), ("unlock user", "mia"), ("remove user", "mia"),
+    ]:  # fmt: skip
+        assert ("root", *entry) in entries
+
+
 # The commands.
 
 
@@ -459,6 +625,10 @@ def test_users_and_keys_are_managed_by_command_while_the_server_runs(guarded, mo
         monkeypatch.setenv("ISTHMUS_STATE_URL", settings.state_url.get_secret_value())
     assert (library / "server.token").stat().st_mode & 0o077 == 0
     isthmus("users", "add", "Eve's", "--external")
+    isthmus("users", "change", "Eve's", "--role", "editor", "--group", "desk")
+    assert "unlocked Eve's" in isthmus("users", "unlock", "Eve's")
+    listed = [user for user in json.loads(isthmus("users", "list", "--json")) if user["name"] == "Eve's"]
+    assert listed == [{"name": "Eve's", "role": "editor", "groups": ["desk"], "last_login": None, "locked_until": None}]
     isthmus("users", "remove", "Eve's")
     isthmus("users", "add", "Zoë", "--role", "editor", "--group", "desk", input=f"{PASSWORD}\n{PASSWORD}\n")
     assert "Zoë" in isthmus("users", "list")
