@@ -51,6 +51,7 @@ ORDER: Mapping[str, Sequence[str]] = {
         "temporal",
         "temporal-aligned",
         "temporal-muse",
+        "temporal_answers-arithmetic-1.5b",
         "temporal_answers-demonstrations-1.5b",
         "temporal_answers-styles-1.5b",
         "temporal_answers-facts-1.5b",
