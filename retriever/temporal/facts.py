@@ -64,7 +64,7 @@ def questions_within(facts: Iterable[Fact], rng: random.Random) -> list[Temporal
     for fact in facts:
         named_months.setdefault(fact.subject, set()).update((fact.start, fact.end))
         histories.setdefault((fact.subject, fact.relation), []).append(fact)
-    questions = []
+    questions: list[TemporalQuestion] = []
     for (subject, relation), history in histories.items():
         for fact in history if len(history) > 1 else ():
             inner_months = [fact.start + n for n in range(1, fact.end - fact.start)]
