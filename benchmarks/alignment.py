@@ -12,8 +12,9 @@ product ranks: re-ranked by token vectors. `ablation`: CLEAR without its terms. 
 between the base's and the tuned ones, low-rank adapters, queries alone. `curve`: CLEAR and distillation by the number
 of articles. In all of these English queries are embedded by the tuned weights too, which the product leaves to the
 base. Without `--part` all of them, each published as it is done; what two of them need is trained once. `quick` is for
-two cores, an hour for all; `full` for a GPU: the paper's batches, negatives and lengths. `--seed` draws the articles,
-the rows and their order. Without the data (ISTHMUS_DATA) it says so and ends.
+two cores; `full` for a GPU: the paper's steps and negatives. Passages are whole. No text recurs in a batch of CLEAR or
+MNRL, so their batches hold fewer rows than the others' where articles are few. `--seed` draws the articles, the rows
+and their order. Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from rag.build import build_encoder
 from rag.settings import load_settings
 from retriever.alignment.folder import save_model
 from retriever.alignment.methods.anchoring import Anchoring
-from retriever.alignment.methods.clear import Clear, ClearDistill
+from retriever.alignment.methods.clear import NEGATIVES, WHOLE_PASSAGE, Clear, ClearDistill
 from retriever.alignment.methods.late_distillation import LateDistillation
 from retriever.alignment.methods.mnrl import MNRL
 from retriever.alignment.methods.protocol import TrainedMethod
@@ -63,8 +64,10 @@ CAPTIONS = {
     "curve": "By the number of articles trained on",
 }
 """The parts, and what their tables show."""
-QUICK = Recipe(steps=30, batch=16, learning_rate=3e-5, max_tokens=128, check_every=30)
-FULL = Recipe(steps=50, batch=256, mini_batch=32, learning_rate=5e-5, max_tokens=512, check_every=50)
+QUICK = Recipe(steps=30, batch=16, learning_rate=3e-5, max_tokens=WHOLE_PASSAGE, check_every=30)
+FULL = Recipe(steps=50, batch=256, mini_batch=32, learning_rate=5e-5, max_tokens=WHOLE_PASSAGE, check_every=50)
+QUICK_NEGATIVES = 3
+"""Hard negatives a row of CLEAR and MNRL; with the paper's five, sixteen articles have texts for eight rows a batch."""
 UNSEEN = "ar"
 """A language that is measured and, in two rows, was not trained on."""
 ARTICLES = (2, 5, 16)
@@ -128,7 +131,7 @@ def knowledge_base(part: str, base: Encoder, full: bool, seed: int, scratch: Pat
 def plans_of(part: str, full: bool, seed: int, scratch: Path) -> dict[str, Plan]:
     """What a part on XQuAD trains, by name: equal steps and rows, no guard and no interpolation."""
     folder = data_folder("xquad")
-    negatives = 5 if full else 1
+    negatives = NEGATIVES if full else QUICK_NEGATIVES
     recipe = replace(FULL if full else QUICK, seed=seed)
     if part == "late":
         recipe = replace(recipe, mini_batch=None)

@@ -59,7 +59,6 @@ ORDER: Mapping[str, Sequence[str]] = {
         "temporal-muse",
         "temporal_answers-demonstrations-1.5b",
         "temporal_answers-styles-1.5b",
-        "temporal_answers-facts-1.5b",
     ),
     "Answers": (
         "evidence",
@@ -72,6 +71,23 @@ ORDER: Mapping[str, Sequence[str]] = {
     ),
 }
 """The results by heading. Results of other names come last, under their own heading."""
+
+_BATCHES = (
+    "one negative for CLEAR and MNRL, passages cut at 128 tokens, and batches in which a row’s own passage may recur "
+    "as a wrong answer"
+)
+_LABELS = "weighted negatives drawn by label, not by query of the index"
+CHANGED = "2026-11-30"
+BEFORE: Mapping[str, str] = {
+    "alignment-squad": _BATCHES,
+    "alignment-ablation": _BATCHES,
+    "alignment-keeping": _BATCHES,
+    "alignment-curve": _BATCHES,
+    "alignment-kb": _LABELS,
+    "alignment-kb-alone": _LABELS,
+    "temporal_answers-styles-1.5b": "demonstrations of L1 that may have their answer in the answer’s month",
+}
+"""What was different in these results if they are older than the day CHANGED."""
 
 PREFACE = """# Figures
 
@@ -98,6 +114,8 @@ def section(name: str) -> str:
     """A result as caption, table and plot, if there is one."""
     result = read_result(name)
     parts = [f"**{result['caption']}** ({source(result)}):", markdown_table(result["columns"], result["rows"])]
+    if name in BEFORE and result["time"] < CHANGED:
+        parts.append(f"Measured before {CHANGED}, with {BEFORE[name]}.")
     picture = RESULTS / f"{name}.png"
     if picture.exists():
         parts.append(f"![{name}]({os.path.relpath(picture, PAGE.parent)})")

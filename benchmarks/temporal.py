@@ -4,6 +4,8 @@
 
 TempReason's L1, L2 and L3 questions through the templates: of each task up to 300 questions, and 1200 English ones to
 choose three from; no subject is on both sides. overlap@3 with the oracle's choice (untuned encoder, translated pool).
+The last column has the share of the chosen that ask for the question's relation, and in L1 the share whose answer is in
+the month of the question's: a hint that `benchmarks.temporal_answers` does not show to the generator.
 `--tuned` names a folder that `isthmus align --method clitssa` made; repeat it for several, such as one of all tasks and
 one of each. `--encoder` is the untuned encoder: the base, the one that ships, or a weaker one (benchmarks/muse.py).
 Without the data (ISTHMUS_DATA) it says so and ends.
@@ -62,12 +64,13 @@ def main() -> None:
     for task in tasks:
         for name in names:
             overlaps = [agreements[name, task, language].overlap for language in languages]
-            relation = agreements[name, task, languages[0]].same_relation
-            rows.append([task, name, *overlaps, float(np.mean(overlaps)), "" if task == "l1" else relation])
+            first = agreements[name, task, languages[0]]
+            shared = first.same_month if task == "l1" else first.same_relation
+            rows.append([task, name, *overlaps, float(np.mean(overlaps)), shared])
     publish(
         "temporal" if options.encoder == "base" else f"temporal-{options.encoder}",
         CAPTIONS[options.encoder],
-        ["task", "selector", *languages, "mean", f"same relation, {languages[0]}"],
+        ["task", "selector", *languages, "mean", f"same relation, L1: same month, {languages[0]}"],
         rows,
         data="TempReason test_l1, test_l1_future, test_l2, test_l3",
         seeds=[SEED],

@@ -1,14 +1,16 @@
 """What demonstrations, and facts, do for a generator's answers to questions about time.
 
-`python -m benchmarks.temporal_answers --part demonstrations|styles|facts --out DIR [--tuned DIR] [--model 1.5b]
-[--questions 40] [--languages ro,de,fr]`
+`python -m benchmarks.temporal_answers --part arithmetic|demonstrations|styles|facts --out DIR [--tuned DIR]
+[--model 1.5b] [--questions 40] [--languages ro,de,fr]`
 
 TempReason through the templates, so many questions of each task in each language, three demonstrations out of 1200
-English ones. `demonstrations`: L1, L2 and L3, closed book, the untuned encoder's choice, the tuned ones', ours and the
-oracle's (`isthmus eval temporal` has more); the last column has the paper's relative gain of CLiTSSA over X-InSTA
-(arXiv 2412.08090, ro de fr). `styles`: the paper's text to complete beside the conversation. `facts`: L2 closed book,
-with the subject's facts in the prompt, and with what Isthmus's search finds in a library of all facts; the latter two
-without demonstrations as well. The embedded generator. Resumable item by item in DIR.
+English ones. `arithmetic`: L1, the untuned encoder's choice, the tuned ones', ours and the oracle's (`isthmus eval
+temporal` has more). No demonstration has its answer in the month of the question's answer. `demonstrations`: the same
+for L2 and L3, closed book; the last column of both has the paper's relative gain of CLiTSSA over X-InSTA (arXiv
+2412.08090, ro de fr). `styles`: the paper's text to complete beside the conversation. `facts`: L2 for months
+that no fact names, closed book, with the subject's facts in the prompt, and with what Isthmus's search finds in a
+library of the facts of all who are asked about; the latter two without demonstrations as well. "hinted" is the share of
+prompts that give a month away. The embedded generator. Resumable item by item in DIR.
 Without the data (ISTHMUS_DATA) it says so and ends.
 """
 
@@ -32,15 +34,20 @@ PAPER = {"l1": "+11.4 %", "l2": "+30.8 %", "l3": "+62.9 %"}
 POOL = 1200
 TASKS: tuple[TaskName, ...] = ("l1", "l2", "l3")
 CAPTIONS = {
+    "arithmetic": (
+        "Answers of the embedded {model} to calendar arithmetic (L1) after three demonstrations, none of which has its "
+        "answer in the same month: who picks them; F1 on sets, and the share of exact matches; “relative” and p to "
+        "X-InSTA"
+    ),
     "demonstrations": (
-        "Answers of the embedded {model} after three demonstrations, closed book: who picks them; F1 on sets, and the "
-        "share of exact matches; “relative” and p to X-InSTA"
+        "Answers of the embedded {model} to L2 and L3 after three demonstrations, closed book: who picks them; F1 on "
+        "sets, and the share of exact matches; “relative” and p to X-InSTA"
     ),
     "styles": "The same, the untuned encoder’s choice: a conversation, and one text to complete",
     "facts": (
-        "Answers of the embedded {model} to L2 questions (a fact at a time): closed book, with the subject’s facts, "
-        "and with what search finds, after three demonstrations and without, when it answers in sentences; F1 on "
-        "sets, and the share of exact matches"
+        "Answers of the embedded {model} to L2 questions for a month within a fact’s period that no fact names: "
+        "without the facts, with the subject’s, and with what search finds, after three demonstrations and without, "
+        "when it answers in sentences; F1 on sets, and the share of exact matches"
     ),
 }
 """By part."""
@@ -99,8 +106,8 @@ def main() -> None:
                 folder=options.out / run.folder,
             )
             rows += _rows(report)
-    columns = ["setting", "style", "task", "demonstrations", *languages, "mean F1", "exact"]
-    if options.part == "demonstrations":  # the other parts have one selector: nothing to compare
+    columns = ["setting", "style", "task", "demonstrations", *languages, "mean F1", "exact", "hinted"]
+    if options.part in ("arithmetic", "demonstrations"):  # the other parts have one selector: nothing to compare
         columns += [f"to {BASELINE}", "relative, %", "p", "paper"]
     publish(
         f"temporal_answers-{options.part}-{options.model}",
@@ -115,12 +122,13 @@ def main() -> None:
 
 
 def _runs(part: str, selectors: tuple[str, ...]) -> list[Run]:
-    """The evaluations of a part; `selectors` are those that "demonstrations" compares."""
+    """The evaluations of a part; `selectors` are those that "arithmetic" and "demonstrations" compare."""
     parts: Mapping[str, list[Run]] = {
-        "demonstrations": [Run(selectors=selectors)],
+        "arithmetic": [Run(tasks=("l1",), selectors=selectors)],
+        "demonstrations": [Run(tasks=("l2", "l3"), selectors=selectors)],
         "styles": [Run(), Run(style="completion")],
         "facts": [
-            Run(tasks=("l2",)),
+            Run("withheld", tasks=("l2",)),
             *(Run(setting, tasks=("l2",), shots=shots) for setting in ("facts", "rag") for shots in (SHOTS, 0)),
         ],
     }
@@ -145,7 +153,7 @@ def _rows(report: TemporalReport) -> list[list[object]]:
                     selector if plan.shots else "none",
                     *values[:last],
                     exact_means[selector],
-                    *values[last + 1 :],
+                    *values[last + 1 :],  # without the number of failed items
                     PAPER[task] if is_clitssa else "",
                 ]
             )

@@ -7,8 +7,8 @@ from pathlib import Path
 from rag.documents.library import Library
 from rag.evaluation.plan import EvidenceSetting
 from rag.settings import Settings
-from retriever.temporal.facts import fact_documents, facts_from_questions, sentences_by_subject
-from retriever.temporal.questions import FactQuery, TemporalQuestion, write_question
+from retriever.temporal.facts import fact_documents, sentences_by_subject
+from retriever.temporal.questions import Fact, FactQuery, TemporalQuestion, write_question
 from retriever.temporal.timing import read_timing
 
 FactSource = Callable[[TemporalQuestion, str], Sequence[str]]
@@ -20,16 +20,16 @@ SEARCH_PASSAGES = 2
 
 @contextlib.contextmanager
 def open_fact_source(
-    setting: EvidenceSetting, questions: Sequence[TemporalQuestion], settings: Settings, folder: Path
+    setting: EvidenceSetting, facts: Sequence[Fact], settings: Settings, folder: Path
 ) -> Iterator[FactSource | None]:
-    """The facts of a setting, as the answers to the questions state them; None for "closed".
+    """Those of the facts that a setting puts into a prompt; None for "closed" and "withheld".
 
     "rag" searches a library of all facts, which it keeps in the folder.
     """
-    if setting == "closed":
+    if setting in ("closed", "withheld"):
         yield None
     elif setting == "facts":
-        sentences = sentences_by_subject(facts_from_questions(questions))
+        sentences = sentences_by_subject(facts)
 
         def subject_facts(question: TemporalQuestion, language: str) -> list[str]:
             content = question.content
@@ -39,7 +39,7 @@ def open_fact_source(
     else:
         library_settings = settings.model_copy(update={"library": folder / "library"})
         with Library(library_settings, holder="isthmus eval temporal") as library:
-            library.add_texts(fact_documents(facts_from_questions(questions)))
+            library.add_texts(fact_documents(facts))
 
             def search_facts(question: TemporalQuestion, language: str) -> list[str]:
                 text = write_question(question.content, language)

@@ -15,8 +15,14 @@ from retriever.evaluation.metrics import compare
 from retriever.evaluation.plot import grouped_bars
 from retriever.temporal.questions import TaskName
 
-Measure = Literal["f1", "squad_f1", "exact"]
-MEASURE_NAMES: dict[Measure, str] = {"f1": "F1 (sets)", "squad_f1": "F1 (SQuAD)", "exact": "exact match"}
+Measure = Literal["f1", "squad_f1", "exact", "best_f1", "best_exact"]
+MEASURE_NAMES: dict[Measure, str] = {
+    "f1": "F1 (sets)",
+    "squad_f1": "F1 (SQuAD)",
+    "exact": "exact match",
+    "best_f1": "F1 (sets), best gold answer",
+    "best_exact": "exact match, best gold answer",
+}
 BASELINE = "X-InSTA"
 """The selector that others are compared with; the first of the plan if it is not among them."""
 
@@ -37,10 +43,11 @@ class TemporalReport:
         return tuple(task for task in self.plan.tasks if any(result.task == task for result in self.results))
 
     def table(self, task: TaskName, measure: Measure = "f1") -> Table:
-        """One row per selector: the mean of each language and of all, failed items, and the difference to BASELINE.
+        """One row per selector: means, failed items, the share of prompts with a hint, and the difference to BASELINE.
 
-        A mean of no values is "". The paired randomisation test pools the languages, keeps the translations of a
-        question together, and leaves out questions that failed with either selector.
+        Means are of each language and of all; a mean of no values is "". The paired randomisation test pools the
+        languages, keeps the translations of a question together, and leaves out questions that failed with either
+        selector.
         """
         languages, selectors = self.plan.languages, self.plan.selectors
         baseline = BASELINE if BASELINE in selectors else selectors[0]
@@ -48,14 +55,14 @@ class TemporalReport:
         rows: list[list[object]] = []
         for selector in selectors:
             means = _means(values[selector])
-            failed = sum(
-                result.task == task and result.selector == selector and result.error is not None
-                for result in self.results
-            )
-            row: list[object] = [selector, *(_mean_cell(mean) for mean in (*means, float(np.mean(means)))), failed]
+            own_results = [result for result in self.results if (result.task, result.selector) == (task, selector)]
+            failed = sum(result.error is not None for result in own_results)
+            hinted = float(np.mean([result.hinted for result in own_results])) if own_results else ""
+            row: list[object] = [selector, *(_mean_cell(mean) for mean in (*means, float(np.mean(means))))]
+            row += [failed, hinted]
             row += ["", "", ""] if selector == baseline else _difference_cells(values[selector], values[baseline])
             rows.append(row)
-        return [task, *languages, "mean", "failed", f"to {baseline}", "relative, %", "p"], rows
+        return [task, *languages, "mean", "failed", "hinted", f"to {baseline}", "relative, %", "p"], rows
 
     def section(self, task: TaskName) -> Section:
         """A task's F1, with its plot."""

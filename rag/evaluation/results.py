@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -29,7 +29,9 @@ Prompt = str | list[Message]
 class ItemResult:
     """An item with its prompt, and either the answer and its score, or the error of the generator.
 
-    `id` is the question's, `question` its text in the language; `demonstrations` are ids, the best first.
+    `id` is the question's, `question` its text in the language; `demonstrations` are ids, the best first. `hinted` says
+    whether the prompt gives a month away: that of an L1 answer in a demonstration's answer, or the one that an L2
+    question asks for in a fact.
     """
 
     key: str
@@ -41,6 +43,7 @@ class ItemResult:
     gold_answers: tuple[str, ...]
     demonstrations: tuple[str, ...]
     prompt: Prompt
+    hinted: bool = False
     answer: str | None = None
     error: str | None = None
     score: AnswerScore | None = None
@@ -58,6 +61,7 @@ class ItemResult:
             "right": self.gold_answers,
             "shown": self.demonstrations,
             "prompt": self.prompt,
+            "hinted": self.hinted,
             **outcome,
         }
         return json.dumps(row, ensure_ascii=False)
@@ -77,9 +81,10 @@ class ItemResult:
             gold_answers=tuple(row["right"]),
             demonstrations=tuple(row["shown"]),
             prompt=row["prompt"],
+            hinted=row["hinted"],
             answer=None if has_failed else row["answer"],
             error=row["error"] if has_failed else None,
-            score=None if has_failed else AnswerScore(row["f1"], row["squad_f1"], row["exact"]),
+            score=None if has_failed else AnswerScore(**{field.name: row[field.name] for field in fields(AnswerScore)}),
         )
 
 

@@ -22,8 +22,9 @@ from rag.generation.few_shot import PromptStyle, chat_prompt, completion_prompt
 from rag.settings import Settings
 from retriever.errors import IsthmusError
 from retriever.models.protocols import QueryEncoder
-from retriever.temporal.demonstrations import TemporalSplit, split_questions
-from retriever.temporal.questions import TemporalQuestion, write_question
+from retriever.temporal.demonstrations import TemporalSplit, share_answer_month, split_questions
+from retriever.temporal.facts import FactSplit, facts_from_questions, names_month, split_around_facts
+from retriever.temporal.questions import Fact, TemporalQuestion, write_question
 from retriever.temporal.selectors import Selector, SimilaritySelector, all_selectors
 
 MAX_TOKENS = 30
@@ -39,27 +40,35 @@ def run_temporal(
     engine: EngineSource,
     settings: Settings,
     folder: Path,
+    facts: Sequence[Fact] = (),
     in_flight: int = 8,
 ) -> TemporalReport:
     """Carry out a plan, or the rest of it, and write its report into the folder.
 
-    `questions` are divided into those to ask and the pool of demonstrations; the answers to all of them state the facts
-    for the evidence settings "facts" and "rag". `encoder` is the untuned one, `tuned` are CLiTSSA's by name. The engine
-    opens once all else is in order, and stays open; the plan takes its label. `settings` open the library of "rag".
-    `in_flight` prompts are with the engine at a time.
+    `questions` are divided into those to ask and the pool of demonstrations. `facts` are known ones for the settings
+    that have some; without any they are read off the answers to the questions. `encoder` is the untuned one, `tuned`
+    are CLiTSSA's by name. The engine opens once all else is in order, and stays open; the plan takes its label.
+    `settings` open the library of "rag". `in_flight` prompts are with the engine at a time.
 
-    Raises DataError for too few questions or a folder that holds another plan, IsthmusError for an unknown selector,
-    and GeneratorError if the engine does not open.
+    Raises DataError for too few questions or facts or a folder that holds another plan, IsthmusError for an unknown
+    selector, and GeneratorError if the engine does not open.
     """
-    split = split_questions(questions, pool=plan.pool, questions=plan.questions, seed=plan.seed)
+    split, asked_facts = _split(plan, questions, facts or facts_from_questions(questions))
     selectors = _select(candidate_selectors(encoder, tuned, plan.seed), plan.selectors)
     generator = engine()
     plan = replace(plan, generator=generator.label)
-    with open_fact_source(plan.setting, questions, settings, folder) as facts:
-        results = evaluate_items(plan, split, selectors, generator, folder, facts=facts, in_flight=in_flight)
+    with open_fact_source(plan.setting, asked_facts, settings, folder) as source:
+        results = evaluate_items(plan, split, selectors, generator, folder, facts=source, in_flight=in_flight)
     report = TemporalReport(plan, results)
     report.save(folder)
     return report
+
+
+def _split(plan: TemporalPlan, questions: Sequence[TemporalQuestion], facts: Sequence[Fact]) -> FactSplit:
+    """The division of a plan's setting, and the facts that it may put into prompts."""
+    if plan.setting == "closed":
+        return FactSplit(split_questions(questions, pool=plan.pool, questions=plan.questions, seed=plan.seed), [])
+    return split_around_facts(questions, facts, pool=plan.pool, questions=plan.questions, seed=plan.seed)
 
 
 def candidate_selectors(encoder: QueryEncoder, tuned: Mapping[str, QueryEncoder], seed: int = 1) -> list[Selector]:
@@ -97,24 +106,27 @@ def evaluate_items(
 
 @dataclass(frozen=True, slots=True)
 class PromptGroup:
-    """A prompt and the items that share it: selectors often agree, and decoding is greedy."""
+    """A prompt and the items that share it: selectors often agree, and decoding is greedy.
+
+    `hinted` says whether the prompt gives a month away (see ItemResult).
+    """
 
     prompt: Prompt
+    hinted: bool
     items: list[Item]
 
 
 def _group_by_prompt(items: Sequence[Item], style: PromptStyle, facts: FactSource | None) -> list[PromptGroup]:
     groups: dict[str, PromptGroup] = {}
     for item in items:
-        prompt = _build_prompt(item, style, facts)
-        groups.setdefault(_prompt_key(prompt), PromptGroup(prompt, [])).items.append(item)
+        fact_texts = facts(item.question, item.language) if facts else ()
+        build = completion_prompt if style == "completion" else chat_prompt
+        prompt = build(item.question, item.demonstrations, item.language, fact_texts)
+        hinted = names_month(item.question, fact_texts) or any(
+            share_answer_month(item.question, demonstration) for demonstration in item.demonstrations
+        )
+        groups.setdefault(_prompt_key(prompt), PromptGroup(prompt, hinted, [])).items.append(item)
     return list(groups.values())
-
-
-def _build_prompt(item: Item, style: PromptStyle, facts: FactSource | None) -> Prompt:
-    fact_texts = facts(item.question, item.language) if facts else ()
-    build = completion_prompt if style == "completion" else chat_prompt
-    return build(item.question, item.demonstrations, item.language, fact_texts)
 
 
 def _prompt_key(prompt: Prompt) -> str:
@@ -129,7 +141,7 @@ def _answer_group(group: PromptGroup, engine: Engine, answer: str | None) -> lis
             answer = _generate(group.prompt, engine)
         except GeneratorError as failure:
             error = str(failure)
-    return [_score_item(item, group.prompt, answer, error) for item in group.items]
+    return [_score_item(item, group, answer, error) for item in group.items]
 
 
 def _generate(prompt: Prompt, engine: Engine) -> str:
@@ -138,7 +150,7 @@ def _generate(prompt: Prompt, engine: Engine) -> str:
     return "".join(engine.stream(prompt, max_tokens=MAX_TOKENS))
 
 
-def _score_item(item: Item, prompt: Prompt, answer: str | None, error: str | None) -> ItemResult:
+def _score_item(item: Item, group: PromptGroup, answer: str | None, error: str | None) -> ItemResult:
     is_month = item.task == "l1"
     return ItemResult(
         key=item.key,
@@ -149,7 +161,8 @@ def _score_item(item: Item, prompt: Prompt, answer: str | None, error: str | Non
         question=write_question(item.question.content, item.language),
         gold_answers=item.gold_answers,
         demonstrations=tuple(question.id for question in item.demonstrations),
-        prompt=prompt,
+        prompt=group.prompt,
+        hinted=group.hinted,
         answer=answer,
         error=error,
         score=None if answer is None else score_answer(answer, item.gold_answers, item.language, is_month=is_month),

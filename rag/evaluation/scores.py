@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import regex
+from babel.lists import format_list
 
 from prompts import load_prompt
 from retriever.languages.digits import ascii_digits
@@ -35,29 +36,42 @@ _CJK = regex.compile(r"(\d{1,4})\s*年\s*(\d{1,2})\s*月")
 
 @dataclass(frozen=True, slots=True)
 class AnswerScore:
-    """Scores of one answer in [0, 1]: F1 on sets of tokens (CLiTSSA's), F1 on bags (SQuAD's), and exact match."""
+    """Scores of one answer in [0, 1].
+
+    `f1` on sets of tokens, `squad_f1` on bags, and `exact` match are with all gold answers joined, as CLiTSSA's authors
+    have it. `best_f1` (on sets) and `best_exact` are ours: with the gold answer that suits best, or with all of them.
+    With one gold answer they are the same.
+    """
 
     f1: float
     squad_f1: float
     exact: float
+    best_f1: float
+    best_exact: float
 
 
 def score_answer(answer: str, gold_answers: Sequence[str], language: str, *, is_month: bool = False) -> AnswerScore:
-    """The best score against each gold answer, and against all of them together.
+    """Compare an answer with the gold answers: joined as the language lists things ("A, B and C"), and each by itself.
 
     With `is_month` (L1) the order of tokens does not count in exact match.
 
-    >>> score_answer("The House of Lords.", ["House of Commons", "House of Lords"], "en").exact
-    1.0
+    >>> score = score_answer("The House of Lords.", ["House of Commons", "House of Lords"], "en")
+    >>> score.exact, score.best_exact
+    (0.0, 1.0)
     """
-    terms, *candidates = (_answer_terms(text, language, is_month) for text in (answer, *gold_answers))
-    if len(gold_answers) > 1:
-        candidates.append([term for candidate in candidates for term in candidate])
-    is_exact = any(sorted(terms) == sorted(candidate) if is_month else terms == candidate for candidate in candidates)
+    gold_texts = (format_list(gold_answers, locale=language), *gold_answers)
+    terms, joined, *candidates = (_answer_terms(text, language, is_month) for text in (answer, *gold_texts))
+    candidates.append([term for candidate in candidates for term in candidate])
+
+    def is_exact(gold_terms: Sequence[str]) -> bool:
+        return sorted(terms) == sorted(gold_terms) if is_month else terms == gold_terms
+
     return AnswerScore(
-        max(set_f1(terms, candidate) for candidate in candidates),
-        max(bag_f1(terms, candidate) for candidate in candidates),
-        float(is_exact),
+        f1=set_f1(terms, joined),
+        squad_f1=bag_f1(terms, joined),
+        exact=float(is_exact(joined)),
+        best_f1=max(set_f1(terms, candidate) for candidate in candidates),
+        best_exact=float(any(map(is_exact, candidates))),
     )
 
 

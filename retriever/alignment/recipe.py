@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+SHORT_TEXT = 128
+"""Tokens that texts are cut at in training, where a method does not need whole passages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -18,7 +21,7 @@ class Recipe:
     learning_rate: float = 5e-5
     warmup: float = 0.05
     mini_batch: int | None = None
-    max_tokens: int = 128
+    max_tokens: int = SHORT_TEXT
     freeze_words: bool = True
     dropout: float = 0.0
     check_every: int = 50

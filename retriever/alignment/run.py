@@ -106,7 +106,7 @@ def tune(plan: Plan, material: Material, base: Encoder) -> TuningResult:
     training = plan.method.prepare(material, base, model, plan.recipe)
     guard = _build_guard(plan, material, base)
     claim_folder(plan.out, plan)
-    train(model, training.rows, training.loss, plan.recipe, plan.out, guard)
+    train(model, training.rows, training.loss, plan.recipe, plan.out, guard, unique_texts=training.unique_texts)
     if plan.adapters:
         weights = merge_adapters(start, model)
         model = load_model(base.folder, base.device)

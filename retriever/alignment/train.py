@@ -13,6 +13,7 @@ from sentence_transformers import (
     SentenceTransformerTrainingArguments,
 )
 from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.base.sampler import BatchSamplers
 from torch import nn
 from tqdm import tqdm
 from transformers import (
@@ -76,9 +77,12 @@ def train(
     recipe: Recipe,
     folder: Path,
     guard: EnglishGuard | None = None,
+    *,
+    unique_texts: bool = False,
 ) -> None:
     """Train the model in place; with a guard it ends up with the best weights seen.
 
+    With `unique_texts` no text recurs within a batch.
     Checkpoints go to `folder`/checkpoints; if there are any, training resumes from the last. bf16 is used where the
     processor or GPU has it. Several GPUs: start it with `accelerate launch`.
     """
@@ -88,7 +92,7 @@ def train(
     with _set_up(model, recipe):
         if guard is not None and guard.english_before is None:
             guard(model)  # resumed or not, English is compared with the weights that training starts from
-        run_trainer(model, rows, loss, recipe, checkpoints, guard)
+        run_trainer(model, rows, loss, recipe, checkpoints, guard, unique_texts=unique_texts)
 
 
 def run_trainer(
@@ -98,11 +102,16 @@ def run_trainer(
     recipe: Recipe,
     checkpoints: Path,
     evaluator: BaseEvaluator | None = None,
+    *,
+    unique_texts: bool = False,
 ) -> None:
-    """Train a model that is set up; with an evaluator of "guarded_mean" it ends up with the best weights seen."""
+    """Train a model that is set up; with an evaluator of "guarded_mean" it ends up with the best weights seen.
+
+    With `unique_texts` no text recurs within a batch.
+    """
     trainer = SentenceTransformerTrainer(
         model=model,
-        args=_arguments(recipe, checkpoints, guarded=evaluator is not None),
+        args=_arguments(recipe, checkpoints, guarded=evaluator is not None, unique_texts=unique_texts),
         train_dataset=rows,
         loss=loss,
         evaluator=evaluator,
@@ -138,12 +147,15 @@ def _set_up(model: SentenceTransformer, recipe: Recipe) -> Iterator[None]:
         model.eval()
 
 
-def _arguments(recipe: Recipe, checkpoints: Path, *, guarded: bool) -> SentenceTransformerTrainingArguments:
+def _arguments(
+    recipe: Recipe, checkpoints: Path, *, guarded: bool, unique_texts: bool
+) -> SentenceTransformerTrainingArguments:
     cpu = not torch.cuda.is_available()
     return SentenceTransformerTrainingArguments(
         output_dir=str(checkpoints),
         max_steps=recipe.steps,
         per_device_train_batch_size=recipe.batch,
+        batch_sampler=BatchSamplers.NO_DUPLICATES if unique_texts else BatchSamplers.BATCH_SAMPLER,
         learning_rate=recipe.learning_rate,
         warmup_steps=recipe.warmup,
         lr_scheduler_type="cosine",

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from retriever.models.protocols import QueryEncoder
-from retriever.temporal.demonstrations import TemporalSplit
+from retriever.temporal.demonstrations import TemporalSplit, share_answer_month
 from retriever.temporal.questions import FactQuery, TaskName, TemporalQuestion
 from retriever.temporal.selectors import SHOTS, Selector, SimilaritySelector, top_k
 from retriever.types import Vectors
@@ -22,13 +22,15 @@ class Agreement:
     Spearman's, of the selector's scores over the pool with the oracle's, in [-1, 1]: the mean over the questions whose
     scores differ, 0 if there is no such question. `same_relation` is the share of the chosen demonstrations that ask
     for the question's relation; None for L1, which has no relations. `same_task` is the share of them that are of the
-    question's task.
+    question's task. `same_month` is the share of them whose answer is in the month of the question's answer, which
+    chance makes 1/12; None but for L1.
     """
 
     overlap: float
     correlation: float
     same_relation: float | None
     same_task: float
+    same_month: float | None
 
 
 class SelectorAgreement(NamedTuple):
@@ -72,11 +74,15 @@ def agreement(
         if isinstance(question.content, FactQuery)
     ]
     same_task = [question.task == demonstration.task for question, demonstration in pairs]
+    same_month = [
+        share_answer_month(question, demonstration) for question, demonstration in pairs if question.task == "l1"
+    ]
     return Agreement(
         float(np.mean(overlap)),
         float(np.mean(correlations)) if correlations else 0.0,
         float(np.mean(same_relation)) if same_relation else None,
         float(np.mean(same_task)),
+        float(np.mean(same_month)) if same_month else None,
     )
 
 

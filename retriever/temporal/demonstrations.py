@@ -1,11 +1,12 @@
 """Solved English questions that stand in a prompt before a question about time (demonstrations)."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from retriever.errors import DataError
 from retriever.models.protocols import QueryEncoder
+from retriever.temporal.arithmetic import MonthShift
 from retriever.temporal.questions import FactQuery, TaskName, TemporalQuestion, write_question
 from retriever.temporal.selectors import SHOTS, top_k
 from retriever.types import Query
@@ -49,12 +50,17 @@ class TemporalSplit:
 
 
 def split_questions(
-    all_questions: Sequence[TemporalQuestion], *, pool: int, questions: int, seed: int = 1
+    all_questions: Sequence[TemporalQuestion],
+    *,
+    pool: int,
+    questions: int,
+    seed: int = 1,
+    asked_subjects: Collection[str] | None = None,
 ) -> TemporalSplit:
     """Divide questions into a pool of up to `pool` and up to `questions` others, of each task.
 
-    No subject is on both sides. L1 questions have no subject and are divided one by one. Raises DataError if there are
-    too few.
+    No subject is on both sides. Subjects are drawn, or `asked_subjects` are asked about and the others are in the pool.
+    L1 questions have no subject and are divided one by one. Raises DataError if there are too few.
     """
     subject_sides: dict[str, bool] = {}
     rng = random.Random(seed)
@@ -64,6 +70,8 @@ def split_questions(
         subject = content.subject if isinstance(content, FactQuery) else repr(content)
         question_share = max(MIN_QUESTION_SHARE, questions / (questions + pool))
         is_question = subject_sides.setdefault(subject, rng.random() < question_share)
+        if asked_subjects is not None and isinstance(content, FactQuery):
+            is_question = subject in asked_subjects
         task_sides.setdefault(question.task, ([], []))[is_question].append(question)
     pool_side = [question for side, _ in task_sides.values() for question in side[:pool]]
     question_side = [question for _, side in task_sides.values() for question in side[:questions]]
@@ -73,3 +81,17 @@ def split_questions(
             "give more, or a smaller pool."
         )
     return TemporalSplit(pool_side, question_side)
+
+
+def share_answer_month(question: TemporalQuestion, other: TemporalQuestion) -> bool:
+    """Whether both are calendar arithmetic (L1) and have their answers in the same month, of whatever year.
+
+    As a demonstration, `other` then shows half of the answer to `question`.
+
+    >>> from retriever.types import Month
+    >>> shifts = MonthShift(Month(1742, 5), 60, after=True), MonthShift(Month(1900, 3), 2, after=True)
+    >>> share_answer_month(*(TemporalQuestion("1", shift, ()) for shift in shifts))
+    True
+    """
+    one, two = question.content, other.content
+    return isinstance(one, MonthShift) and isinstance(two, MonthShift) and one.result.month == two.result.month

@@ -194,6 +194,18 @@ def read_tempreason(path: Path) -> list[TemporalQuestion]:
     return questions + questions_from_facts(facts, random.Random(1))
 
 
+def read_facts(path: Path) -> list[Fact]:
+    """The facts of a file or folder; none if its rows are TempReason's. Raises DataError for a row that is no fact."""
+    facts = []
+    for file in jsonl_files(path):
+        for number, row in enumerate(read_jsonl(file), start=1):
+            try:
+                facts += [_fact(row)] if "object" in row else []
+            except (KeyError, ValueError, TypeError) as error:
+                raise DataError(f"{file}, row {number}: no fact ({error}).") from error
+    return facts
+
+
 def jsonl_files(path: Path) -> list[Path]:
     """The file itself, or the *.jsonl files of a folder, sorted. Raises DataError if there is none."""
     paths = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]

@@ -27,6 +27,14 @@ def test_figures_are_up_to_date():
     assert figures.outdated(figures.pages()) == [], "run `python -m benchmarks.figures`"
 
 
+def test_a_result_of_an_earlier_way_of_measuring_says_so(monkeypatch):
+    result = figures.read_result("alignment-kb")
+    for time, is_noted in (("2026-11-29T10:00:00+00:00", True), ("2026-11-30T10:00:00+00:00", False)):
+        monkeypatch.setattr(figures, "read_result", lambda _, time=time: result | {"time": time})
+        assert ("Measured before 2026-11-30, with weighted" in figures.section("alignment-kb")) is is_noted
+        assert "Measured before" not in figures.section("alignment-late")
+
+
 def test_every_result_has_its_place():
     assert "Other" not in dict(figures.headings())
     assert {name for names in figures.ORDER.values() for name in names} == {

@@ -80,12 +80,17 @@ def align(
     steps: Annotated[int, typer.Option(min=1)] = 200,
     batch: Annotated[int, typer.Option(min=2)] = 64,
     learning_rate: Annotated[float, typer.Option("--lr", min=0)] = 5e-5,
-    negatives: Annotated[int, typer.Option(min=1, max=20, help="Hard negatives a row (clear, mnrl).")] = 1,
+    negatives: Annotated[int, typer.Option(min=1, max=20, help="Hard negatives a row (clear, mnrl).")] = 5,
     alpha: Annotated[float, typer.Option(help="CLEAR: weight of the reverse term.")] = 0.4,
     beta: Annotated[float, typer.Option(help="CLEAR: weight of the KL term.")] = 0.2,
     sampling: Annotated[str, typer.Option(help="weighted: mixed, random, hard or hardest negatives.")] = "mixed",
     mini_batch: Annotated[int | None, typer.Option(help="Embed so many texts at once (cached gradients).")] = None,
-    max_tokens: Annotated[int, typer.Option(min=16, max=8192, help="Cut texts so, in training only.")] = 128,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=16, max=8192, help="Cut texts so, in training only; default: 512 for clear and mnrl, else 128."
+        ),
+    ] = None,
     query_side: Annotated[bool, typer.Option("--query-side", help="Leave passages, and indexes, as they are.")] = False,
     names: Annotated[bool, typer.Option("--names", help="distill: names of places and languages too.")] = False,
     train_words: Annotated[bool, typer.Option("--train-words", help="Train the word embeddings too.")] = False,
@@ -105,24 +110,17 @@ def align(
     """Train an encoder that finds English passages from your languages, and report what it gained and lost."""
     from rag.build import build_encoder
     from retriever.alignment.default import default_plan
+    from retriever.alignment.methods.clear import WHOLE_PASSAGE, Clear
     from retriever.alignment.methods.clitssa import Clitssa
+    from retriever.alignment.methods.mnrl import MNRL
     from retriever.alignment.methods.registry import METHODS, build_method
     from retriever.alignment.methods.weighted import Sampling
     from retriever.alignment.plan import Plan
-    from retriever.alignment.recipe import Recipe
+    from retriever.alignment.recipe import SHORT_TEXT, Recipe
     from retriever.alignment.run import align
 
     check_choice(method, tuple(METHODS), "methods")
     check_choice(sampling, get_args(Sampling), "ways to sample negatives")
-    recipe = Recipe(
-        steps=steps,
-        batch=batch,
-        learning_rate=learning_rate,
-        mini_batch=mini_batch,
-        max_tokens=max_tokens,
-        freeze_words=not train_words,
-        seed=seed,
-    )
     options = {
         "negatives": negatives,
         "alpha": alpha,
@@ -133,6 +131,15 @@ def align(
         "queue": queue,
     }
     aligner = build_method(method, options)
+    recipe = Recipe(
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        mini_batch=mini_batch,
+        max_tokens=max_tokens or (WHOLE_PASSAGE if isinstance(aligner, Clear | MNRL) else SHORT_TEXT),
+        freeze_words=not train_words,
+        seed=seed,
+    )
     encoder = build_encoder(load_settings(encoder=base))
     if isinstance(aligner, Clitssa):
         report = _align_clitssa(aligner, data, save, recipe, languages or "ro,de,fr", tasks, encoder)

@@ -18,6 +18,9 @@ from ui.cli.terminal import Json, err, out, print_json
 app = typer.Typer()
 
 DATA = "TempReason's JSON lines, or facts (subject, relation, object, from, to), or a folder of such files."
+SETTINGS = (
+    "closed, facts (of the subject), rag (found by search), or withheld (the questions of these two without facts)."
+)
 Data = Annotated[Path, typer.Option(help=DATA)]
 Tuned = Annotated[list[str] | None, typer.Option(help="Encoders that CLiTSSA made; repeat.")]
 Base = Annotated[str, typer.Option(help="The untuned encoder; its in-language choice is the oracle's.")]
@@ -115,6 +118,7 @@ def eval_demonstrations(
         "overlap": f"overlap@{SHOTS}",
         "correlation": "correlation",
         "same_relation": "same relation",
+        "same_month": "same month",
     }
     out.print(terminal_table("", list(columns.values()), [[row[name] for name in columns] for row in rows]))
 
@@ -127,7 +131,7 @@ def eval_temporal(
     languages: Annotated[str, typer.Option(help="Languages to ask in.")] = "ro,de,fr",
     selectors: Annotated[str | None, typer.Option(help="Of random, bm25, X-InSTA, oracle, …; default: all.")] = None,
     shots: Annotated[int, typer.Option(min=0, max=10, help="Demonstrations in a prompt.")] = 3,
-    setting: Annotated[str, typer.Option(help="closed, facts (of the subject), or rag (found by search).")] = "closed",
+    setting: Annotated[str, typer.Option(help=SETTINGS)] = "closed",
     style: Annotated[str, typer.Option(help="chat or completion.")] = "chat",
     questions: Annotated[int, typer.Option(min=1, help="Questions of each task.")] = 40,
     pool: Annotated[int, typer.Option(min=3, help="English questions of each task to choose from.")] = 1200,
@@ -143,7 +147,7 @@ def eval_temporal(
     from rag.generation.few_shot import PromptStyle
     from retriever.evaluation import terminal_table
     from retriever.temporal import arithmetic
-    from retriever.temporal.questions import TaskName, read_questions
+    from retriever.temporal.questions import TaskName, read_facts, read_questions
 
     check_choice(setting, get_args(EvidenceSetting), "settings")
     check_choice(style, get_args(PromptStyle), "styles")
@@ -174,6 +178,7 @@ def eval_temporal(
             engine=lambda: stack.enter_context(contextlib.closing(build_engine(settings))),
             settings=settings,
             folder=save,
+            facts=read_facts(data),
         )
     tables = {task: report.table(task) for task in plan.tasks}
     if as_json:

@@ -58,8 +58,8 @@ class AuditTrail:
             raise
         self.end(entry, "done")
 
-    def entries(self) -> list[AuditEntry]:
+    def entries(self, most: int = KEPT) -> list[AuditEntry]:
         """The latest entries, oldest first."""
         with Session(self._database) as session:
-            rows = session.scalars(select(AuditRow).order_by(AuditRow.id.desc()).limit(KEPT)).all()
+            rows = session.scalars(select(AuditRow).order_by(AuditRow.id.desc()).limit(most)).all()
         return [AuditEntry(row.time, row.who, row.action, row.what, row.outcome) for row in reversed(rows)]

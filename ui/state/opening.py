@@ -40,7 +40,7 @@ def open_database(settings: Settings) -> Engine:
 
 def open_sqlite(path: Path) -> Engine:
     """The database in a file, made or brought up to date. Raises IsthmusError."""
-    engine = create_engine(URL.create("sqlite", database=str(path)))
+    engine = create_engine(URL.create("sqlite", database=str(path)), hide_parameters=True)
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # all tables or none
@@ -70,7 +70,9 @@ def _open_postgresql(address: str, folder: Path) -> Engine:
         _check_unused(folder)
     url = make_url(address).set(drivername="postgresql+psycopg")
     try:
-        engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS})
+        engine = create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS}
+        )
     except ImportError as error:
         raise IsthmusError("PostgreSQL (state_url) needs psycopg: pip install 'isthmus[postgres]'.") from error
     try:

@@ -23,6 +23,11 @@ from retriever.data.squad import ParallelSquad, Question
 from retriever.errors import DataError
 from retriever.models.encoder import Encoder
 
+NEGATIVES = 5
+"""Hard negatives a row, as in the paper."""
+WHOLE_PASSAGE = 512
+"""Tokens that texts are cut at in training, as in the paper: passages stay whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clear:
@@ -36,7 +41,7 @@ class Clear:
     matches_tokens: ClassVar[bool] = False
     uses_all_labelled: ClassVar[bool] = False
 
-    negatives: int = 1
+    negatives: int = NEGATIVES
     alpha: float = 0.4
     beta: float = 0.2
     scale: float = 20.0
@@ -57,7 +62,7 @@ class Clear:
         squad, loss = material.require_squad(self.name), self.loss
         rows = clear_rows(squad, base, count=recipe.row_count, negatives=self.negatives, seed=recipe.seed)
         rows = rows.select_columns(list(loss.columns))
-        return Training(rows, ObjectiveLoss(model, loss, recipe.mini_batch), repr(loss))
+        return Training(rows, ObjectiveLoss(model, loss, recipe.mini_batch), repr(loss), unique_texts=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class ClearDistill(Clear):
         english = base.encode_queries([question.text for question in squad.questions["en"]])
         loss = AnchoredClearLoss(self.loss, AnchoringLoss(from_numpy(english)))
         rows = rows.select_columns([*loss.columns, "label"])
-        return Training(rows, ObjectiveLoss(model, loss, recipe.mini_batch), repr(loss))
+        return Training(rows, ObjectiveLoss(model, loss, recipe.mini_batch), repr(loss), unique_texts=True)
 
 
 @dataclass(frozen=True, slots=True)

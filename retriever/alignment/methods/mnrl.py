@@ -10,7 +10,7 @@ from sentence_transformers.sentence_transformer.losses import (
 )
 
 from retriever.alignment.data import Material
-from retriever.alignment.methods.clear import clear_rows
+from retriever.alignment.methods.clear import NEGATIVES, clear_rows
 from retriever.alignment.methods.protocol import Training
 from retriever.alignment.recipe import Recipe
 from retriever.models.encoder import Encoder
@@ -28,7 +28,7 @@ class MNRL:
     matches_tokens: ClassVar[bool] = False
     uses_all_labelled: ClassVar[bool] = False
 
-    negatives: int = 1
+    negatives: int = NEGATIVES
     scale: float = 20.0
     query_side: bool = False
 
@@ -49,6 +49,7 @@ class MNRL:
         rows = rows.select_columns(self.columns)
         if recipe.mini_batch:
             cached = CachedMultipleNegativesRankingLoss(model, scale=self.scale, mini_batch_size=recipe.mini_batch)
-            return Training(rows, cached, f"CachedMultipleNegativesRankingLoss(scale={self.scale})")
+            note = f"CachedMultipleNegativesRankingLoss(scale={self.scale})"
+            return Training(rows, cached, note, unique_texts=True)
         plain = MultipleNegativesRankingLoss(model, scale=self.scale)
-        return Training(rows, plain, f"MultipleNegativesRankingLoss({self.scale})")
+        return Training(rows, plain, f"MultipleNegativesRankingLoss({self.scale})", unique_texts=True)

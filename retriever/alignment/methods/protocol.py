@@ -14,11 +14,16 @@ from retriever.models.encoder import Encoder
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a method trains on and by: rows whose texts carry their prefixes, a loss, and a note for the model card."""
+    """What a method trains on and by: rows whose texts carry their prefixes, a loss, and a note for the model card.
+
+    With `unique_texts` no text recurs within a batch, which then may hold fewer rows: a row's own passage, as another
+    row's, would count as a wrong answer.
+    """
 
     rows: Dataset
     loss: nn.Module
     note: str
+    unique_texts: bool = False
 
 
 class Method(Protocol):

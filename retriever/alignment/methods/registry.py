@@ -24,7 +24,7 @@ def build_method(name: str, options: Mapping[str, Any]) -> AnyMethod:
     """The method of this name with those options that are its parameters; it ignores the others.
 
     >>> build_method("clear", {"alpha": 0.3, "sampling": "hard"})
-    Clear(negatives=1, alpha=0.3, beta=0.2, scale=20.0, query_side=False)
+    Clear(negatives=5, alpha=0.3, beta=0.2, scale=20.0, query_side=False)
     """
     method = METHODS[name]
     parameters = {field.name for field in fields(method)}

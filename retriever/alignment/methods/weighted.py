@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 from datasets import Dataset
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from torch.nn import functional
@@ -23,7 +24,7 @@ from retriever.models.encoder import Encoder
 
 Similarity = Callable[[str, str], float]
 Sampling = Literal["mixed", "random", "hard", "hardest"]
-"""Which negatives: one random and k weighted (Algorithm 1); all random; all weighted; always the nearest labels."""
+"""Which negatives: one random and k weighted (Algorithm 1); all random; all weighted; always the nearest labels'."""
 HARD = 2
 """Weighted negatives a row, beside the random one."""
 
@@ -68,7 +69,9 @@ class Weighted:
             in_batch=self.in_batch,
         )
         rows = rows.select_columns([*loss.columns, "label"])
-        return Training(rows, ObjectiveLoss(model, loss, recipe.mini_batch), self.sampling)
+        entropy = draw_entropy(index, base)
+        note = f"{self.sampling} negatives; entropy of the weighted draw {entropy:.3f} of a uniform one's"
+        return Training(rows, ObjectiveLoss(model, loss, recipe.mini_batch), note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,35 +141,60 @@ def split_knowledge_base(
     return index, training
 
 
-def draw_negatives(
-    label: str,
-    by_label: dict[str, list[LabelledQuery]],
-    similarity: Similarity,
-    *,
-    hard: int,
-    sampling: Sampling,
-    rng: np.random.Generator,
-) -> list[LabelledQuery]:
-    """1 + `hard` rows of N1 with other labels.
+@dataclass(frozen=True, slots=True)
+class NegativePool:
+    """The queries of N1 with other labels than one, and each query's probability to be drawn as a hard negative."""
 
-    Mixed: one at random, and `hard` whose labels are drawn without replacement with probability proportional to
-    their similarity to `label`, never by an argmax.
-    """
-    others = sorted(other for other in by_label if other != label)
-    weights = np.array([max(similarity(label, other), 1e-6) for other in others])
-    count = 1 + hard
-    if sampling == "hardest":
-        labels = [others[n] for n in np.argsort(-weights, kind="stable")[:count]]
-    elif sampling == "random":
-        sizes = np.array([len(by_label[other]) for other in others], dtype=float)
-        labels = [others[n] for n in rng.choice(len(others), count, replace=len(others) < count, p=sizes / sizes.sum())]
-    else:
-        weighted = count if sampling == "hard" else hard
-        places = rng.choice(len(others), min(weighted, len(others)), replace=False, p=weights / weights.sum())
-        labels = [others[n] for n in places]
-        while len(labels) < count:
-            labels.append(others[int(rng.integers(len(others)))])
-    return [by_label[other][int(rng.integers(len(by_label[other])))] for other in labels]
+    queries: list[LabelledQuery]
+    probabilities: NDArray[np.float64]
+
+    @classmethod
+    def of_label(cls, label: str, index: Sequence[LabelledQuery], similarity: Similarity) -> "NegativePool":
+        """The pool for a label; probabilities are in proportion to the similarity of a query's label to it."""
+        queries = [query for query in index if query.label != label]
+        weights = {other: max(similarity(label, other), 1e-6) for other in {query.label for query in queries}}
+        query_weights = np.array([weights[query.label] for query in queries])
+        return cls(queries, query_weights / query_weights.sum())
+
+    def draw(self, *, hard: int, sampling: Sampling, rng: np.random.Generator) -> list[LabelledQuery]:
+        """1 + `hard` queries.
+
+        Mixed: `hard` by their probabilities without replacement, never by an argmax, and one of all alike. Queries are
+        drawn, not labels, so that a rare label is rare among the negatives.
+        """
+        if sampling == "hardest":
+            return self._nearest(1 + hard, rng)
+        weighted = {"random": 0, "mixed": hard, "hard": 1 + hard}[sampling]
+        return self._choose(weighted, rng, self.probabilities) + self._choose(1 + hard - weighted, rng, None)
+
+    @property
+    def entropy(self) -> float:
+        """The entropy of the weighted draw as a share of a uniform one's: 1 if similarities make no difference."""
+        if len(self.queries) == 1:
+            return 1.0
+        return float(-(self.probabilities * np.log(self.probabilities)).sum() / np.log(len(self.queries)))
+
+    def _choose(
+        self, count: int, rng: np.random.Generator, probabilities: NDArray[np.float64] | None
+    ) -> list[LabelledQuery]:
+        """So many queries, without replacement unless there are fewer."""
+        has_fewer = len(self.queries) < count
+        return [self.queries[n] for n in rng.choice(len(self.queries), count, replace=has_fewer, p=probabilities)]
+
+    def _nearest(self, count: int, rng: np.random.Generator) -> list[LabelledQuery]:
+        """A query of each of the nearest labels; these again if there are too few labels."""
+        by_label: dict[str, list[int]] = {}
+        for n in np.argsort(-self.probabilities, kind="stable"):
+            by_label.setdefault(self.queries[n].label, []).append(int(n))
+        places = list(by_label.values())
+        return [self.queries[int(rng.choice(places[n % len(places)]))] for n in range(count)]
+
+
+def draw_entropy(index: Sequence[LabelledQuery], encoder: Encoder) -> float:
+    """The mean entropy of the weighted draw over the labels of N1 (see NegativePool)."""
+    labels = sorted({query.label for query in index})
+    similarity = label_similarity(encoder, labels)
+    return float(np.mean([NegativePool.of_label(label, index, similarity).entropy for label in labels]))
 
 
 def weighted_rows(
@@ -191,6 +219,7 @@ def weighted_rows(
         by_label.setdefault(row.label, []).append(row)
     numbers = {label: n for n, label in enumerate(sorted(by_label))}
     similarity = similarity or label_similarity(encoder, list(numbers))
+    pools = {label: NegativePool.of_label(label, index, similarity) for label in {row.label for row in training}}
     loss = ContrastLoss(1 + hard, in_batch)
     columns: dict[str, list[str]] = {name: [] for name in loss.columns}
     labels: list[int] = []
@@ -200,7 +229,7 @@ def weighted_rows(
             positives = by_label[row.label]
             columns["anchor"].append(encoder.query_prefix + row.text)
             columns["positive"].append(encoder.passage_prefix + positives[int(rng.integers(len(positives)))].english)
-            negatives = draw_negatives(row.label, by_label, similarity, hard=hard, sampling=sampling, rng=rng)
+            negatives = pools[row.label].draw(hard=hard, sampling=sampling, rng=rng)
             for k, negative in enumerate(negatives, start=1):
                 columns[f"negative_{k}"].append(encoder.passage_prefix + negative.english)
             labels.append(numbers[row.label])

@@ -21,11 +21,11 @@ from retriever.errors import DataError, IsthmusError
 from retriever.temporal.arithmetic import MonthShift
 from retriever.temporal.demonstrations import TemporalSplit
 from retriever.temporal.facts import fact_documents, fact_sentence, facts_from_questions
-from retriever.temporal.questions import FactQuery, TemporalQuestion
+from retriever.temporal.questions import Fact, FactQuery, TemporalQuestion
 from retriever.temporal.selectors import BM25Selector, RandomSelector, Selector
 from retriever.types import Month
 
-L1 = [TemporalQuestion(f"a{n}", MonthShift(Month(1900 + n, 5), 12 * n, after=True), ("x",)) for n in range(8)]
+L1 = [TemporalQuestion(f"a{n}", MonthShift(Month(1900 + n, 5), 13 * n, after=True), ("x",)) for n in range(8)]
 L2 = [
     TemporalQuestion(f"b{n}", FactQuery("played_for", f"Player {n % 4}", Month(1970 + n, 3)), (f"Club {n}",))
     for n in range(8)
@@ -83,7 +83,7 @@ def test_every_item_once_with_its_prompt_and_scores(tmp_path):
 
 def test_the_right_answer_of_l1_is_in_the_language(tmp_path):
     results = evaluate_items(replace(PLAN, tasks=("l1",)), SPLIT, SELECTORS, Answering(), tmp_path)
-    assert {r.gold_answers[0] for r in results if r.id == "a5" and r.language == "hi"} == {"मई 1910"}
+    assert {r.gold_answers[0] for r in results if r.id == "a5" and r.language == "hi"} == {"अक्टूबर 1910"}
 
 
 def test_killed_and_started_again_it_loses_and_repeats_nothing(tmp_path):
@@ -172,7 +172,7 @@ def test_the_report(tmp_path):
     assert columns[:4] == ["l2", "ro", "hi", "mean"]
     # "Club 5" against "Club 5", "Club 6", "Club 7": 1, 1/2, 1/2
     assert rows[0][:4] == ["random", pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(2 / 3)]
-    assert rows[1][5:] == ["+0.000", "+0.0", 1.0]
+    assert rows[1][4:] == [0, 0.0, "+0.000", "+0.0", 1.0]
     assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["items"] == ALL
 
 
@@ -180,11 +180,13 @@ ITEM_LINES = {
     "chat": (
         '{"key": "l1/hi/random/a5", "task": "l1", "language": "hi", "selector": "random", "id": "a5", '
         '"question": "मई?", "right": ["मई 1910"], "shown": ["a3", "a1"], '
-        '"prompt": [{"role": "user", "content": "मई?"}], "answer": "मई 1911", "f1": 0.5, "squad_f1": 0.5, "exact": 0.0}'
+        '"prompt": [{"role": "user", "content": "मई?"}], "hinted": false, "answer": "मई 1911", "f1": 0.5, '
+        '"squad_f1": 0.5, "exact": 0.0, "best_f1": 0.5, "best_exact": 0.0}'
     ),
     "completion": (
         '{"key": "l2/ro/bm25/b5", "task": "l2", "language": "ro", "selector": "bm25", "id": "b5", "question": "Cine?", '
-        '"right": ["Ann", "Bo"], "shown": [], "prompt": "Cine?\\n", "error": "The generator took too long."}'
+        '"right": ["Ann", "Bo"], "shown": [], "prompt": "Cine?\\n", "hinted": true, '
+        '"error": "The generator took too long."}'
     ),
 }
 
@@ -196,7 +198,8 @@ def test_a_line_of_the_file_is_a_result_and_back(line):
 
 def test_a_result_holds_what_its_line_says():
     answered, failed = map(ItemResult.from_json, ITEM_LINES.values())
-    assert (answered.answer, answered.error, answered.score) == ("मई 1911", None, AnswerScore(0.5, 0.5, 0.0))
+    assert (answered.answer, answered.error, answered.score) == ("मई 1911", None, AnswerScore(0.5, 0.5, 0.0, 0.5, 0.0))
+    assert (answered.hinted, failed.hinted) == (False, True)
     assert (failed.answer, failed.error, failed.score) == (None, "The generator took too long.", None)
     assert failed.gold_answers == ("Ann", "Bo")
     assert answered.demonstrations == ("a3", "a1")
@@ -206,7 +209,7 @@ def test_the_plan_of_a_folder_keeps_its_form(tmp_path):
     evaluate_items(PLAN, SPLIT, SELECTORS, Answering(), tmp_path)
     assert json.loads((tmp_path / "plan.json").read_text(encoding="utf-8")) == {
         "tasks": ["l1", "l2"], "languages": ["ro", "hi"], "selectors": ["random", "bm25"], "questions": 3, "pool": 5,
-        "setting": "closed", "style": "chat", "shots": 3, "seed": 1, "generator": "scripted",
+        "setting": "closed", "style": "chat", "shots": 3, "seed": 1, "generator": "scripted", "version": 2,
     }  # fmt: skip
 
 
@@ -217,15 +220,31 @@ class NoEncoder:
         raise AssertionError("Neither random nor bm25 embeds.")
 
 
-def run_plan(plan, engine, folder, settings, questions=(*L1, *L2)):
+def run_plan(plan, engine, folder, settings, questions=(*L1, *L2), facts=()):
     return run_temporal(
-        plan, questions, encoder=NoEncoder(), tuned={}, engine=lambda: engine, settings=settings, folder=folder
+        plan,
+        questions,
+        encoder=NoEncoder(),
+        tuned={},
+        engine=lambda: engine,
+        settings=settings,
+        folder=folder,
+        facts=facts,
     )
+
+
+FACTS = [
+    Fact(f"Player {n}", "played_for", f"Club {n}{part}", Month(start, 3), Month(start + 4, 3))
+    for n in range(4)
+    for part, start in (("a", 1970), ("b", 1975))
+]
+"""Two clubs each, for four years."""
 
 
 def test_a_whole_run_asks_reports_and_continues(tmp_path, settings):
     engine = Answering()
-    report = run_plan(replace(PLAN, setting="facts", shots=1), engine, tmp_path, settings)
+    plan = replace(PLAN, setting="facts", shots=1)
+    report = run_plan(plan, engine, tmp_path, settings, facts=FACTS)
     assert report.plan.generator == "answering"
     assert report.tasks == ("l1", "l2")
     assert {result.selector for result in report.results} == {"random", "bm25"}
@@ -234,7 +253,7 @@ def test_a_whole_run_asks_reports_and_continues(tmp_path, settings):
     assert record["generator"] == "answering"
     assert record["tables"]["l2"]["f1"]["rows"] == report.table("l2")[1]
     engine = Answering()
-    again = run_plan(replace(PLAN, setting="facts", shots=1), engine, tmp_path, settings)
+    again = run_plan(plan, engine, tmp_path, settings, facts=FACTS)
     assert sorted(again.results, key=attrgetter("key")) == sorted(report.results, key=attrgetter("key"))
     assert not engine.prompts
 
@@ -245,6 +264,48 @@ def test_a_plan_that_cannot_be_carried_out_opens_no_engine(tmp_path, settings):
     with pytest.raises(DataError, match="too few"):
         run_plan(PLAN, None, tmp_path / "out", settings, questions=L1[:2])
     assert not (tmp_path / "out").exists()
+
+
+def test_facts_answer_and_do_not_name_the_month_that_is_asked_for(tmp_path, settings):
+    plan = replace(PLAN, tasks=("l2",), languages=("ro",), selectors=("random",), setting="facts")
+    results = {result.id: result for result in run_plan(plan, Answering(), tmp_path, settings, facts=FACTS).results}
+    assert not any(result.hinted for result in results.values())
+    for result in results.values():
+        (gold_answer,) = result.gold_answers
+        *_, facts, _ = result.prompt[-1]["content"].split("\n\n")
+        assert f"played for {gold_answer} from March" in facts or "played for" in facts.split(gold_answer)[0]
+    withheld = run_plan(replace(plan, setting="withheld"), Answering(), tmp_path / "withheld", settings, facts=FACTS)
+    assert {result.id: result.question for result in withheld.results} == {
+        id_: result.question for id_, result in results.items()
+    }
+    assert not any("played for Club" in result.prompt[-1]["content"] for result in withheld.results)
+
+
+def test_a_fact_that_names_the_month_is_counted_as_a_hint(tmp_path):
+    plan = replace(PLAN, tasks=("l2",), languages=("ro",), selectors=("random",))
+    results = evaluate_items(
+        plan,
+        SPLIT,
+        [RandomSelector()],
+        Answering(),
+        tmp_path,
+        facts=lambda question, _: [f"Played in March {question.content.when.year if question.id == 'b5' else 1900}."],
+    )
+    assert {result.id: result.hinted for result in results} == {"b5": True, "b6": False, "b7": False}
+    (row,) = TemporalReport(plan, results).table("l2")[1]
+    assert row[4] == pytest.approx(1 / 3)
+
+
+def test_no_demonstration_has_the_month_of_the_answer():
+    by_months = [TemporalQuestion(f"m{n}", MonthShift(Month(1900, 1), n, after=True), ("x",)) for n in range(24)]
+    split = TemporalSplit(by_months[:12], by_months[12:])
+    plan = replace(PLAN, tasks=("l1",), languages=("ro",), shots=12)
+    items = list(plan_items(plan, split, SELECTORS))
+    assert len(items) == 24
+    for item in items:
+        assert len(item.demonstrations) == 11
+        month = item.question.content.result.month
+        assert month not in {one.content.result.month for one in item.demonstrations}
 
 
 def test_facts_of_questions():

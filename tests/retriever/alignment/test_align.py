@@ -66,6 +66,23 @@ def test_every_method_makes_a_folder_that_plain_sentence_transformers_loads(plan
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
+@pytest.mark.parametrize("name", ["clear", "mnrl"])
+def test_no_text_recurs_in_a_batch(plan, tmp_path, base_encoder, monkeypatch, name):
+    small_plan = plan(tmp_path, name, {"negatives": 1})
+    model = SentenceTransformer(base_encoder.folder, device="cpu")
+    training = small_plan.method.prepare(read_material(small_plan), base_encoder, model, small_plan.recipe)
+    batches = []
+
+    def count(features, labels=None):
+        batches.append([tuple(row) for column in features for row in column["input_ids"].tolist()])
+        return next(model.parameters()).sum() * 0 + sum(weight.sum() * 0 for weight in model.parameters())
+
+    monkeypatch.setattr(training.loss, "forward", count)
+    train(model, training.rows, training.loss, small_plan.recipe, tmp_path, unique_texts=training.unique_texts)
+    assert len(batches) == small_plan.recipe.steps
+    assert all(len(texts) == len(set(texts)) > 4 for texts in batches)
+
+
 def test_offsets_bring_a_language_onto_english_and_leave_the_rest(plan, data, tmp_path, base_encoder):
     wide = plan(tmp_path, "offset", dev_articles=0, languages=("ro",))
     report = align(replace(wide, data=(*wide.data, data / "tatoeba")), base_encoder)

@@ -11,7 +11,13 @@ from retriever.alignment.data import Kind, parallel_texts, split_articles
 from retriever.alignment.methods.anchoring import AnchoringLoss, anchoring_rows
 from retriever.alignment.methods.clear import clear_rows
 from retriever.alignment.methods.mnrl import MNRL
-from retriever.alignment.methods.weighted import draw_negatives, label_similarity, split_knowledge_base, weighted_rows
+from retriever.alignment.methods.weighted import (
+    NegativePool,
+    draw_entropy,
+    label_similarity,
+    split_knowledge_base,
+    weighted_rows,
+)
 from retriever.alignment.mining import mine_negatives
 from retriever.alignment.sampling import draw_rows
 from retriever.data.labelled import LabelledQuery
@@ -193,37 +199,58 @@ def test_queries_without_an_original_are_trained_on_alone():
 WEIGHTS = {"alarm delete": 0.6, "weather": 0.3, "music": 0.1}
 
 
+SIZES = {"alarm": 4, "alarm delete": 1, "weather": 3, "music": 4}
+"""Queries of each label in the index: the nearest label is rare."""
+
+
+def negative_pool():
+    index = [LabelledQuery(f"{label} {n}", "", label, "hi") for label, size in SIZES.items() for n in range(size)]
+    return NegativePool.of_label("alarm", index, lambda _, other: WEIGHTS[other])
+
+
 def draw_many(sampling, times=3000):
-    by_label: dict[str, list[LabelledQuery]] = {}
-    for row in knowledge_base():
-        by_label.setdefault(row.label, []).append(row)
-    rng = np.random.default_rng(5)
-    return [
-        [
-            row.label
-            for row in draw_negatives("alarm", by_label, lambda _, b: WEIGHTS[b], hard=2, sampling=sampling, rng=rng)
-        ]
-        for _ in range(times)
-    ]
+    pool, rng = negative_pool(), np.random.default_rng(5)
+    return [pool.draw(hard=2, sampling=sampling, rng=rng) for _ in range(times)]
 
 
-def test_weighted_negatives_are_drawn_without_replacement_in_proportion():
+def counted(queries):
+    """How often each query of the pool is there."""
+    counts = Counter(query.english for query in queries)
+    return [counts[query.english] for query in negative_pool().queries]
+
+
+def test_weighted_negatives_are_queries_drawn_without_replacement_in_proportion():
     draws = draw_many("mixed")
-    assert all("alarm" not in labels for labels in draws)
-    assert all(len(labels) == 3 and labels[0] != labels[1] for labels in draws)
-    pairs = Counter(tuple(labels[:2]) for labels in draws)
-    expected = {(a, b): WEIGHTS[a] * WEIGHTS[b] / (1 - WEIGHTS[a]) for a in WEIGHTS for b in WEIGHTS if a != b}
-    observed = [pairs[pair] for pair in expected]
-    assert stats.chisquare(observed, [len(draws) * p for p in expected.values()]).pvalue > 0.001
-    random_one = Counter(labels[2] for labels in draws)
-    assert stats.chisquare(list(random_one.values())).pvalue > 0.001
+    assert all(len(queries) == 3 and queries[0] != queries[1] for queries in draws)
+    assert all(query.label != "alarm" for queries in draws for query in queries)
+    weights = np.array([WEIGHTS[query.label] for query in negative_pool().queries])  # .6, .3 each, .1 each: 1.9 in all
+    shares = weights / weights.sum()
+    assert stats.chisquare(counted(queries[0] for queries in draws), len(draws) * shares).pvalue > 0.001
+    # the second, for each first one: the others in proportion
+    second = sum(first * np.where(np.arange(8) == n, 0, shares) / (1 - first) for n, first in enumerate(shares))
+    assert stats.chisquare(counted(queries[1] for queries in draws), len(draws) * second).pvalue > 0.001
+    assert stats.chisquare(counted(queries[2] for queries in draws)).pvalue > 0.001  # the random one
 
 
 def test_the_other_ways_to_sample():
-    assert {tuple(labels) for labels in draw_many("hardest", 20)} == {("alarm delete", "weather", "music")}
-    counts = Counter(label for labels in draw_many("random") for label in labels)
-    assert stats.chisquare(list(counts.values())).pvalue > 0.001
-    assert all(len(set(labels)) == 3 for labels in draw_many("hard", 50))
+    nearest = {tuple(query.label for query in queries) for queries in draw_many("hardest", 20)}
+    assert nearest == {("alarm delete", "weather", "music")}
+    assert stats.chisquare(counted(query for queries in draw_many("random") for query in queries)).pvalue > 0.001
+    assert all(len({query.english for query in queries}) == 3 for queries in draw_many("hard", 50))
+
+
+@pytest.mark.parametrize("sampling", ["mixed", "random", "hard", "hardest"])
+def test_a_single_other_query_is_drawn_again(sampling):
+    pool = NegativePool.of_label("a", [LabelledQuery("b 1", "", "b", "hi")], lambda *_: 1.0)
+    drawn = pool.draw(hard=2, sampling=sampling, rng=np.random.default_rng(1))
+    assert [query.english for query in drawn] == ["b 1"] * 3
+
+
+def test_the_entropy_says_how_much_similarities_change_the_draw():
+    shares = np.array([0.6, 0.3, 0.3, 0.3, 0.1, 0.1, 0.1, 0.1]) / 1.9
+    assert negative_pool().entropy == pytest.approx(-(shares * np.log(shares)).sum() / np.log(8))
+    index = [LabelledQuery(f"{label} {n}", "", label, "hi") for label in "ab" for n in range(2)]
+    assert draw_entropy(index, HashEncoder()) == pytest.approx(1)  # one other label: nothing to weigh
 
 
 def test_weighted_rows_hold_the_label_and_the_roles():

@@ -54,6 +54,7 @@ def test_agreement_by_hand():
     assert result.overlap == pytest.approx(2 / 3)  # 0 and 1 of 0, 1, 2
     assert result.same_relation == pytest.approx(2 / 3)  # 0 and 1 ask for a coach, 4 for an employer
     assert result.same_task == 1.0
+    assert result.same_month is None
     # Spearman is Pearson of the ranks, ties sharing theirs.
     ranks = np.array([6, 5, 1.5, 1.5, 4, 3]), np.array([6, 5, 4, 3, 1.5, 1.5])
     assert result.correlation == pytest.approx(np.corrcoef(*ranks)[0, 1])
@@ -61,6 +62,9 @@ def test_agreement_by_hand():
     rising = np.arange(8, dtype=np.float32)[None]
     equal = agreement(L1[:1], L1, np.ones((1, 8), dtype=np.float32), rising)
     assert (equal.correlation, equal.same_relation) == (0, None)
+    assert equal.same_month == 1  # whole years, from May: all answers are in May
+    other_month = [TemporalQuestion("m", MonthShift(Month(1900, 5), 1, after=True), ("x",))]
+    assert agreement(other_month, L1, rising, rising).same_month == 0
 
 
 def test_structural_similarity_of_fact_queries_by_hand():
