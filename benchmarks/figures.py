@@ -95,7 +95,8 @@ Made by `python -m benchmarks.figures` from `benchmarks/results`. The command in
 are public, and `ISTHMUS_DATA` says where they are. “aligned” is the encoder that ships. p is by the paired
 randomisation test, with Holm's correction over its table. Since 2026-11-30 test and intervals keep the translations of
 a question together. In older tables that pool languages p is smaller than it should be, but for those of
-`benchmarks.fusion` and `benchmarks.lira`.
+`benchmarks.fusion` and `benchmarks.lira`. An interval without width is of queries that were all right: the bootstrap
+cannot tell how seldom they would be wrong.
 """
 
 

@@ -1,5 +1,6 @@
 """The batch evaluation: resumed without loss or repetition, failures recorded, its report, and with the real engine."""
 
+import itertools
 import json
 import os
 import signal
@@ -133,6 +134,18 @@ def test_where_all_failed_there_is_no_figure(tmp_path):
     assert [row[1:4] for row in report.table("l2")[1]] == [["", "", 3]] * 2
     report.save(tmp_path)
     assert "NaN" not in (tmp_path / "results.json").read_text(encoding="utf-8")
+
+
+def test_the_translations_of_a_question_are_compared_as_one():
+    """Three questions in two languages, all answered by one selector alone: two of eight signs are as extreme."""
+
+    def result(selector, language, number):
+        f1 = float(selector == "bm25")
+        score = AnswerScore(f1, f1, f1)
+        return ItemResult("", "l2", language, selector, f"b{number}", "?", ("x",), (), "", "x", score=score)
+
+    results = [result(*item) for item in itertools.product(PLAN.selectors, PLAN.languages, range(3))]
+    assert TemporalReport(PLAN, results).table("l2")[1][1][-1] == 2 / 8
 
 
 def test_a_folder_keeps_to_its_evaluation_and_bad_lines_are_named(tmp_path):
