@@ -141,8 +141,8 @@ def test_the_translations_of_a_question_are_compared_as_one():
 
     def result(selector, language, number):
         f1 = float(selector == "bm25")
-        score = AnswerScore(f1, f1, f1)
-        return ItemResult("", "l2", language, selector, f"b{number}", "?", ("x",), (), "", "x", score=score)
+        score = AnswerScore(f1, f1, f1, f1, f1)
+        return ItemResult("", "l2", language, selector, f"b{number}", "?", ("x",), (), "", answer="x", score=score)
 
     results = [result(*item) for item in itertools.product(PLAN.selectors, PLAN.languages, range(3))]
     assert TemporalReport(PLAN, results).table("l2")[1][1][-1] == 2 / 8

@@ -19,6 +19,7 @@ from tests.ui.server.conftest import TEXTS, QuotingEngine
 from ui.answering.answering import Answering
 from ui.page.uploads import open_uploads
 from ui.server import logs
+from ui.server import serving as serving_module
 from ui.server.address import Address
 from ui.server.app import application
 from ui.server.serving import Server
@@ -242,7 +243,10 @@ def test_a_server_that_stops_ends_running_answers_and_refuses_new_ones(tmp_path,
         assert TEXTS["bridge.txt"] in answer.result().text
 
 
-def test_a_second_signal_ends_what_runs(tmp_path, fake_encoder):
+@pytest.mark.parametrize("is_told_again", [True, False])
+def test_a_second_signal_or_the_end_of_its_time_ends_what_runs(tmp_path, fake_encoder, monkeypatch, is_told_again):
+    if not is_told_again:
+        monkeypatch.setattr(serving_module, "ANSWER_SECONDS", 0)
     page = running(tmp_path, fake_encoder)
     with page as (server, http, engine), ThreadPoolExecutor(1) as pool:
         engine.paused.clear()
@@ -250,7 +254,8 @@ def test_a_second_signal_ends_what_runs(tmp_path, fake_encoder):
         while not server.queue.running:
             time.sleep(0.01)
         stop(server)
-        server.handle_exit(signal.SIGINT, None)
+        if is_told_again:
+            server.handle_exit(signal.SIGINT, None)
         page.thread.join()
         assert answer.exception() or answer.result().is_server_error
         engine.paused.set()

@@ -64,7 +64,7 @@ def test_a_backup_of_one_database_is_restored_into_the_other(first, postgresql, 
     restore(tmp_path / "backup.tar", target)
     with reopened(target, fake_encoder) as second:
         assert second.of(OWNER).info("Ajutor").settings == {"top_k": 3}
-        assert second.accounts.users() == [User("Ana", Role.READER, ("desk",))]
+        assert second.accounts.users() == [User("Ana", Role.READER, ("desk",), None, None)]
 
 
 def test_a_database_in_use_is_not_restored_into(postgresql, settings, fake_encoder, tmp_path):
