@@ -1,5 +1,6 @@
 """compose.yaml, read as the Compose specification says; `make lint` reads the Dockerfile."""
 
+import regex
 from compose_spec import PyCompose
 
 from benchmarks.report import ROOT
@@ -12,7 +13,7 @@ TEXT = (ROOT / "compose.yaml").read_text()
 def test_the_file_is_valid_and_all_that_it_names_is_there():
     compose = PyCompose.from_yaml(TEXT)
     compose.validate()
-    assert compose.service_names() == ["isthmus", "caddy", "vllm"]
+    assert compose.service_names() == ["isthmus", "caddy", "postgres", "vllm"]
     used = {mount.split(":")[0] for service in compose.to_dict()["services"].values() for mount in service["volumes"]}
     assert used == set(compose.to_dict()["volumes"])
 
@@ -24,5 +25,12 @@ def test_the_settings_that_it_sets_exist():
 
 
 def test_a_container_that_stops_has_time_for_running_answers():
-    seconds = PyCompose.from_yaml(TEXT).to_dict()["services"]["isthmus"]["stop_grace_period"]
-    assert int(seconds.removesuffix("s")) > ANSWER_SECONDS + CLOSE_SECONDS
+    minutes = PyCompose.from_yaml(TEXT).to_dict()["services"]["isthmus"]["stop_grace_period"]
+    assert 60 * int(minutes.removesuffix("m")) > ANSWER_SECONDS + CLOSE_SECONDS
+
+
+def test_no_key_stands_twice():
+    """YAML takes the last of two without a word."""
+    for service in regex.split(r"(?m)^  (?=\w+:$)", TEXT):
+        keys = regex.findall(r"(?m)^    (\w+):", service)
+        assert len(keys) == len(set(keys))
