@@ -25,12 +25,8 @@ ORDER: Mapping[str, Sequence[str]] = {
     "Search": (
         "retrieval",
         "fusion",
-        "low_resource-afriqa",
         "low_resource-sib200",
         "low_resource-tatoeba",
-        "languages-preference",
-        "languages-alignment",
-        "languages-fairness",
         "typed",
         "detection",
         "hinglish",

@@ -236,7 +236,7 @@ def test_searches_go_on_while_a_file_hangs(fake_library, monkeypatch):
     is_reading = threading.Event()
 
     def add() -> None:
-        results.extend(fake_library._add_each([("hanging.pdf", lambda: is_reading.set() or data)], None))
+        results.extend(fake_library._add_all([("hanging.pdf", lambda: is_reading.set() or data)], None))
 
     adding = threading.Thread(target=add)
     adding.start()
