@@ -114,7 +114,7 @@ def test_no_more_is_remembered_than_agreed(encoder, monkeypatch):
 
 def test_a_question_does_not_wait_for_a_whole_document(encoder, monkeypatch):
     monkeypatch.setattr("retriever.models.encoder.EMBED_TURN", 4)
-    passages = [f"Passage {n} of a long document. " * 20 for n in range(400)]
+    passages = [f"Passage {n} of a long document. " * 20 for n in range(80)]
     taking_in = threading.Thread(target=encoder.encode_passages, args=(passages,))
     taking_in.start()
     encoder.encode_queries(["Was steht in dem langen Dokument?"])
