@@ -72,6 +72,7 @@ def article(passage_id: str) -> str:
 def preference_rows(systems: Sequence[System], tasks: Sequence[Task]) -> list[list[object]]:
     """A row a system."""
     evaluation = Evaluation(systems, tasks)
+    article_tasks = [article_task(task) for task in tasks]
     rows: list[list[object]] = []
     for system in evaluation.systems:
         runs = [(task, evaluation.runs[system, task.direction, task.language]) for task in tasks]
@@ -80,7 +81,7 @@ def preference_rows(systems: Sequence[System], tasks: Sequence[Task]) -> list[li
         right = [evaluation.mean(system, "mixed", task.language, "success@1") for task in tasks]
         means = [np.mean(values) for values in (right, shares)]
         own = [np.mean([one.lpr for one in measured]), np.mean([one.lang_ndcg for one in measured])]
-        equal = np.mean([peer(article_task(task), run, CUTOFF) for task, run in runs])
+        equal = np.mean([peer(task, run, CUTOFF) for task, (_, run) in zip(article_tasks, runs, strict=True)])
         rows.append([system, *map(float, means), min(shares), max(shares), *map(float, (*own, equal))])
     return rows
 

@@ -81,8 +81,11 @@ class Answerer:
             features = excerpt_features(query, best, nearest, self._baseline)
             draft = replace(draft, support=support("excerpt", features))
             if is_supported("excerpt", features) and not self._is_on_other_countries(query, best.hit):
-                words = (reading.start, reading.end) if reading and reading.judgement is best else None
-                yield self._quote(draft, select_excerpt(query, best.hit, self._encoder, self._baseline, words))
+                excerpt = nearest
+                if reading is not None and reading.judgement is best:
+                    words = (reading.start, reading.end)
+                    excerpt = select_excerpt(query, best.hit, self._encoder, self._baseline, words)
+                yield self._quote(draft, excerpt)
                 return
         snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
         yield abstain(self._engine, draft, query, snippets, self._timer)

@@ -13,6 +13,7 @@ import typer
 from rag.settings import load_settings
 from ui.cli.terminal import Json, LibraryOption, out, print_json, print_rows
 from ui.state.access import MAX_PER_MINUTE, OWNER, Role, Scope
+from ui.state.types import minute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,8 +53,8 @@ def list_users(library: LibraryOption = None, as_json: Json = False) -> None:
         "name": lambda user: user.name,
         "role": lambda user: user.role,
         "groups": lambda user: ", ".join(user.groups),
-        "last login (UTC)": lambda user: f"{user.last_login:%Y-%m-%d %H:%M}" if user.last_login else "",
-        "locked until (UTC)": lambda user: f"{user.locked_until:%Y-%m-%d %H:%M}" if user.locked_until else "",
+        "last login (UTC)": lambda user: minute(user.last_login),
+        "locked until (UTC)": lambda user: minute(user.locked_until),
     }
     print_rows(rows, columns, as_json=as_json)
 

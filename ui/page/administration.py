@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import gradio as gr
@@ -41,12 +40,3 @@ def administrators_only(action: Callable[..., Sequence[Any]], outputs: int) -> C
         return values if outputs > 1 else values[0]  # Gradio wants a list for several outputs alone
 
     return run
-
-
-def minute(time: datetime | None) -> str:
-    """A time for people to read.
-
-    >>> minute(datetime(2026, 11, 30, 9, 5)), minute(None)
-    ('2026-11-30 09:05', '')
-    """
-    return f"{time:%Y-%m-%d %H:%M}" if time else ""

@@ -17,9 +17,9 @@ from ui.state.types import LIBRARY, Limit
 
 LOG_OUT = "() => fetch('/logout', {method: 'POST'}).then(() => location.assign('/login'))"
 AT_ONCE = 4
-"""Questions, and requests of every other kind, that are being answered at a time."""
+"""Requests of each kind that are being answered at a time; questions wait in a queue of their own (ui.answering)."""
 MAX_WAITING = 200
-"""Questions and other requests that wait for their turn; more are refused."""
+"""Requests that wait for their turn; more are refused."""
 
 
 def build(

@@ -7,9 +7,10 @@ import gradio as gr
 
 from retriever.errors import IsthmusError, NotFoundError
 from ui.page import cards
-from ui.page.administration import Panel, administrators_only, minute
+from ui.page.administration import Panel, administrators_only
 from ui.state.access import Access, Role
 from ui.state.accounts import Accounts
+from ui.state.types import minute
 
 
 def build(accounts: Accounts, t: Any, *, has_passwords: bool) -> Panel:

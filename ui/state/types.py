@@ -1,6 +1,7 @@
-"""What a collection is, for those who hold it and those who ask for it over HTTP."""
+"""What the page, the server and the command show of the state: collections, limits, times."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 LIBRARY = "library"
 """The name of the collection that is there from the start: the library of the settings."""
@@ -29,3 +30,12 @@ class Limit:
     name: str
     value: str
     setting: str = ""
+
+
+def minute(time: datetime | None) -> str:
+    """A time for people to read.
+
+    >>> minute(datetime(2026, 11, 30, 9, 5)), minute(None)
+    ('2026-11-30 09:05', '')
+    """
+    return f"{time:%Y-%m-%d %H:%M}" if time else ""
