@@ -16,6 +16,7 @@ from rag.errors import GeneratorError
 from rag.generation.engine import Completion, Message
 from rag.generation.messages import CONTEXT_EXCEEDED, empty_answer, took_too_long
 from rag.generation.model_size import is_small
+from rag.generation.tracing import record_usage
 
 START_SECONDS = 120
 """Longest time for loading a model; the packaged 1.5B takes 2 s."""
@@ -91,11 +92,14 @@ class OpenVinoEngine:
                 self._process = _Process(self._folder)
             process = self._process
         order = {"id": next(self._ids), "messages": messages, "prompt": prompt, "max_tokens": max_tokens}
+        tokens = 0
         with contextlib.closing(process.request(order | {"choice": choice}, deadline)) as replies:
             try:
                 for reply in replies:
                     if "error" in reply:
                         raise GeneratorError(CONTEXT_EXCEEDED)
+                    tokens += len(reply["logprobs"])
+                    record_usage(None, tokens)
                     yield reply
             except queue.Empty as error:
                 raise GeneratorError(took_too_long(f"({self.label})", self._timeout)) from error

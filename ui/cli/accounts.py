@@ -146,5 +146,4 @@ def audit(library: LibraryOption = None, as_json: Json = False) -> None:
         print_json([asdict(entry) for entry in entries])
         return
     for entry in entries:
-        outcome = f"  ({entry.outcome})" if entry.outcome != "done" else ""
-        out.print(f"{entry.time:%Y-%m-%d %H:%M:%S}  {entry.who}  {entry.action}  {entry.what}{outcome}", markup=False)
+        out.print(f"{entry.time:%Y-%m-%d %H:%M:%S}  {entry.who}  {entry.action}  {entry.details}", markup=False)

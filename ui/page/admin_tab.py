@@ -102,5 +102,5 @@ def _limits(limits: Sequence[Limit], words: dict[str, str]) -> str:
 def _audit(collections: Collections, words: dict[str, str]) -> str:
     columns = ("time", "user_name", "action", "details")
     entries = reversed(collections.accounts.audit.entries(LATEST))
-    rows = ((f"{entry.time:%Y-%m-%d %H:%M:%S}", entry.who, entry.action, entry.what) for entry in entries)
+    rows = ((f"{entry.time:%Y-%m-%d %H:%M:%S}", entry.who, entry.action, entry.details) for entry in entries)
     return cards.table([words[column] for column in columns], rows)

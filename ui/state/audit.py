@@ -26,6 +26,11 @@ class AuditEntry:
     what: str
     outcome: str
 
+    @property
+    def details(self) -> str:
+        """What it was done to, and how it ended if it is not done."""
+        return self.what if self.outcome == "done" else f"{self.what} ({self.outcome})".strip()
+
 
 class AuditTrail:
     """The entries, in the order in which they came."""

@@ -15,6 +15,7 @@ from rag.generation.client import ChatClient
 from rag.generation.embedded import embedded_file, open_llama_cpp, open_openvino
 from rag.generation.language_check import is_in_language
 from rag.generation.reranking import GeneratorReranker
+from rag.generation.tracing import TracedEngine
 from rag.pipeline import RAG
 from rag.settings import load_settings
 from retriever.types import Passage, Query
@@ -67,6 +68,15 @@ def test_max_tokens_and_cancel(engine):
     next(stream)
     stream.close()
     assert list(engine.stream(messages, max_tokens=3))
+
+
+def test_a_recorded_answer_tells_its_tokens(engine, spans):
+    completion = TracedEngine(engine, record_texts=False).answer(
+        [{"role": "user", "content": "Count from 1 to 200 in words."}], max_tokens=6
+    )
+    (span,) = spans.get_finished_spans()
+    assert completion.text
+    assert 1 <= span.attributes["gen_ai.usage.output_tokens"] <= 6
 
 
 def test_the_likeliest_first_words_tell_a_passage_that_answers(engine):

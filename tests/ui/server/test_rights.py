@@ -583,6 +583,8 @@ def test_an_administrator_manages_users_and_keys_on_the_page(guarded):
         assert guarded.accounts.log_in("mia", PASSWORD)
         shown = page.send("administration")
         assert '<td dir="auto">mia</td>' in shown[1]
+        guarded.accounts.audit.record("mia", "remove documents", "library", "failed")
+        assert "library (failed)" in page.send("administration")[-1]
         assert "group:desk" in shown[-4]  # of the ministry's collection
         assert "quoting" in shown[-3]
         assert "1 MB" in shown[-2]
@@ -645,7 +647,7 @@ def test_users_and_keys_are_managed_by_command_while_the_server_runs(guarded, mo
         rag.remove("none")
     audit = isthmus("audit")
     assert "remove user  Zoë\n" in audit
-    assert "remove documents  library  (failed)\n" in audit
+    assert "remove documents  library (failed)\n" in audit
     with pytest.raises(IsthmusError, match="No user is called 'Zoë'"):
         isthmus("keys", "add", "bot", "--user", "Zoë")
 
