@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from prompts import check_language
 from rag.answering.answerer import Answerer
-from rag.answering.history import conversation_language, rewrite_follow_up, stands_alone
+from rag.answering.history import rewrite_follow_up, spoken_languages, stands_alone
 from rag.answering.time_mode import calendar_answer, parse_as_of, question_timing
 from rag.answering.translating import translate
 from rag.build import EngineSource, build_demonstrations, build_engine
@@ -24,7 +24,7 @@ from rag.timer import StageTimer
 from rag.tracing import AnswerTrace
 from rag.types import Added, Answer, AskOptions, Turn
 from retriever.errors import IsthmusError, NotFoundError
-from retriever.languages.detection import detect_language
+from retriever.languages.detection import UNKNOWN, detect_language, language_codes
 from retriever.languages.normalization import replace_surrogates
 from retriever.models.protocols import TextEncoder
 from retriever.types import Document, Hit, Month, Passage, Query
@@ -100,6 +100,7 @@ class RAG:
         question: str,
         *,
         language: str | None = None,
+        likely_languages: Sequence[str] = (),
         history: Sequence[Turn] = (),
         time: TimeMode | None = None,
         as_of: str | None = None,
@@ -110,13 +111,14 @@ class RAG:
         """
         timer = StageTimer()
         trace = AnswerTrace(timer, question, record_texts=self.settings.record_texts)
-        yield from trace.follow(self._stream(timer, question, language, history, time, as_of))
+        yield from trace.follow(self._stream(timer, question, language, likely_languages, history, time, as_of))
 
     def _stream(
         self,
         timer: StageTimer,
         question: str,
         language: str | None,
+        likely_languages: Sequence[str],
         history: Sequence[Turn],
         time: TimeMode | None,
         as_of: str | None,
@@ -126,8 +128,11 @@ class RAG:
             check_language(language)
         as_of_month = parse_as_of(as_of)
         mode = time or self.settings.time
-        question_language = detect_language(question)
-        spoken_language = conversation_language(question_language, history)
+        likely_languages = [*spoken_languages(history), *language_codes(likely_languages)]
+        question_language = detect_language(question, likely_languages)
+        spoken_language = question_language
+        if question_language == UNKNOWN:  # no words: "1918?"
+            spoken_language = next(iter(likely_languages), "en")
         language = language or spoken_language
         if mode != "off" and (date := calendar_answer(question, question_language, language, self.library.encoder)):
             timer.end_stage("calculate")

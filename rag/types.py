@@ -24,11 +24,14 @@ class Turn:
 class AskOptions(TypedDict, total=False):
     """The options of `RAG.ask`, `stream` and their twins.
 
-    `language` is the answer's, else the question's. `history` is the conversation so far. `time` overrides the setting
-    of that name. `as_of` ("1998", "1998-05") answers as of that time: passages of later times alone are left out.
+    `language` is the answer's, else the question's. `likely_languages` are tags ("ro", "pt-BR") of those that the user
+    probably writes in, a browser's for example; they count where a short question leaves its language in doubt.
+    `history` is the conversation so far. `time` overrides the setting of that name. `as_of` ("1998", "1998-05") answers
+    as of that time: passages of later times alone are left out.
     """
 
     language: str | None
+    likely_languages: Sequence[str]
     history: Sequence[Turn]
     time: TimeMode | None
     as_of: str | None

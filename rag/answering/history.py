@@ -1,4 +1,4 @@
-"""Follow-up questions: in which language the conversation is, and what a question leaves to it."""
+"""Follow-up questions: in which languages the conversation is, and what a question leaves to it."""
 
 from collections.abc import Sequence
 
@@ -21,12 +21,10 @@ TURN_CHARACTERS = 500
 REWRITTEN_TOKENS = 100
 
 
-def conversation_language(question_language: str, history: Sequence[Turn]) -> str:
-    """The question's language; of a question without words ("1918?"), that of the conversation, else English."""
-    if question_language != UNKNOWN:
-        return question_language
+def spoken_languages(history: Sequence[Turn]) -> list[str]:
+    """The languages of the user's turns, the latest first; turns without words have none."""
     languages = (detect_language(turn.text) for turn in reversed(history) if turn.role == "user")
-    return next((language for language in languages if language != UNKNOWN), "en")
+    return [language for language in languages if language != UNKNOWN]
 
 
 def stands_alone(query: Query, hits: Sequence[Hit], baseline: ScoreBaseline) -> bool:

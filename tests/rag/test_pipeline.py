@@ -1,3 +1,4 @@
+import contextlib
 import datetime
 import json
 
@@ -149,6 +150,22 @@ def test_a_useless_rewriting_falls_back_to_both_questions(make_rag):
     rag, engine = make_rag(TEXTS, "?", "Laura Bassi a predat acolo.")
     rag.ask("Și cine a predat acolo?", history=[Turn("user", QUESTION)])
     assert f"{QUESTION} Și cine a predat acolo?" in engine.asked[1][1]["content"]
+
+
+def test_what_else_the_user_writes_decides_where_a_question_leaves_its_language_in_doubt(make_rag):
+    rag, _ = make_rag(TEXTS)
+    romanian = "Unde e Petra?"
+
+    def language(question, **options):
+        with contextlib.closing(rag.stream(question, **options)) as answers:
+            return next(answers).language
+
+    assert language(romanian, likely_languages=["ro-RO", "en"]) == "ro"
+    assert language(romanian, history=[Turn("user", QUESTION)]) == "ro"
+    assert language("Wer hat die Mona Lisa gemalt?", likely_languages=["ro"]) == "de"
+    assert language("1918?") == "en"
+    assert language("1918?", likely_languages=["xx", "ro-RO"]) == "ro"
+    assert language("1918?", likely_languages=["ro"], history=[Turn("user", "Wann war das?")]) == "de"
 
 
 def test_the_answer_language_can_be_chosen(make_rag):

@@ -54,11 +54,13 @@ class Questions:
     async def stream(self, question: str, collection: str, options: AskOptions) -> AsyncGenerator[Answer, None]:
         """As `RAG.stream`, when it is this question's turn. Closing the iterator, or leaving it, cancels.
 
+        Likely languages are those that the request prefers, unless the options name them.
         Raises OverloadError at once if too many wait, StoppingError if the server stops meanwhile, NotFoundError if
         there is no such collection.
         """
         start = time.perf_counter()
-        steps = _Steps(self.view.stream(collection, question, options))
+        preferred: AskOptions = {"likely_languages": self.request.languages}
+        steps = _Steps(self.view.stream(collection, question, {**preferred, **options}))
         threads = self.answering.threads
         try:
             async with self.answering.queue.turn(self.user):

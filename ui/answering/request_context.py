@@ -32,11 +32,12 @@ PATHS = {
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One request: its id, its way in, and the address that it comes from."""
+    """One request: its id, its way in, the address that it comes from, and the languages that its sender prefers."""
 
     id: str
     way: Way
     address: str
+    languages: tuple[str, ...] = ()
 
 
 current_request: ContextVar[RequestContext] = ContextVar("request")
@@ -50,3 +51,19 @@ def way_of(path: str) -> Way:
     (<Way.OPENAI: 'openai'>, <Way.REST: 'rest'>, <Way.PAGE: 'page'>)
     """
     return next((way for beginning, way in PATHS.items() if path.startswith(beginning)), Way.PAGE)
+
+
+def preferred_languages(header: str) -> tuple[str, ...]:
+    """The tags of an Accept-Language header, the best first; malformed parts are left out.
+
+    >>> preferred_languages("en;q=0.5, ro-RO, hu;q=much, *;q=0.1")
+    ('ro-RO', 'en', '*')
+    """
+    weighted = []
+    for part in header.split(","):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            weighted.append((-float(quality or 1), tag))
+        except ValueError:
+            continue
+    return tuple(tag for _, tag in sorted(weighted, key=lambda pair: pair[0]) if tag)

@@ -25,6 +25,7 @@ from ui.cli.terminal import (
     out,
     plain,
     print_json,
+    terminal_languages,
 )
 from ui.state.types import LIBRARY
 
@@ -61,7 +62,7 @@ def ask(
 ) -> None:
     """Answer a question and show the sources."""
     with _open_rag(library, collection, generator, endpoint) as rag:
-        answers = rag.stream(question, language=language, as_of=as_of)
+        answers = rag.stream(question, language=language, likely_languages=terminal_languages(), as_of=as_of)
         _print(rag, _last(answers) if as_json else _show_stream(answers), as_json=as_json)
 
 
@@ -78,7 +79,7 @@ def chat(
     with _open_rag(library, collection, generator, endpoint) as rag:
         while question := _read_question():
             try:
-                answers = rag.stream(question, history=history)
+                answers = rag.stream(question, likely_languages=terminal_languages(), history=history)
                 answer = _last(answers) if as_json else _show_stream(answers)
             except IsthmusError as error:
                 err.print(f"isthmus: {error}", style="red", markup=False)

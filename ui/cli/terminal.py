@@ -21,6 +21,9 @@ UNPRINTABLE = regex.compile(r"[\p{Cc}\p{Cs}\u202d\u202e--\n\t]", regex.V1)
 UNPRINTABLE_JSON = regex.compile(r"[\x7f-\x9f\p{Cs}\u202d\u202e]")
 """Those that `json` leaves as they are."""
 
+UNSET_LOCALE = "en_US_POSIX"
+"""What Babel calls the locale C."""
+
 
 def plain(text: str) -> str:
     r"""The text without what a terminal obeys: control characters except newline and tab, lone surrogates, overrides.
@@ -60,6 +63,14 @@ AsOfOption = Annotated[
 EndpointOption = Annotated[
     str | None, typer.Option("--endpoint", help="URL of an OpenAI-compatible server, ending in /v1.")
 ]
+
+
+def terminal_languages() -> list[str]:
+    """The tag of the language that the terminal is set to, such as ro-RO; none if it is set to none."""
+    from babel.core import default_locale
+
+    name = default_locale()
+    return [] if name in (None, UNSET_LOCALE) else [name.replace("_", "-")]
 
 
 def plain_cells(*texts: str) -> list[Text]:

@@ -7,6 +7,8 @@ from importlib.resources import files
 import gradio as gr
 from starlette.requests import Request
 
+from ui.answering.request_context import preferred_languages
+
 FALLBACK = "en"
 
 
@@ -23,13 +25,7 @@ def translations() -> dict[str, dict[str, str]]:
 
 def strings_for(request: gr.Request | Request | None) -> dict[str, str]:
     """The strings in the language that the browser prefers among those with a file, else in English."""
-    accepted = request.headers.get("accept-language", "") if request else ""
-    weighted_tags = []
-    for position, part in enumerate(accepted.split(",")):
-        tag, _, quality = part.strip().partition(";q=")
-        try:
-            weighted_tags.append((-float(quality or 1), position, tag.split("-")[0].lower()))
-        except ValueError:
-            continue  # ignore a malformed preference
+    tags = preferred_languages(request.headers.get("accept-language", "") if request else "")
     strings = translations()
-    return next((strings[tag] for _, _, tag in sorted(weighted_tags) if tag in strings), strings[FALLBACK])
+    codes = (tag.partition("-")[0].lower() for tag in tags)
+    return next((strings[code] for code in codes if code in strings), strings[FALLBACK])

@@ -4,10 +4,10 @@ import logging
 import time
 import uuid
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.answering.request_context import RequestContext, Way, current_request, way_of
+from ui.answering.request_context import RequestContext, Way, current_request, preferred_languages, way_of
 from ui.state.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,8 @@ class RequestRecorder:
             await self.app(scope, receive, send)
             return
         client = scope.get("client")
-        request = RequestContext(uuid.uuid4().hex, way_of(scope["path"]), client[0] if client else "")
+        languages = preferred_languages(Headers(scope=scope).get("accept-language", ""))
+        request = RequestContext(uuid.uuid4().hex, way_of(scope["path"]), client[0] if client else "", languages)
         scope.setdefault("state", {})["context"] = request
         current_request.set(request)
         start = time.perf_counter()

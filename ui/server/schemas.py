@@ -11,6 +11,7 @@ from rag.types import Added, Answer, AskOptions, Citation, Turn
 from retriever.types import Hit, Passage
 from ui.state.types import LIBRARY
 
+MAX_LANGUAGES = 20
 MAX_HISTORY = 100
 """Turns of a conversation that a request may bring."""
 
@@ -27,6 +28,11 @@ class AskBody(Body):
     question: str
     collection: str = LIBRARY
     language: str | None = Field(None, description="language of the answer, such as ro; default: the question's")
+    likely_languages: list[str] | None = Field(
+        None,
+        max_length=MAX_LANGUAGES,
+        description="those that the user probably writes in; default: Accept-Language",
+    )
     history: list[Turn] = Field([], max_length=MAX_HISTORY, description="the conversation so far, oldest first")
     time: TimeMode | None = None
     as_of: str | None = Field(None, description='leave out passages about later times: "1998" or "1998-05"')
@@ -35,7 +41,13 @@ class AskBody(Body):
     @property
     def options(self) -> AskOptions:
         """What `RAG.stream` takes beside the question."""
-        return {"language": self.language, "history": self.history, "time": self.time, "as_of": self.as_of}
+        options: AskOptions = {
+            "language": self.language,
+            "history": self.history,
+            "time": self.time,
+            "as_of": self.as_of,
+        }
+        return options if self.likely_languages is None else {**options, "likely_languages": self.likely_languages}
 
 
 class SearchBody(Body):

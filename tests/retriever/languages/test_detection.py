@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from retriever.languages.detection import detect_language
+from retriever.languages.detection import detect_language, language_codes
 
 QUESTIONS = {
     "en": "When was the university founded?",
@@ -73,3 +73,26 @@ def test_romanised_hindi_is_told_from_english(data):
 @pytest.mark.parametrize(("text", "language"), [("补办借书证要多少钱？", "zh"), ("ازاي اجدد الكارت بتاعي؟", "ar")])
 def test_a_language_that_cldr_does_not_know_gives_way_to_the_next(text, language):
     assert detect_language(text) == language
+
+
+DOUBTFUL = {
+    "ro": "Unde e Petra?",
+    "sk": "Kto postavil Petru?",
+    "ca": "On és Petra?",
+    "sw": "Nani aligundua penisilini?",
+}
+
+
+@pytest.mark.parametrize(("language", "question"), DOUBTFUL.items())
+def test_likely_languages_decide_where_the_detectors_do_not(language, question):
+    assert detect_language(question) != language
+    assert detect_language(question, [language, "en"]) == language
+
+
+@pytest.mark.parametrize(("language", "question"), QUESTIONS.items())
+def test_a_likely_language_does_not_hide_a_clear_one(language, question):
+    assert detect_language(question, ["fr"]) == language
+
+
+def test_tags_that_are_no_language_are_left_out():
+    assert language_codes(["zh-Hant-TW", "*", "", "xx", "../en", "nb-NO", "no"]) == ["zh", "no"]

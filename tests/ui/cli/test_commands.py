@@ -56,6 +56,9 @@ def test_add_list_search_ask_remove(isthmus, process, tmp_path):
     refused = isthmus("ask", "Wann wurde die Universität Bologna gegründet?", "--json", ISTHMUS_GENERATOR="embedded")
     assert json.loads(refused.out)["abstained"]
     assert "no document to answer from; add some with `isthmus add" in refused.err
+    for locale, language in [("ro_RO.UTF-8", "ro"), ("C", "en")]:
+        unclear = isthmus("ask", "1088?", "--json", ISTHMUS_GENERATOR="embedded", LANGUAGE="", LC_ALL=locale)
+        assert json.loads(unclear.out)["language"] == language
 
 
 def test_doctor(isthmus):

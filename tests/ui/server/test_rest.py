@@ -41,6 +41,23 @@ def test_the_language_of_the_answer_can_be_named(server):
     assert ask(server, language="en").json()["language"] == "en"
 
 
+def test_the_languages_that_a_client_prefers_are_likely(server, monkeypatch):
+    likely = []
+
+    def detect(text, tags=()):
+        likely.append(list(tags))
+        return "en"
+
+    monkeypatch.setattr("rag.pipeline.detect_language", detect)
+    preferred = {"Accept-Language": "en;q=0.5, ro-RO, much;q=x"}
+    chat = {"model": "library", "messages": [{"role": "user", "content": QUESTION}]}
+    assert server.http.post("/v1/ask", json={"question": QUESTION}, headers=preferred).is_success
+    assert server.http.post("/v1/chat/completions", json=chat, headers=preferred).is_success
+    assert ask(server, likely_languages=["uk"]).is_success
+    assert ask(server).is_success
+    assert likely == [["ro", "en"], ["ro", "en"], ["uk"], []]
+
+
 def test_a_citation_opens_its_passage_with_the_evidence_marked(server):
     citation = ask(server).json()["citations"][0]
     assert citation["url"].startswith(f"{server.url}/sources/")
