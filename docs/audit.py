@@ -71,7 +71,7 @@ def faults(packages: dict[str, Distribution], pins: dict[str, str]) -> list[str]
     for name, package in packages.items():
         if name not in UNPINNED and pins.get(name) != version_of(package):
             lines.append(f"{name} {package.version}: constraints.txt pins {pins.get(name, 'no version')}")
-        needed = package.metadata["Requires-Python"] if "Requires-Python" in package.metadata else ""
+        needed = (package.metadata.get_all("Requires-Python") or [""])[0]
         if OLDEST_PYTHON not in SpecifierSet(needed):
             lines.append(f"{name} {package.version}: needs Python {needed}; pin a version that runs on {OLDEST_PYTHON}")
         has_binding_licence = BINDING.search(licence_of(package)) and name not in TOOLS
