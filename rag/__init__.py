@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import GeneratorError, UnreadableFileError
+from rag.errors import GeneratorError, GeneratorOverloadError, UnreadableFileError
 from rag.settings import Settings
 from rag.types import Added, Answer, AskOptions, Citation, Turn
 from retriever.errors import DataError, IsthmusError, LibraryBusyError, NotFoundError
@@ -20,6 +20,7 @@ __all__ = [
     "DataError",
     "Document",
     "GeneratorError",
+    "GeneratorOverloadError",
     "Hit",
     "IsthmusError",
     "LibraryBusyError",

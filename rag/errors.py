@@ -7,6 +7,10 @@ class GeneratorError(IsthmusError):
     """The generator could not answer; the message says why and what to do."""
 
 
+class GeneratorOverloadError(GeneratorError):
+    """The generator has too much to do; a little later it may answer the same question."""
+
+
 class NoProbabilitiesError(GeneratorError):
     """The generator does not tell how probable its tokens are."""
 

@@ -1,6 +1,6 @@
 """Chat completion over the OpenAI protocol: one client for a remote endpoint, vLLM and the embedded engine."""
 
-import random
+import itertools
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,9 +11,10 @@ import openai
 from openai.types.chat.chat_completion import Choice as ChatChoice
 
 from rag.errors import GeneratorError, NoProbabilitiesError
-from rag.generation.connection import Deadline, open_client, shown_url
+from rag.generation.connection import Deadline, ReplyError, open_client, shown_url
 from rag.generation.engine import Completion, Message
-from rag.generation.messages import CONTEXT_EXCEEDED, empty_answer, took_too_long
+from rag.generation.failures import MALFORMED, failure, retry_pause
+from rag.generation.messages import empty_answer, took_too_long
 from rag.generation.model_size import is_small, parameters_in_name
 from rag.generation.tracing import is_recording, record_usage
 
@@ -26,23 +27,18 @@ MIN_LOGPROB = -20.0
 """Stands in for the log-probability of a token that is not reported."""
 TOKEN_CHARACTERS, SPARE_CHARACTERS = 8, 256
 """An answer is cut after so many characters a token, and some to spare: not every server keeps to max_tokens."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
-"""Seconds before a request is sent again; each pause is twice the one before."""
-QUOTED_CHARACTERS = 300
-"""Longest quotation of a server's message."""
-MALFORMED = (openai.APIError, httpx2.HTTPError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""What a reply raises that breaks off or is not as the protocol says: its types are not checked on the way."""
 
 Reply = TypeVar("Reply")
+Chunk = TypeVar("Chunk")
 
 
 class ChatClient:
     """A client of one OpenAI-compatible server.
 
     `timeout` bounds the whole of one call in seconds, whatever the server does: silence, retries and the answer
-    itself. Refused connections, overload (429) and server errors (5xx) are retried with back-off before any text has
-    come, as long as time is left. `model` of None is the server's first. Raises GeneratorError if that is to be read
-    from the server and it cannot be reached.
+    itself. Refused connections, overload (408, 429, 503) and server errors (5xx) are retried with back-off before any
+    text has come, as long as time is left; if overload lasts, GeneratorOverloadError is raised. `model` of None is the
+    server's first. Raises GeneratorError if that is to be read from the server and it cannot be reached.
     """
 
     provider = "openai"
@@ -76,21 +72,23 @@ class ChatClient:
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Generator[str, None, None]:
         """See `Engine.stream`. Temperature is 0."""
         with self._call() as (client, deadline):
-            response = self._send(
+            response, first_chunk = self._send(
                 deadline,
-                lambda: client.chat.completions.create(
-                    model=self.model,
-                    messages=cast(Any, list(messages)),
-                    max_tokens=max_tokens,
-                    temperature=0,
-                    seed=0,
-                    stream=True,
-                    stream_options={"include_usage": True} if is_recording() else openai.omit,
+                lambda: _begin(
+                    client.chat.completions.create(
+                        model=self.model,
+                        messages=cast(Any, list(messages)),
+                        max_tokens=max_tokens,
+                        temperature=0,
+                        seed=0,
+                        stream=True,
+                        stream_options={"include_usage": True} if is_recording() else openai.omit,
+                    )
                 ),
             )
             with response:
                 length = 0
-                for chunk in response:
+                for chunk in _chunks(first_chunk, response):
                     _record_usage(chunk)
                     if not chunk.choices or not (piece := chunk.choices[0].delta.content):
                         continue
@@ -189,9 +187,9 @@ class ChatClient:
                         deadline,
                     )
             except (*MALFORMED, httpx2.InvalidURL) as error:
-                is_over = deadline.is_shut or not deadline.remaining
-                message = self._shut_message(deadline) if is_over else self._explanation(error)
-                raise GeneratorError(message) from error
+                if deadline.is_shut or not deadline.remaining:
+                    raise GeneratorError(self._shut_message(deadline)) from error
+                raise failure(error, url=self._shown_url, api_key=self._api_key, timeout=self._timeout) from error
             finally:
                 self._calls.discard(deadline)
 
@@ -209,9 +207,9 @@ class ChatClient:
         for attempt in range(self._retries):
             try:
                 return request()
-            except (openai.APIConnectionError, openai.APIStatusError) as error:
+            except openai.APIError as error:
                 pause = retry_pause(error, attempt)
-                if pause is None or pause >= deadline.remaining:
+                if pause is None or pause >= deadline.remaining or deadline.is_shut:
                     raise
             time.sleep(pause)
         return request()
@@ -219,60 +217,31 @@ class ChatClient:
     def _shut_message(self, deadline: Deadline) -> str:
         if deadline.remaining:
             return f"The generator at {self._shown_url} was closed while it answered; ask again."
-        return self._timeout_message()
-
-    def _timeout_message(self) -> str:
         return took_too_long(f"at {self._shown_url}", self._timeout)
 
-    def _explanation(self, error: Exception) -> str:
-        """One sentence on what went wrong and what to do."""
-        url = self._shown_url
-        if isinstance(error, httpx2.InvalidURL):
-            return f"{url} is no web address; correct the setting endpoint."
-        if isinstance(error, openai.APIConnectionError) and not _is_slow(error):
-            return (
-                f"No generator answers at {url}; start it (`isthmus serve`), correct the setting endpoint, "
-                "or set generator to embedded."
-            )
-        if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
-            return self._timeout_message()
-        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return f"The generator at {url} refused the key; set api_key (ISTHMUS_API_KEY)."
-        if isinstance(error, openai.NotFoundError):
-            return f"The generator at {url} knows no such model or address; check endpoint and model."
-        if isinstance(error, openai.BadRequestError):
-            if any(word in str(error).lower() for word in ("context", "too long", "maximum", "exceed")):
-                return CONTEXT_EXCEEDED
-            reason = " ".join(str(error).replace(self._api_key, "…").split())[:QUOTED_CHARACTERS]
-            return f"The generator at {url} did not accept the request: {reason}."
-        if isinstance(error, openai.APIStatusError):
-            return f"The generator at {url} failed (HTTP {error.status_code}); try again later."
-        return f"The answer of the generator at {url} broke off or made no sense; ask again."
+
+def _begin(stream: openai.Stream[Chunk]) -> tuple[openai.Stream[Chunk], list[Chunk]]:
+    """A stream and its first chunk, if there is one: what fails before that can be asked for again."""
+    try:
+        return stream, list(itertools.islice(stream, 1))
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _chunks(first_chunk: list[Chunk], stream: openai.Stream[Chunk]) -> Iterator[Chunk]:
+    """All chunks of a stream that has begun. Raises ReplyError if it breaks off."""
+    yield from first_chunk
+    try:
+        yield from stream
+    except openai.APIConnectionError as error:  # to the user that is no server that does not answer
+        raise ReplyError("the reply broke off") from error
 
 
 def _record_usage(reply: object) -> None:
     """Put the tokens that a reply tells of, which not every one does, into the span of the call."""
     if usage := getattr(reply, "usage", None):
         record_usage(getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
-
-
-def _is_slow(error: openai.APIConnectionError) -> bool:
-    """Whether a server was reached that took too long."""
-    return isinstance(error, openai.APITimeoutError) and not isinstance(error.__cause__, httpx2.ConnectTimeout)
-
-
-def retry_pause(error: openai.APIConnectionError | openai.APIStatusError, attempt: int) -> float | None:
-    """Seconds to wait before a request is sent again; None if that would not help.
-
-    The server's Retry-After counts if it is in seconds.
-    """
-    pause = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE) * random.uniform(0.75, 1)
-    if isinstance(error, openai.APIConnectionError):
-        return None if _is_slow(error) else pause
-    if error.status_code not in (408, 409, 429) and error.status_code < 500:
-        return None
-    requested_pause = error.response.headers.get("Retry-After", "")
-    return float(requested_pause) if requested_pause.isdecimal() else pause
 
 
 def checked_text(value: object) -> str:

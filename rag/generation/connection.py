@@ -25,7 +25,7 @@ SENT_HEADERS = frozenset(
 
 
 class ReplyError(ValueError):
-    """The reply is longer than any answer, or compressed although that was not asked for."""
+    """The reply breaks off, is longer than any answer, or is compressed although that was not asked for."""
 
 
 class Deadline:

@@ -179,7 +179,7 @@ def overloaded(seconds: str) -> Callable[[socket.socket], None]:
 def test_retries_end_with_the_deadline(seconds):
     """`outcome` is killed if Retry-After is obeyed."""
     with listening(overloaded(seconds)) as (url, requests):
-        assert outcome(url).startswith(f"error The generator at {url} failed (HTTP 503)")
+        assert outcome(url).startswith(f"error The generator at {url} is overloaded (HTTP 503)")
     assert 1 <= len(requests) <= 4
 
 

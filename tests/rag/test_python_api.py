@@ -22,6 +22,7 @@ def test_everything_that_a_user_catches_or_receives_is_exported():
         assert getattr(rag, name).__name__ == name
     errors = (rag.GeneratorError, rag.LibraryBusyError, rag.UnreadableFileError, rag.DataError)
     assert all(issubclass(error, IsthmusError) for error in errors)
+    assert issubclass(rag.GeneratorOverloadError, rag.GeneratorError)
     with pytest.raises(AttributeError, match="no attribute 'Rag'"):
         _ = rag.Rag
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from rag.errors import GeneratorError
+from rag.errors import GeneratorError, GeneratorOverloadError
 from retriever.errors import IsthmusError, LibraryBusyError, NotFoundError
 from ui.answering.fair_queue import OverloadError, StoppingError
 from ui.state.access import ForbiddenError
@@ -28,12 +28,15 @@ STATUSES: dict[type[IsthmusError], int] = {
     DatabaseError: 500,
     NotFoundError: 404,
     LibraryBusyError: 409,
+    GeneratorOverloadError: 503,
     GeneratorError: 502,
     OverloadError: 503,
     StoppingError: 503,
     IsthmusError: 400,
 }
 """The first class that an error has decides."""
+RETRY_SECONDS = 5
+"""When to ask again after 503, in its Retry-After."""
 
 
 def error_body(error: IsthmusError) -> dict[str, dict[str, str]]:
@@ -44,7 +47,8 @@ def error_body(error: IsthmusError) -> dict[str, dict[str, str]]:
 def error_response(error: IsthmusError) -> JSONResponse:
     """An error as a response."""
     status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
-    return JSONResponse(error_body(error), status)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+    return JSONResponse(error_body(error), status, headers)
 
 
 def database_error_response(error: SQLAlchemyError) -> JSONResponse:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx2
+import openai
 import pytest
 
 from rag.build import build_engine
-from rag.errors import GeneratorError
+from rag.errors import GeneratorError, GeneratorOverloadError
 from rag.generation.client import ChatClient, vllm_model_at
+from rag.generation.failures import retry_pause
 from rag.generation.model_size import is_small, parameters_in_name
 from rag.generation.tracing import TracedEngine
 from rag.settings import load_settings
@@ -63,9 +66,11 @@ def server():
     listening.server_close()
 
 
-def fails(status, message="no"):
+def fails(status, message="no", retry_after=None):
     def answer(handler):
         handler.send_response(status)
+        if retry_after:
+            handler.send_header("Retry-After", retry_after)
         handler.send_header("Content-Type", "application/json")
         handler.end_headers()
         handler.wfile.write(json.dumps({"error": {"message": message}}).encode())
@@ -140,17 +145,74 @@ def test_the_tokens_of_a_recorded_answer_are_in_its_span(server, spans, usage):
     assert tokens == expected
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_overload_is_tried_again(server, status):
-    server.answers = [fails(status), fails(status), GOOD]
-    assert complete(client(server.url)) == "Bună ziua"
+def cut_off(handler, *parts):
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/event-stream")
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    for part in parts:
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+    handler.close_connection = True
+
+
+def error_event(**error):
+    return streams(f"data: {json.dumps({'error': {'message': 'busy', **error}})}\n\n".encode())
+
+
+FAULTS = {
+    **{str(status): fails(status) for status in (408, 429, 500, 502, 503)},
+    "refused within the stream, as by vLLM": error_event(code=503),
+    "cut off before any text": cut_off,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_what_may_pass_is_tried_again(server, fault):
+    server.answers = [fault, fault, GOOD]
+    assert complete(client(server.url, timeout=60)) == "Bună ziua"
     assert len(server.requests) == 3
+
+
+def test_what_breaks_off_after_text_is_not_tried_again(server):
+    server.answers = [lambda handler: cut_off(handler, piece("Bună "))]
+    stream = client(server.url).stream(ASK, max_tokens=9)
+    assert next(stream) == "Bună "
+    with pytest.raises(GeneratorError, match="broke off"):
+        next(stream)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"), [*((fails(status), status) for status in (408, 429, 503)), (error_event(code=503), 503)]
+)
+def test_lasting_overload_is_one_case(server, fault, status):
+    server.answers = [fault] * 3
+    with pytest.raises(GeneratorOverloadError) as raised:
+        complete(client(server.url, timeout=60))
+    assert str(raised.value) == f"The generator at {server.url} is overloaded (HTTP {status}); ask again in a moment."
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"), [("7", 7, 7), ("0", 0.375, 0.5), ("soon", 0.375, 0.5), (None, 0.375, 0.5)]
+)
+def test_a_longer_pause_that_the_server_asks_for_is_kept(asked, least, most):
+    headers = {"Retry-After": asked} if asked else {}
+    response = httpx2.Response(503, headers=headers, request=httpx2.Request("POST", "http://127.0.0.1"))
+    pause = retry_pause(openai.InternalServerError("busy", response=response, body=None), 0)
+    assert least <= pause <= most
+
+
+def test_a_pause_beyond_the_deadline_is_not_begun(server):
+    server.answers = [fails(503, retry_after="600")]
+    with pytest.raises(GeneratorOverloadError):
+        complete(client(server.url, timeout=60))
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
-        ([fails(503)] * 3, "failed .HTTP 503"),
+        ([fails(500)] * 3, "failed .HTTP 500"),
         ([fails(401)], "refused the key"),
         ([fails(404)], "no such model"),
         ([fails(400, "maximum context length is 4096")], "longer than the generator's context"),

@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from rag.errors import GeneratorError
+from rag.errors import GeneratorError, GeneratorOverloadError
 from rag.types import Answer
 from tests.ui.server.conftest import TEXTS
 
@@ -139,6 +139,17 @@ def test_a_generator_that_fails_is_a_bad_gateway(server):
     server.engine.error = None
     assert response.status_code == 502
     assert response.json()["error"]["message"] == "The generator is gone; start it again."
+
+
+def test_an_overloaded_generator_is_asked_again_later(server):
+    server.engine.error = GeneratorOverloadError("The generator is overloaded; ask again in a moment.")
+    response = ask(server)
+    server.engine.error = None
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert response.json()["error"] == {
+        "message": "The generator is overloaded; ask again in a moment.",
+        "type": "GeneratorOverloadError",
+    }
 
 
 def test_unknown_paths_and_methods_get_one_sentence(server):
