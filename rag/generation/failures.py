@@ -23,7 +23,7 @@ def retry_pause(error: openai.APIError, attempt: int) -> float | None:
 
     The server's Retry-After counts if it is in seconds and longer than ours.
     """
-    pause = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE) * random.uniform(0.75, 1)
+    pause: float = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE) * random.uniform(0.75, 1)
     if isinstance(error, openai.APIConnectionError):
         return None if _is_slow(error) else pause
     if not isinstance(error, openai.APIStatusError):
