@@ -33,6 +33,7 @@ ORDER: Mapping[str, Sequence[str]] = {
         "encoder",
         "scale",
         "capacity",
+        "capacity",
         "sharding",
         "sharding-groups",
         "cross_encoder",
