@@ -6,10 +6,25 @@ import numpy as np
 import pytest
 
 from benchmarks import simulated_index
-from benchmarks.sharding import GroupedSearch, ShardedSearch, ShardedWordSearch, library_tasks
+from benchmarks.sharding import (
+    COLUMNS,
+    GROUP_COUNTS,
+    SHARDS,
+    GroupedSearch,
+    ShardedSearch,
+    ShardedWordSearch,
+    deals,
+    group_rows,
+    grouped_name,
+    library_tasks,
+    sharded_name,
+    sharding_rows,
+    words_name,
+)
 from benchmarks.simulated_index import OTHERS, SimulatedIndex, Texts, deal, document
 from retriever.data.squad import ParallelSquad, Question
-from retriever.evaluation import HybridSearch
+from retriever.evaluation import Evaluation, HybridSearch, Task
+from retriever.evaluation.metrics import Run
 from retriever.evaluation.tasks import Text, squad_tasks
 
 POOL = {
@@ -70,6 +85,45 @@ def test_articles_with_questions_are_in_one_language_each():
     tasks = library_tasks(ParallelSquad(questions, {"en": passages, "ro": passages}))
     assert list(tasks[0].passages) == ["Danube#0@en", "Rome#0@en", "Bologna#0@ro", "Rome#0@ro"]
     assert all(task.qrels == {"Danube": {"Danube#0@en": 1}, "Bologna": {"Bologna#0@ro": 1}} for task in tasks)
+
+
+class Finding:
+    """A system that finds the right passage of each of the first questions, and of the others nothing."""
+
+    def __init__(self, name: str, right: int) -> None:
+        self.name = name
+        self._right = right
+
+    def rank(self, task: Task) -> Run:
+        return {query: dict.fromkeys(rows, 1.0) for query, rows in list(task.qrels.items())[: self._right]}
+
+
+def test_the_tables_tell_what_is_lost_in_the_mean_of_the_deals():
+    """Of four questions one shard finds four, its words two; sixteen shards find 3, 2 and 1: two in the mean."""
+    questions = {"en": [Question(f"q{n}", "en", f"{n}?", f"a{n}", f"a{n}#0") for n in range(4)]}
+    squad = ParallelSquad(questions, {"en": {f"a{n}#0": str(n) for n in range(4)}})
+    systems = [
+        system
+        for shards in SHARDS
+        for seed in deals(shards)
+        for system in (
+            Finding(sharded_name(shards, seed), 4 - seed if shards == 16 else 4),
+            Finding(words_name(shards, seed), 2),
+        )
+    ]
+    rows = sharding_rows(Evaluation(systems, squad_tasks(squad, ("L-en",))))
+    assert [row[:2] for row in rows] == [["L-en", 1], ["L-en", 2], ["L-en", 4], ["L-en", 16]]
+    assert [row[2] for row in rows] == pytest.approx([1, 1, 1, 0.5])
+    assert rows[0][8] is None
+    assert [row[8] for row in rows[1:]] == pytest.approx([0, 0, 0.5])
+    assert [row[-1] for row in rows] == [0.5] * 4
+    assert {len(row) for row in rows} == {len(COLUMNS) + 3}
+
+    groups: list[int | None] = [*GROUP_COUNTS, None]
+    systems = [Finding(grouped_name(count, is_shallow=s), 3 if s else 4) for count in groups for s in (False, True)]
+    rows = group_rows(Evaluation(systems, library_tasks(squad)))
+    assert [row[:2] for row in rows] == [[count or "own", depth] for count in groups for depth in (30, 10)]
+    assert [row[8] for row in rows] == [None, 0.25, *[0.0, 0.25] * 4]
 
 
 @pytest.mark.slow
