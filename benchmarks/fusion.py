@@ -77,7 +77,7 @@ def searches(encoder: Encoder, pool: Sequence[str], questions: Sequence[tuple[st
     numbers = {text: str(number) for number, text in enumerate(pool)}
     with tempfile.TemporaryDirectory() as folder:
         collection = index_pool(Path(folder), encoder, {number: Text(text, "en") for text, number in numbers.items()})
-        reranker = LateInteraction(collection.tokens.read if collection.tokens else lambda _: {})
+        reranker = LateInteraction(collection.tokens.max_similarities if collection.tokens else lambda *_: {})
         found = []
         for group, language, text, right in tqdm(questions, disable=None):
             query = understand(text, encoder, language=language)

@@ -38,6 +38,7 @@ from retriever.search.retriever import CrossLingualRetriever
 from retriever.store.collection import Collection
 from retriever.store.documents import DOCUMENTS_FILE
 from retriever.store.embedding import vector_rows
+from retriever.store.token_vectors import pool_tokens
 from retriever.types import Document, Passage, Vectors
 
 CAPTION = (
@@ -133,7 +134,7 @@ def build(folder: Path, size: int, embedded: int, encoder: Encoder) -> dict[str,
         rows = [passage for _, passages in documents for passage in passages]
         collection.vectors.add(vector_rows(rows), vectors)
         watch.stop("vectors")
-        collection.tokens.add({passage.id: each for passage, each in zip(rows, tokens, strict=True)})
+        collection.tokens.add({passage.id: pool_tokens(each) for passage, each in zip(rows, tokens, strict=True)})
         watch.stop("tokens")
     watch.restart()
     collection.refresh()

@@ -10,16 +10,18 @@ from rag.generation.engine import Engine
 from rag.generation.reranking import GeneratorReranker
 from rag.generation.rewriting import QueryRewriter, RewriteMode
 from rag.settings import Settings, load_settings
+from retriever.errors import IsthmusError
 from retriever.models.encoder import LIRA_FILE, Encoder
 from retriever.models.protocols import QueryEncoder
 from retriever.search.late_interaction import LateInteraction
 from retriever.search.rerankers import CrossEncoderReranker, Reranker
-from retriever.store.token_vectors import TokenVectorStore
+from retriever.store.ports import TokenStore
 from retriever.temporal.demonstrations import DemonstrationPool
 from retriever.temporal.questions import read_questions
 
 if TYPE_CHECKING:
     from rag.generation.client import ChatClient
+    from retriever.store.qdrant_server import QdrantServer
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ def build_tuned_encoders(folders: Iterable[str | Path]) -> dict[str, Encoder]:
 
 
 def build_reranker(
-    settings: Settings, tokens: TokenVectorStore | None, engine: EngineSource | None = None
+    settings: Settings, tokens: TokenStore | None, engine: EngineSource | None = None
 ) -> Reranker | None:
     """The re-ranker that the setting `rerank` names; None for "off", or for "generator" without an engine.
 
@@ -72,11 +74,27 @@ def build_reranker(
         case "off":
             return None
         case "late":
-            return LateInteraction(tokens.read) if tokens else None
+            return LateInteraction(tokens.max_similarities) if tokens else None
         case "generator":
             return GeneratorReranker(engine) if engine else None
         case model:
             return CrossEncoderReranker(model, settings.device)
+
+
+def connect_qdrant(settings: Settings) -> "QdrantServer | None":
+    """The Qdrant server that the settings name, if they name one.
+
+    Raises IsthmusError if its client is not installed, or no server answers.
+    """
+    if settings.qdrant_url is None:
+        return None
+    try:
+        from retriever.store.qdrant_server import connect
+    except ModuleNotFoundError as error:
+        if error.name != "qdrant_client":
+            raise
+        raise IsthmusError("qdrant_url needs the client of Qdrant; run `pip install 'isthmus[cluster]'`.") from error
+    return connect(settings.qdrant_url, settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None)
 
 
 def build_rewriters(settings: Settings, engine: EngineSource) -> list[QueryRewriter]:

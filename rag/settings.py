@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
-from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -24,8 +24,19 @@ from retriever.errors import IsthmusError
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "isthmus.toml"
-SECRET_SETTINGS = {"api_key", "endpoint", "chroma_url", "oidc_client_secret", "otlp_endpoint", "state_url"}
+SECRET_SETTINGS = {
+    "api_key",
+    "endpoint",
+    "chroma_url",
+    "qdrant_url",
+    "qdrant_api_key",
+    "oidc_client_secret",
+    "otlp_endpoint",
+    "state_url",
+}
 """Settings that are secret or may hold a password: no message repeats their value."""
+KEYS = {"api_key": "endpoint", "qdrant_api_key": "qdrant_url"}
+"""Keys, and the settings that name the servers which get them."""
 DAY = 86_400
 """Seconds."""
 
@@ -58,7 +69,11 @@ class Settings(BaseSettings):
         description="engine that computes vectors; auto: torch on a GPU or for a hub id, else OpenVINO if it can",
     )
     device: str | None = Field(None, description='device of the encoder: "cpu", "cuda"; default: the fastest here')
-    chroma_url: str | None = Field(None, description="a Chroma server; default: embedded, on disk")
+    chroma_url: str | None = Field(None, description="a Chroma server for the vectors; default: embedded, on disk")
+    qdrant_url: str | None = Field(
+        None, description="a Qdrant server for the vectors and token vectors; default: embedded, on disk"
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="key for the Qdrant server")
     top_k: int = Field(6, ge=1, le=50, description="passages that search returns for an answer")
     passage_chars: int = Field(800, ge=100, le=4000, description="longest passage, in Latin letters")
     translate_queries: bool = Field(
@@ -155,14 +170,21 @@ class Settings(BaseSettings):
     record_texts: bool = Field(False, description="put the texts of questions and answers into spans and the JSON log")
     serve_port: int = Field(8000, ge=1, le=65535, description="port of the local vLLM server")
 
-    @field_validator("endpoint", "chroma_url", "public_url", "oidc_issuer", "otlp_endpoint")
+    @field_validator("endpoint", "chroma_url", "qdrant_url", "public_url", "oidc_issuer", "otlp_endpoint")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
         if url is not None and not is_web_address(url):
             raise PydanticCustomError("address", "a web address is needed, such as http://127.0.0.1:8000")
         return url
 
-    @field_validator("api_key")
+    @field_validator("qdrant_url")
+    @classmethod
+    def _check_one_server(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None and info.data.get("chroma_url") is not None:
+            raise PydanticCustomError("servers", "chroma_url is set too, and vectors live on one server; unset one")
+        return url
+
+    @field_validator("api_key", "qdrant_api_key")
     @classmethod
     def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
@@ -196,13 +218,14 @@ class Settings(BaseSettings):
         except (OSError, ValueError, RecursionError) as error:
             raise IsthmusError(f"{path} could not be read: {error}.") from error
         arguments, environment = init_settings(), env_settings()
-        is_key_of_environment = "api_key" in environment and "api_key" not in arguments
-        is_endpoint_of_file = "endpoint" in file_settings() and "endpoint" not in environment | arguments
-        if is_key_of_environment and is_endpoint_of_file:
-            raise IsthmusError(
-                f"The key is in the environment (ISTHMUS_API_KEY), but {path} names the endpoint that would get it; "
-                "set ISTHMUS_ENDPOINT too, or move the key into the file."
-            )
+        for key, address in KEYS.items():
+            is_key_of_environment = key in environment and key not in arguments
+            is_address_of_file = address in file_settings() and address not in environment | arguments
+            if is_key_of_environment and is_address_of_file:
+                raise IsthmusError(
+                    f"The key is in the environment (ISTHMUS_{key.upper()}), but {path} names the {address} that would "
+                    f"get it; set ISTHMUS_{address.upper()} too, or move the key into the file."
+                )
         return init_settings, env_settings, file_settings
 
 
@@ -269,7 +292,7 @@ def load_settings(settings: Settings | None = None, /, **overrides: object) -> S
     """The settings with the overrides applied; without `settings`, those of isthmus.toml and the environment.
 
     An override of None means unset. Raises IsthmusError that names the key if it is unknown or its value is bad, and
-    if the environment's key would go to an endpoint that the file names. No message holds a secret.
+    if a key of the environment would go to a server that the file names. No message holds a secret.
 
     >>> load_settings(top_k=3).top_k
     3

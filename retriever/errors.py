@@ -22,9 +22,10 @@ class LibraryBusyError(IsthmusError):
     """Another process has the library open; the message says which."""
 
 
-class ChromaServerError(IsthmusError):
-    """The Chroma server at `place` does not answer any more; `fault` says so without the cause and the remedy."""
+class VectorServerError(IsthmusError):
+    """The server that holds the vectors has gone or failed; `fault` and `remedy` are the sentence without the cause."""
 
-    def __init__(self, place: str, cause: Exception) -> None:
-        self.fault = f"The Chroma server at {place} does not answer any more"
-        super().__init__(f"{self.fault} ({cause}). Start it again.")
+    def __init__(self, fault: str, cause: object, remedy: str = "start it again") -> None:
+        self.fault = fault
+        self.remedy = remedy
+        super().__init__(f"{fault} ({cause}); {remedy}.")

@@ -13,10 +13,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from rag.build import EngineSource, build_encoder, build_reranker, build_rewriters
+from rag.build import EngineSource, build_encoder, build_reranker, build_rewriters, connect_qdrant
 from rag.documents.ingest import read_document, read_file, supported_files
 from rag.documents.migrations import add_missing_times, delete_saved_words
 from rag.documents.parsing import printable
@@ -38,6 +39,9 @@ from retriever.store.disk_errors import (
 )
 from retriever.store.lock import acquire
 from retriever.types import Document, Hit, Month, Timing
+
+if TYPE_CHECKING:
+    from retriever.store.qdrant_server import QdrantServer
 
 Progress = Callable[[int, int, str], None]
 """Called with (documents done, documents in all, name of the one at work)."""
@@ -69,7 +73,10 @@ class Library:
         with ExitStack() as opened:
             opened.callback(self._acquire(holder, url).release)
             self.encoder = encoder or build_encoder(settings, engine)
-            self.collection = self._open_collection()
+            qdrant = connect_qdrant(settings)
+            if qdrant:
+                opened.callback(qdrant.close)
+            self.collection = self._open_collection(qdrant)
             opened.callback(self.collection.close)
             self.retriever = CrossLingualRetriever(
                 encoder=self.encoder,
@@ -86,11 +93,14 @@ class Library:
         except OSError as error:
             raise opening_error(error, self.folder) from error
 
-    def _open_collection(self) -> Collection:
-        keep_tokens = self.settings.rerank == "late"
+    def _open_collection(self, qdrant: "QdrantServer | None") -> Collection:
         try:
             collection = Collection(
-                self.folder, self.encoder, keep_tokens=keep_tokens, chroma_url=self.settings.chroma_url
+                self.folder,
+                self.encoder,
+                keep_tokens=self.settings.rerank == "late",
+                chroma_url=self.settings.chroma_url,
+                qdrant=qdrant,
             )
             try:
                 add_missing_times(collection.documents)

@@ -17,7 +17,7 @@ def late_scores(tokens: Tensor, mask: Tensor, passages: Sequence[Tensor]) -> Ten
     """MaxSim of many queries with many passages, (queries, passages).
 
     `tokens` (queries, longest, d) are unit vectors and `mask` (queries, longest) is true at a query's own tokens; each
-    passage is (its tokens, d). The values are those of `retriever.search.late_interaction.max_similarities`.
+    passage is (its tokens, d). The values are those of `retriever.store.max_sim.max_similarities`.
 
     >>> query, length = pad_tokens([torch.tensor([[1.0, 0.0], [0.0, 1.0]])])
     >>> late_scores(query, length, [torch.tensor([[1.0, 0.0]]), torch.eye(2)])

@@ -17,7 +17,7 @@ from retriever.search.late_interaction import LateInteraction
 from retriever.search.rerankers import Reranker
 from retriever.search.retriever import CrossLingualRetriever
 from retriever.store.collection import Collection
-from retriever.store.token_vectors import TokenVectorStore
+from retriever.store.ports import TokenStore
 from retriever.store.words import WordIndex
 from retriever.types import Document, Passage, Rewrite, Vectors
 
@@ -77,16 +77,16 @@ class BM25Search:
         }
 
 
-RerankerFactory = Callable[[TokenVectorStore | None], Reranker | None]
+RerankerFactory = Callable[[TokenStore | None], Reranker | None]
 """Builds the re-ranker of a collection from its stored token vectors."""
 
 
-def late_interaction_reranker(tokens: TokenVectorStore | None) -> Reranker | None:
+def late_interaction_reranker(tokens: TokenStore | None) -> Reranker | None:
     """The default re-ranker: late interaction, or none without token vectors."""
-    return LateInteraction(tokens.read) if tokens else None
+    return LateInteraction(tokens.max_similarities) if tokens else None
 
 
-def no_reranker(_: TokenVectorStore | None) -> None:
+def no_reranker(_: TokenStore | None) -> None:
     """No re-ranker: hits stay in the order of the fusion."""
 
 

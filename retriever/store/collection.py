@@ -3,7 +3,7 @@
 Order of writing, which keeps a killed process harmless:
 
 1. The store is marked as not cleanly shut down.
-2. Vectors go to Chroma, and token vectors to their file.
+2. Vectors and token vectors go to their stores: Chroma and a file, or Qdrant.
 3. One SQLite transaction adds the document and its words, and deletes the one it replaces.
 4. Surplus vectors are deleted.
 
@@ -21,11 +21,11 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chromadb.errors import ChromaError
 
-from retriever.errors import ChromaServerError
+from retriever.errors import VectorServerError
 from retriever.models.encoder import encoder_probe
 from retriever.models.protocols import PassageEncoder
 from retriever.store.baseline import ScoreBaseline
@@ -33,15 +33,21 @@ from retriever.store.disk_errors import is_sound
 from retriever.store.documents import DOCUMENTS_FILE, DocumentStore, collection_prefix
 from retriever.store.embedding import embed_passages
 from retriever.store.files import Seal, sync_tree
+from retriever.store.ports import TokenStore, VectorStore
 from retriever.store.recovery import recover_token_vectors, recover_vectors
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
 from retriever.types import Document, Passage, Vectors
 
+if TYPE_CHECKING:
+    from retriever.store.qdrant_server import QdrantServer
+
 logger = logging.getLogger(__name__)
 
-STORAGE_ERRORS = (sqlite3.OperationalError, ChromaError, ChromaServerError, OSError)
-"""What the stores raise when the disk is full or fails, or Chroma's server has gone."""
+STORAGE_ERRORS = (sqlite3.OperationalError, ChromaError, VectorServerError, OSError)
+"""What the stores raise when the disk is full or fails, or the vectors' server has gone."""
+VECTOR_FOLDER, TOKEN_FILE = "vectors", "tokens.sqlite"
+"""What holds the vectors and the token vectors in the library's folder."""
 BASELINE_PASSAGES = 1000
 """Passages whose scores tell what an ordinary one scores."""
 
@@ -50,18 +56,27 @@ class Collection:
     """Documents, vectors, token vectors and words of one library; a `PassageIndex`.
 
     With `keep_tokens` it keeps vectors of tokens, which late interaction needs. Vectors live on the Chroma server at
-    `chroma_url` if there is one. After a kill the indexes are recovered when it is opened. Raises IsthmusError if
-    another encoder made the vectors, or the server cannot be reached.
+    `chroma_url` if there is one; with `qdrant` vectors and token vectors live there, and the caller closes the
+    connection. After a kill the indexes are recovered when it is opened. Raises IsthmusError if another encoder made
+    the vectors, or the server cannot be reached.
     """
 
     def __init__(
-        self, folder: Path, encoder: PassageEncoder, *, keep_tokens: bool = True, chroma_url: str | None = None
+        self,
+        folder: Path,
+        encoder: PassageEncoder,
+        *,
+        keep_tokens: bool = True,
+        chroma_url: str | None = None,
+        qdrant: "QdrantServer | None" = None,
     ) -> None:
         self.folder = folder
         self._encoder = encoder
         self._chroma_url = chroma_url
-        self._vector_folder = folder / "vectors"
-        self._token_file = folder / "tokens.sqlite"
+        self._qdrant = qdrant
+        self._has_server = bool(chroma_url or qdrant)
+        self._vector_folder = folder / VECTOR_FOLDER
+        self._token_file = folder / TOKEN_FILE
         self._vector_seal = Seal(folder / "vectors.seal", self._vector_folder)
         self._token_seal = Seal(folder / "tokens.seal", self._token_file)
         self._surplus: set[str] = set()  # passages of no document whose vectors a failed write has left
@@ -70,8 +85,9 @@ class Collection:
             self.documents = DocumentStore(folder / DOCUMENTS_FILE)
             stores.callback(self.documents.close)
             self.documents.index_words()
-            if chroma_url:
-                self.documents.tell_from_copies()
+            self.documents.tell_from_copies()
+            if qdrant and not self.documents.collection.startswith("isthmus-"):
+                self.documents.switch_collection()  # an earlier version named the old one, which is in Chroma
             stores.push(self._note_shutdown)
             self.vectors = self._open_vectors()
             stores.callback(lambda: self.vectors.close())
@@ -162,7 +178,7 @@ class Collection:
         try:
             if self._vector_folder.is_dir():
                 self._vector_seal.write()
-            if self.tokens:
+            if self.tokens and not self._qdrant:
                 self._token_seal.write()
         except OSError as error:
             logger.warning(
@@ -191,13 +207,17 @@ class Collection:
         self._is_whole = False
         self._surplus |= set(ids) - set(self.documents.passage_ids())
 
-    def _open(self, name: str, *, fresh: bool = False) -> VectorIndex:
+    def _open(self, name: str, *, fresh: bool = False) -> VectorStore:
+        if self._qdrant:
+            from retriever.store.qdrant import QdrantVectors
+
+            return QdrantVectors(self._qdrant, self._encoder, name, fresh=fresh)
         path = None if self._chroma_url else self._vector_folder
         return VectorIndex(self._encoder, path=path, url=self._chroma_url, name=name, fresh=fresh)
 
-    def _open_vectors(self) -> VectorIndex:
-        """The vectors as they are on disk; those in files that are or may be damaged are deleted first."""
-        if self._chroma_url:
+    def _open_vectors(self) -> VectorStore:
+        """The vectors as they are; those in files that are or may be damaged are deleted first."""
+        if self._has_server:
             return self._open(self.documents.collection)
         if self._vector_seal.state() == "broken" or self.documents.lost_power:
             self._delete_index(self._vector_folder)
@@ -215,7 +235,7 @@ class Collection:
 
         A collection of an earlier version on a server may be that of several libraries, and cannot.
         """
-        is_shared = self._chroma_url and not self.documents.collection.startswith(self._prefix)
+        is_shared = self._has_server and not self.documents.collection.startswith(self._prefix)
         if is_shared or not self.documents.clean_shutdown:
             return False
         try:
@@ -231,10 +251,14 @@ class Collection:
 
     def _is_leftover(self, name: str) -> bool:
         """Whether a collection is one of this library's, which has a folder of its own or a server with others."""
-        return not self._chroma_url or name.startswith(self._prefix)
+        return not self._has_server or name.startswith(self._prefix)
 
-    def _open_tokens(self) -> TokenVectorStore:
+    def _open_tokens(self) -> TokenStore:
         """The token vectors of this encoder; a damaged file is deleted first."""
+        if self._qdrant:
+            from retriever.store.qdrant import QdrantTokenVectors
+
+            return QdrantTokenVectors(self._qdrant, self._encoder, self.documents.library_id)
         state = self._token_seal.state()
         if state == "broken" or (state == "unknown" and not is_sound(self._token_file)):
             self._delete_index(self._token_file)

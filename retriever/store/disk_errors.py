@@ -1,11 +1,11 @@
-"""What a full or failing disk, damaged files and a lost Chroma server mean for the user."""
+"""What a full or failing disk, damaged files and a lost server mean for the user."""
 
 import errno
 import shutil
 import sqlite3
 from pathlib import Path
 
-from retriever.errors import ChromaServerError, IsthmusError
+from retriever.errors import IsthmusError, VectorServerError
 from retriever.store.files import make_folder
 
 FULL_BYTES = 100_000
@@ -81,8 +81,8 @@ def make_library_folder(folder: Path) -> None:
 
 def _fault(error: Exception, folder: Path, otherwise: str) -> tuple[str, str]:
     """What has happened, and what to do about it."""
-    if isinstance(error, ChromaServerError):
-        return error.fault, "start it again"
+    if isinstance(error, VectorServerError):
+        return error.fault, error.remedy
     is_full = getattr(error, "errno", None) == errno.ENOSPC or "full" in str(error) or "No space" in str(error)
     if is_full or shutil.disk_usage(folder).free < FULL_BYTES:
         return "The disk is full", f"free some space at {folder}"

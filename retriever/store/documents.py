@@ -255,13 +255,13 @@ class DocumentStore:
 
     @property
     def generation(self) -> int:
-        """How often the vectors were copied into a new Chroma collection."""
+        """The number of the last name that a collection of the vectors got."""
         with self._lock:
             return int(self._db.execute("SELECT generation FROM state").fetchone()[0])
 
     @property
     def collection(self) -> str:
-        """The Chroma collection that holds the vectors of these documents."""
+        """The collection that holds the vectors of these documents."""
         with self._lock:
             return str(self._db.execute("SELECT collection FROM library").fetchone()[0])
 
@@ -275,6 +275,19 @@ class DocumentStore:
         with self._lock, Transaction(self._db):
             self._db.execute("UPDATE library SET collection = ?", (self.next_collection,))
             self._db.execute("UPDATE state SET generation = generation + 1")
+
+    def reserve_collection(self) -> str:
+        """The name for a copy of the vectors elsewhere: the last one, if that copy was broken off."""
+        with self._lock, Transaction(self._db):
+            if self.collection == _collection_name(self.library_id, self.generation):
+                self._db.execute("UPDATE state SET generation = generation + 1")
+            return _collection_name(self.library_id, self.generation)
+
+    def use_reserved_collection(self) -> None:
+        """Make the reserved collection the one that holds the vectors."""
+        with self._lock, Transaction(self._db):
+            name = _collection_name(self.library_id, self.generation)
+            self._db.execute("UPDATE library SET collection = ?", (name,))
 
     def close(self) -> None:
         """Close the file."""

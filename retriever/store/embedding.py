@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from retriever.models.protocols import PassageEncoder
-from retriever.store.token_vectors import TokenVectorStore
-from retriever.store.vectors import VectorIndex
+from retriever.store.ports import TokenStore, VectorStore
+from retriever.store.token_vectors import pool_tokens
 from retriever.types import Passage, Vectors
 
 EMBED_BATCH = 256
@@ -12,7 +12,7 @@ EMBED_BATCH = 256
 
 
 def embed_passages(
-    encoder: PassageEncoder, passages: Sequence[Passage], vectors: VectorIndex, tokens: TokenVectorStore | None
+    encoder: PassageEncoder, passages: Sequence[Passage], vectors: VectorStore, tokens: TokenStore | None
 ) -> None:
     """Write the vectors of passages, and those of their tokens if `tokens` keeps any."""
     for start in range(0, len(passages), EMBED_BATCH):
@@ -23,10 +23,10 @@ def embed_passages(
             vectors.add(vector_rows(batch), embed_tokens(encoder, batch, tokens))
 
 
-def embed_tokens(encoder: PassageEncoder, passages: Sequence[Passage], tokens: TokenVectorStore) -> Vectors:
-    """Write the vectors of passages' tokens; return those of the passages, (passages, dimensions), of the same pass."""
+def embed_tokens(encoder: PassageEncoder, passages: Sequence[Passage], tokens: TokenStore) -> Vectors:
+    """Write the pooled vectors of passages' tokens; return those of the passages, (passages, dimensions)."""
     vectors, token_vectors = encoder.encode_passage_tokens([passage.embedded_text for passage in passages])
-    tokens.add(dict(zip((passage.id for passage in passages), token_vectors, strict=True)))
+    tokens.add({passage.id: pool_tokens(each) for passage, each in zip(passages, token_vectors, strict=True)})
     return vectors
 
 

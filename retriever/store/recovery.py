@@ -8,21 +8,20 @@ from tqdm import tqdm
 from retriever.models.protocols import PassageEncoder
 from retriever.store.documents import DocumentStore
 from retriever.store.embedding import EMBED_BATCH, embed_passages, embed_tokens, vector_rows
-from retriever.store.token_vectors import TokenVectorStore
-from retriever.store.vectors import VectorIndex
+from retriever.store.ports import TokenStore, VectorStore
 from retriever.types import Passage
 
-OpenVectors = Callable[[str], VectorIndex]
+OpenVectors = Callable[[str], VectorStore]
 """Opens an empty vector index by the name of its collection."""
 
 
 def recover_vectors(
     documents: DocumentStore,
-    vectors: VectorIndex,
-    tokens: TokenVectorStore | None,
+    vectors: VectorStore,
+    tokens: TokenStore | None,
     encoder: PassageEncoder,
     open_empty: OpenVectors,
-) -> VectorIndex:
+) -> VectorStore:
     """A new copy of a vector index, in a new collection; the old one is closed.
 
     What Chroma holds after a kill is only read, never built upon: the vectors of the stored passages are copied into a
@@ -42,9 +41,9 @@ def recover_vectors(
 
 def _copy_vectors(
     passages: Sequence[Passage],
-    vectors: VectorIndex,
-    fresh: VectorIndex,
-    tokens: TokenVectorStore | None,
+    vectors: VectorStore,
+    fresh: VectorStore,
+    tokens: TokenStore | None,
     encoder: PassageEncoder,
 ) -> None:
     for start in range(0, len(passages), EMBED_BATCH):
@@ -56,7 +55,7 @@ def _copy_vectors(
             fresh.add(vector_rows(copied), np.stack([readable[passage.id] for passage in copied]))
 
 
-def recover_token_vectors(documents: DocumentStore, tokens: TokenVectorStore, encoder: PassageEncoder) -> None:
+def recover_token_vectors(documents: DocumentStore, tokens: TokenStore, encoder: PassageEncoder) -> None:
     """Make token vectors for the passages that have none, and delete those of passages that are gone."""
     wanted, stored = set(documents.passage_ids()), tokens.ids()
     tokens.delete(stored - wanted)

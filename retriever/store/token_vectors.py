@@ -9,6 +9,7 @@ import numpy as np
 
 from retriever.models.encoder import same_encoder
 from retriever.models.normalization import normalize
+from retriever.store.max_sim import max_similarities
 from retriever.store.transaction import Transaction
 from retriever.types import Vectors
 
@@ -44,7 +45,7 @@ def unpack(data: bytes, width: int) -> Vectors:
 
 
 class TokenVectorStore:
-    """Packed token vectors by passage id, in an SQLite file, or in memory if there is no path."""
+    """A TokenStore: packed token vectors in an SQLite file, or in memory if there is no path."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.RLock()
@@ -69,8 +70,8 @@ class TokenVectorStore:
             self._db.execute("INSERT INTO encoder VALUES (?)", (probe.tobytes(),))
 
     def add(self, rows: Mapping[str, Vectors]) -> None:
-        """Pool and store the token vectors of passages, all of them or none."""
-        packed = [(id_, tokens.shape[1], pack(pool_tokens(tokens))) for id_, tokens in rows.items()]
+        """Store the token vectors of passages, all of them or none."""
+        packed = [(id_, tokens.shape[1], pack(tokens)) for id_, tokens in rows.items()]
         with self._lock, Transaction(self._db):
             self._db.executemany("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", packed)
 
@@ -88,6 +89,12 @@ class TokenVectorStore:
                 parts = np.split(unpacked, ends[:-1])
                 vectors.update((id_, tokens) for (id_, _, _), tokens in zip(rows, parts, strict=True))
         return vectors
+
+    def max_similarities(self, query: Vectors, ids: Sequence[str]) -> dict[str, float]:
+        """See TokenStore."""
+        stored = self.read(ids)
+        known = [id_ for id_ in ids if id_ in stored]
+        return dict(zip(known, max_similarities(query, [stored[id_] for id_ in known]), strict=True))
 
     def delete(self, ids: Iterable[str]) -> None:
         """Delete passages; unknown ids are ignored."""

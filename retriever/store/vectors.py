@@ -21,9 +21,10 @@ from chromadb.config import Settings
 from chromadb.errors import ChromaError
 from httpx import TransportError
 
-from retriever.errors import ChromaServerError, IsthmusError
+from retriever.errors import IsthmusError, VectorServerError
 from retriever.models.encoder import encoder_probe, same_encoder
 from retriever.models.protocols import PassageEncoder
+from retriever.store.address import shown_address
 from retriever.store.baseline import ScoreBaseline
 from retriever.types import Vectors
 
@@ -49,17 +50,18 @@ def _calls_chroma(
                     index._reopen(index._path)
                 return method(index, *args, **kwargs)
         except TransportError as error:
-            raise ChromaServerError(index.place, error) from error
+            fault = f"The Chroma server at {index.place} does not answer any more"
+            raise VectorServerError(fault, error) from error
 
     return call
 
 
 class VectorIndex:
-    """One Chroma collection of passage vectors. It records the encoder that made them.
+    """A VectorStore: one Chroma collection of passage vectors, which records the encoder that made them.
 
     Give `path` for files on disk or `url` for a server. With `fresh` an old collection of that name is deleted first.
     Raises IsthmusError if the collection was made by another encoder, or the server cannot be reached; every method
-    raises ChromaServerError if it cannot be any more.
+    raises VectorServerError if it cannot be any more.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class VectorIndex:
         name: str = "passages",
         fresh: bool = False,
     ) -> None:
-        self.place = str(path or _shown(url or ""))
+        self.place = str(path or shown_address(url or ""))
         self._path = path
         # Of files one call at a time, which costs next to nothing: Chroma holds the interpreter's own lock.
         self._lock: AbstractContextManager[object] = threading.RLock() if path else nullcontext()
@@ -158,7 +160,7 @@ class VectorIndex:
 
     @_calls_chroma
     def search(self, vector: Vectors, k: int, where: Mapping[str, Any] | None = None) -> list[tuple[str, float]]:
-        """The k nearest passages as (id, cosine), best first; `where` is a Chroma metadata filter."""
+        """The k nearest passages as (id, cosine), best first; see VectorStore for `where`."""
         result = self._collection.query(
             query_embeddings=cast(Any, vector[None, :]),
             n_results=k,
@@ -246,7 +248,7 @@ def _client(path: Path | None, url: str | None) -> ClientAPI:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise IsthmusError(
-            f"The Chroma address {_shown(url)!r} is no http(s) URL; give one like http://127.0.0.1:8001."
+            f"The Chroma address {shown_address(url)!r} is no http(s) URL; give one like http://127.0.0.1:8001."
         )
     try:
         return chromadb.HttpClient(
@@ -257,11 +259,5 @@ def _client(path: Path | None, url: str | None) -> ClientAPI:
         )
     except (ValueError, ChromaError, OSError) as error:
         raise IsthmusError(
-            f"No Chroma server answers at {_shown(url)} ({error}). Start it, or unset chroma_url."
+            f"No Chroma server answers at {shown_address(url)} ({error}). Start it, or unset chroma_url."
         ) from error
-
-
-def _shown(url: str) -> str:
-    """The URL without user and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -65,13 +65,19 @@ def test_a_damaged_file_is_one_sentence(content):
     assert "isthmus.toml could not be read" in refusal()
 
 
-def test_a_key_of_the_environment_goes_to_no_endpoint_of_a_file(monkeypatch):
-    path = write_user_file('endpoint = "http://stranger.example/v1"\n')
-    monkeypatch.setenv("ISTHMUS_API_KEY", SECRET)
+@pytest.mark.parametrize(("key", "address"), [("api_key", "endpoint"), ("qdrant_api_key", "qdrant_url")])
+def test_a_key_of_the_environment_goes_to_no_server_of_a_file(monkeypatch, key, address):
+    path = write_user_file(f'{address} = "http://stranger.example/v1"\n')
+    monkeypatch.setenv(f"ISTHMUS_{key.upper()}", SECRET)
     message = refusal()
     assert str(path) in message
-    assert "set ISTHMUS_ENDPOINT too" in message
+    assert f"set ISTHMUS_{address.upper()} too" in message
     assert SECRET not in message
+
+
+def test_vectors_live_on_one_server():
+    message = refusal(chroma_url="http://127.0.0.1:8001", qdrant_url="http://127.0.0.1:6333")
+    assert message.startswith("Setting 'qdrant_url': chroma_url is set too, and vectors live on one server; unset one.")
 
 
 def test_a_key_goes_to_the_endpoint_that_is_named_with_it(monkeypatch):
@@ -108,7 +114,7 @@ def test_timeouts_of_no_end(monkeypatch, seconds):
         "",
     ],
 )
-@pytest.mark.parametrize("name", ["endpoint", "chroma_url"])
+@pytest.mark.parametrize("name", ["endpoint", "chroma_url", "qdrant_url"])
 def test_addresses_that_are_none(name, url):
     assert f"Setting '{name}': a web address is needed" in refusal(**{name: url})
 
@@ -128,6 +134,8 @@ def test_addresses_that_are_some(url):
         ({"api_key": ""}, "api_key"),
         ({"endpoint": f"ftp://me:{SECRET}@example.org"}, "endpoint"),
         ({"chroma_url": f"http://me:{SECRET}@[::1"}, "chroma_url"),
+        ({"qdrant_url": f"http://me:{SECRET}@[::1"}, "qdrant_url"),
+        ({"qdrant_api_key": f"{SECRET}\n"}, "qdrant_api_key"),
         ({"generator": {"api_key": SECRET}}, "generator"),
         ({"top_k": SECRET}, "top_k"),
     ],

@@ -521,7 +521,9 @@ def test_two_libraries_on_one_server_leave_each_other_alone(settings, fake_encod
                 add_texts(library)
     with Library(first, fake_encoder) as library:
         prefix = f"isthmus-{library.collection.documents.library_id}-"
-        assert len([name for name in library.collection.vectors._names() if name.startswith(prefix)]) == 1
+        vectors = library.collection.vectors
+        assert isinstance(vectors, VectorIndex)
+        assert len([name for name in vectors._names() if name.startswith(prefix)]) == 1
 
 
 @pytest.mark.slow

@@ -10,7 +10,21 @@ import sys
 import typer
 
 from retriever.errors import IsthmusError
-from ui.cli import accounts, align, answers, ask, backup, collections, documents, mcp, models, page, retrieval, temporal
+from ui.cli import (
+    accounts,
+    align,
+    answers,
+    ask,
+    backup,
+    collections,
+    documents,
+    mcp,
+    migrate,
+    models,
+    page,
+    retrieval,
+    temporal,
+)
 from ui.cli.terminal import err
 
 app = typer.Typer(
@@ -18,7 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for module in (ask, documents, models, page, mcp, accounts, backup, align):
+for module in (ask, documents, models, page, mcp, accounts, backup, migrate, align):
     app.add_typer(module.app)
 evaluation = typer.Typer(help="Evaluate search, answers, and answers to questions about time.", no_args_is_help=True)
 for module in (retrieval, answers, temporal):

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from rag.build import connect_qdrant
 from rag.generation.client import vllm_model_at
 from rag.generation.connection import shown_url
 from rag.generation.embedded import read_choice
 from rag.generation.vllm_server import has_gpu
 from rag.generation.weights import generator_folder, packaged_size
 from rag.settings import Settings
+from retriever.errors import IsthmusError
 from retriever.models.backends import describe_backend
 from retriever.models.registry import packaged_encoders
 from retriever.store.documents import list_documents
@@ -51,6 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
         _gpu(),
         _encoder(settings),
         _generator(settings),
+        _vectors(settings),
         _library(settings),
     ]
 
@@ -112,6 +115,19 @@ def _generator(settings: Settings) -> Finding:
         return Finding("generator", f"embedded {settings.embedded_model}, ready; its runtime is chosen at first use")
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in choice.seconds.items())
     return Finding("generator", f"embedded {settings.embedded_model} in {choice.runtime}, ready (a test: {seconds})")
+
+
+def _vectors(settings: Settings) -> Finding:
+    if settings.qdrant_url:
+        try:
+            if server := connect_qdrant(settings):
+                server.close()
+        except IsthmusError as error:
+            return Finding("vectors", f"on a Qdrant server at {shown_url(settings.qdrant_url)}", str(error))
+        return Finding("vectors", f"on the Qdrant server at {shown_url(settings.qdrant_url)}, which answers")
+    if settings.chroma_url:
+        return Finding("vectors", f"on a Chroma server at {shown_url(settings.chroma_url)}")
+    return Finding("vectors", "in the library's folder (Chroma)")
 
 
 def _library(settings: Settings) -> Finding:

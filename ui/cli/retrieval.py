@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from retriever.evaluation import System
     from retriever.models.encoder import Encoder
     from retriever.search.rerankers import Reranker
-    from retriever.store.token_vectors import TokenVectorStore
+    from retriever.store.ports import TokenStore
 
 app = typer.Typer()
 
@@ -99,7 +99,7 @@ def _system_builders(settings: Settings) -> "dict[str, Callable[[Encoder, str], 
 
     engine = functools.cache(lambda: build_engine(settings))
 
-    def configured_reranker(tokens: "TokenVectorStore | None") -> "Reranker | None":
+    def configured_reranker(tokens: "TokenStore | None") -> "Reranker | None":
         return build_reranker(settings, tokens, engine)
 
     def with_rewriter(mode: "RewriteMode") -> "Callable[[Encoder, str], System]":

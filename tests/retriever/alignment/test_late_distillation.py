@@ -18,7 +18,7 @@ from retriever.alignment.objective import EmbeddedTexts, TokenObjectiveLoss
 from retriever.alignment.similarity import late_scores, pad_tokens
 from retriever.data.pairs import read_pairs
 from retriever.data.squad import read_squad
-from retriever.search.late_interaction import max_similarities
+from retriever.store.max_sim import max_similarities
 from retriever.types import Vectors
 
 PASSAGES = {

@@ -11,7 +11,7 @@ from retriever.errors import IsthmusError
 from retriever.models.encoder import Encoder
 from retriever.models.lira import LiraNetwork
 from retriever.models.lira_encoder import LiraEncoder
-from retriever.search.late_interaction import max_similarities
+from retriever.store.max_sim import max_similarities
 
 YORUBA, ENGLISH = "Kí ni olú-ìlú Faransé?", "What is the capital of France?"
 

@@ -10,8 +10,9 @@ from retriever.errors import IsthmusError
 from retriever.models.backends import TorchBackend
 from retriever.models.backends.tokens import content_tokens
 from retriever.models.normalization import normalize
-from retriever.search.late_interaction import LateInteraction, max_similarities
+from retriever.search.late_interaction import LateInteraction
 from retriever.search.understanding import understand
+from retriever.store.max_sim import max_similarities
 from retriever.store.token_vectors import TokenVectorStore, pack, pool_tokens, unpack
 from retriever.types import Passage
 
@@ -57,7 +58,7 @@ def test_the_store_gives_back_what_it_got(tmp_path):
     store.close()
     store = TokenVectorStore(tmp_path / "tokens.sqlite")
     assert store.ids() == {"a", "b"}
-    assert {id_: value.shape for id_, value in store.read(["b", "a", "c"]).items()} == {"a": (5, 4), "b": (1, 4)}
+    assert {id_: value.shape for id_, value in store.read(["b", "a", "c"]).items()} == {"a": (9, 4), "b": (1, 4)}
     np.testing.assert_allclose(store.read(["b"])["b"], rows[:1], atol=0.01)
     store.delete(["a", "c"])
     assert store.ids() == {"b"}
@@ -86,8 +87,8 @@ TEXTS = [
 def test_the_encoders_tokens_find_the_passage_from_any_language(encoder, language):
     store = TokenVectorStore()
     _, own = encoder.encode_passage_tokens(TEXTS)
-    store.add(dict(zip("abc", own, strict=True)))
-    late = LateInteraction(store.read)
+    store.add({id_: pool_tokens(rows) for id_, rows in zip("abc", own, strict=True)})
+    late = LateInteraction(store.max_similarities)
     query = understand(QUESTIONS[language], encoder)
     assert query.language == language
     scores = late.scores(query, [passage(id_) for id_ in "abcx"])
@@ -122,7 +123,7 @@ def test_a_model_without_token_vectors_says_what_to_do(base_encoder, monkeypatch
     with pytest.raises(IsthmusError, match="set rerank to off"):
         base_encoder.encode_query_tokens("Cine?")
     with pytest.raises(IsthmusError, match="set rerank to off"):
-        LateInteraction(TokenVectorStore().read).scores(understand("Cine?", base_encoder), [passage("a")])
+        LateInteraction(TokenVectorStore().max_similarities).scores(understand("Cine?", base_encoder), [passage("a")])
 
 
 @pytest.mark.slow

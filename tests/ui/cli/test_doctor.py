@@ -1,8 +1,10 @@
 """What the doctor says of the encoder and of the embedded generator."""
 
 import pytest
+from qdrant_client import QdrantClient
 
 from rag.generation.embedded import RuntimeChoice
+from tests.qdrant_rest import qdrant_app, running
 from ui.cli import doctor
 
 
@@ -51,3 +53,14 @@ def test_the_runtime_and_its_seconds_are_shown(gguf, monkeypatch):
     finding = generator(settings)
     assert "in openvino, ready (a test: llama.cpp 3.6 s, openvino 1.6 s)" in finding.state
     assert not finding.remedy
+
+
+def test_where_the_vectors_live_is_shown(settings, free_port):
+    assert finding_on("vectors", settings).state == "in the library's folder (Chroma)"
+    chroma = settings.model_copy(update={"chroma_url": "http://me:secret@127.0.0.1:8001"})
+    assert finding_on("vectors", chroma).state == "on a Chroma server at http://127.0.0.1:8001"
+    gone = finding_on("vectors", settings.model_copy(update={"qdrant_url": f"http://127.0.0.1:{free_port}"}))
+    assert "No Qdrant server answers" in gone.remedy
+    with running(qdrant_app(QdrantClient(":memory:")), free_port) as url:
+        there = finding_on("vectors", settings.model_copy(update={"qdrant_url": url}))
+    assert (there.state, there.remedy) == (f"on the Qdrant server at {url}, which answers", "")
