@@ -11,7 +11,7 @@ from retriever.evaluation.tasks import Pool
 from retriever.models.encoder import Encoder
 from retriever.search.late_interaction import LateInteraction
 from retriever.search.understanding import understand
-from retriever.store.token_vectors import TokenVectorStore
+from retriever.store.token_vectors import TokenVectorStore, pool_tokens
 from retriever.store.words import WordIndex
 from retriever.types import Passage, Query, Vectors
 
@@ -47,11 +47,9 @@ class Texts:
         self.encoder = encoder
         vectors, tokens = encoder.encode_passage_tokens([text.text for text in pool.values()])
         self.vectors = dict(zip(pool, vectors, strict=True))
-        store = TokenVectorStore()  # pools and packs them, as a library does
-        store.add(dict(zip(pool, tokens, strict=True)))
-        stored = store.read(list(pool))
-        store.close()
-        self._late_interaction = LateInteraction(lambda ids: {id_: stored[id_] for id_ in ids})
+        store = TokenVectorStore()  # in memory; packs them, as a library does
+        store.add({id_: pool_tokens(each) for id_, each in zip(pool, tokens, strict=True)})
+        self._late_interaction = LateInteraction(store.max_similarities)
         self._scores: dict[str, dict[str, float]] = {}
         self._queries: dict[str, Query] = {}
 
