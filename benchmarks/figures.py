@@ -68,6 +68,7 @@ ORDER: Mapping[str, Sequence[str]] = {
         "latency-1.5b",
         "injection",
         "chats",
+        "server",
     ),
 }
 """The results by heading. Results of other names come last, under their own heading."""
