@@ -182,8 +182,8 @@ def main() -> None:
         rows.append(row("RAG.ask, in process", 1, replies, sum(reply.seconds for reply in replies), ""))
         with running_page(folder, generator="endpoint", endpoint=endpoint) as (url, pid):
             over_http(url, "/v1/ask", 1, asked[:20])
-            for path in ("/v1/ask", "/v1/chat/completions"):
-                for users in USERS:
+            for users in USERS:  # one user before crowds, which leave a larger process behind
+                for path in ("/v1/ask", "/v1/chat/completions"):
                     replies, seconds = over_http(url, path, users, asked)
                     rows.append(row(path, users, replies, seconds, peak_memory(pid)))
         if arguments.embedded:
