@@ -108,8 +108,10 @@ def read_result(name: str) -> dict[str, Any]:
 
 
 def source(result: Mapping[str, Any]) -> str:
-    """Command, day and machine of a result."""
-    return f"`{result['command']}`, {result['time'][:10]}, {result['processor']}, {result['cores']} cores"
+    """Command, day and machine of a result, with its bf16, which makes answers several times faster, if noted."""
+    flags = result["bf16"]  # None in results before it was noted
+    bf16 = "" if flags is None else f" ({', '.join(flags) or 'no bf16'})"
+    return f"`{result['command']}`, {result['time'][:10]}, {result['processor']}{bf16}, {result['cores']} cores"
 
 
 def section(name: str) -> str:
