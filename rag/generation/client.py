@@ -11,12 +11,13 @@ import openai
 from openai.types.chat.chat_completion import Choice as ChatChoice
 
 from rag.errors import GeneratorError, NoProbabilitiesError
-from rag.generation.connection import Deadline, ReplyError, open_client, shown_url
+from rag.generation.connection import Deadline, ReplyError, open_client
 from rag.generation.engine import Completion, Message
 from rag.generation.failures import MALFORMED, failure, retry_pause
 from rag.generation.messages import empty_answer, took_too_long
 from rag.generation.model_size import is_small, parameters_in_name
 from rag.generation.tracing import is_recording, record_usage
+from retriever.address import shown_url
 
 ENDPOINT_EVIDENCE_TOKENS = 1500
 """Tokens of passages in a prompt for a server of unknown speed; the embedded engine takes far fewer."""

@@ -9,8 +9,8 @@ from qdrant_client import QdrantClient
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
+from retriever.address import shown_url
 from retriever.errors import IsthmusError, VectorServerError
-from retriever.store.address import shown_address
 
 LEAST_VERSION = (1, 16)
 """Earlier servers keep no metadata of a collection, which say whose vectors it holds."""
@@ -41,7 +41,7 @@ class QdrantServer:
 
 def connect(url: str, api_key: str | None = None) -> QdrantServer:
     """The server at a URL. Raises IsthmusError if none answers there, or one that is too old."""
-    place = shown_address(url)
+    place = shown_url(url)
     client = QdrantClient(url=url, api_key=api_key, timeout=TIMEOUT, check_compatibility=False)
     try:
         version = client.info().version

@@ -21,10 +21,10 @@ from chromadb.config import Settings
 from chromadb.errors import ChromaError
 from httpx import TransportError
 
+from retriever.address import shown_url
 from retriever.errors import IsthmusError, VectorServerError
 from retriever.models.encoder import encoder_probe, same_encoder
 from retriever.models.protocols import PassageEncoder
-from retriever.store.address import shown_address
 from retriever.store.baseline import ScoreBaseline
 from retriever.types import Vectors
 
@@ -73,7 +73,7 @@ class VectorIndex:
         name: str = "passages",
         fresh: bool = False,
     ) -> None:
-        self.place = str(path or shown_address(url or ""))
+        self.place = str(path or shown_url(url or ""))
         self._path = path
         # Of files one call at a time, which costs next to nothing: Chroma holds the interpreter's own lock.
         self._lock: AbstractContextManager[object] = threading.RLock() if path else nullcontext()
@@ -248,7 +248,7 @@ def _client(path: Path | None, url: str | None) -> ClientAPI:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise IsthmusError(
-            f"The Chroma address {shown_address(url)!r} is no http(s) URL; give one like http://127.0.0.1:8001."
+            f"The Chroma address {shown_url(url)!r} is no http(s) URL; give one like http://127.0.0.1:8001."
         )
     try:
         return chromadb.HttpClient(
@@ -259,5 +259,5 @@ def _client(path: Path | None, url: str | None) -> ClientAPI:
         )
     except (ValueError, ChromaError, OSError) as error:
         raise IsthmusError(
-            f"No Chroma server answers at {shown_address(url)} ({error}). Start it, or unset chroma_url."
+            f"No Chroma server answers at {shown_url(url)} ({error}). Start it, or unset chroma_url."
         ) from error

@@ -21,8 +21,9 @@ from rag.build import build_engine
 from rag.errors import GeneratorError
 from rag.generation import vllm_server
 from rag.generation.client import ChatClient, longest_answer, vllm_model_at
-from rag.generation.connection import is_loopback, shown_url
+from rag.generation.connection import is_loopback
 from rag.settings import load_settings
+from retriever.address import shown_url
 from tests.conftest import ROOT, unused_port
 
 SECONDS, MEGABYTES = 60, 2000

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rag.build import connect_qdrant
 from rag.generation.client import vllm_model_at
-from rag.generation.connection import shown_url
 from rag.generation.embedded import read_choice
 from rag.generation.vllm_server import has_gpu
 from rag.generation.weights import generator_folder, packaged_size
 from rag.settings import Settings
+from retriever.address import shown_url
 from retriever.errors import IsthmusError
 from retriever.models.backends import describe_backend
 from retriever.models.registry import packaged_encoders

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from rag.generation.connection import shown_url
+from retriever.address import shown_url
 from ui.page import cards, keys_panel, users_panel
 from ui.page.access import access_of
 from ui.page.administration import Panel, administrators_only
