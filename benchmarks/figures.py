@@ -33,7 +33,6 @@ ORDER: Mapping[str, Sequence[str]] = {
         "encoder",
         "scale",
         "capacity",
-        "capacity",
         "sharding",
         "sharding-groups",
         "cross_encoder",

@@ -30,6 +30,10 @@ PATHS = {
 """How the paths of each way in begin, but the page's; the first that fits decides."""
 
 
+MAX_LANGUAGES = 20
+"""Preferred languages of a request that are read: each is looked up on disk."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestContext:
     """One request: its id, its way in, the address that it comes from, and the languages that its sender prefers."""
@@ -54,7 +58,7 @@ def way_of(path: str) -> Way:
 
 
 def preferred_languages(header: str) -> tuple[str, ...]:
-    """The tags of an Accept-Language header, the best first; malformed parts are left out.
+    """The tags of an Accept-Language header, the best first, at most MAX_LANGUAGES; malformed parts are left out.
 
     >>> preferred_languages("en;q=0.5, ro-RO, hu;q=much, *;q=0.1")
     ('ro-RO', 'en', '*')
@@ -66,4 +70,4 @@ def preferred_languages(header: str) -> tuple[str, ...]:
             weighted.append((-float(quality or 1), tag))
         except ValueError:
             continue
-    return tuple(tag for _, tag in sorted(weighted, key=lambda pair: pair[0]) if tag)
+    return tuple(tag for _, tag in sorted(weighted, key=lambda pair: pair[0]) if tag)[:MAX_LANGUAGES]

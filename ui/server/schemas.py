@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from rag.settings import TimeMode
 from rag.types import Added, Answer, AskOptions, Citation, Turn
 from retriever.types import Hit, Passage
+from ui.answering.request_context import MAX_LANGUAGES
 from ui.state.types import LIBRARY
 
-MAX_LANGUAGES = 20
 MAX_HISTORY = 100
 """Turns of a conversation that a request may bring."""
 

@@ -7,11 +7,8 @@ from ui.cli import main
 
 
 @pytest.fixture
-def isthmus(monkeypatch, capsys, tmp_path, cache, encoder):
-    """The command in this process, which has its imports and its encoder: what it prints on both streams."""
-    monkeypatch.setattr("rag.documents.library.build_encoder", lambda *_: encoder)
-    monkeypatch.setenv("ISTHMUS_LIBRARY", str(tmp_path / "library"))
-    monkeypatch.setenv("ISTHMUS_CACHE", str(cache))
+def run_command(monkeypatch, capsys):
+    """The command in this process, which has its imports: what it prints on both streams."""
 
     def run(*arguments, code=0, **environment):
         with monkeypatch.context() as changed:
@@ -25,3 +22,12 @@ def isthmus(monkeypatch, capsys, tmp_path, cache, encoder):
         return SimpleNamespace(out=printed.out, err=printed.err)
 
     return run
+
+
+@pytest.fixture
+def isthmus(run_command, monkeypatch, tmp_path, cache, encoder):
+    """The command with the real encoder and a library of its own."""
+    monkeypatch.setattr("rag.documents.library.build_encoder", lambda *_: encoder)
+    monkeypatch.setenv("ISTHMUS_LIBRARY", str(tmp_path / "library"))
+    monkeypatch.setenv("ISTHMUS_CACHE", str(cache))
+    return run_command

@@ -1,14 +1,11 @@
 """The command `isthmus migrate`, over HTTP."""
 
-import sys
-
 import pytest
 from qdrant_client import QdrantClient
 
 from rag.documents.library import Library
 from tests.conftest import unused_port
 from tests.qdrant_rest import qdrant_app, running
-from ui.cli import main
 
 
 @pytest.fixture
@@ -18,19 +15,12 @@ def url():
 
 
 @pytest.fixture
-def isthmus(monkeypatch, capsys, settings, fake_encoder):
-    """The command in this process: what it prints."""
+def isthmus(run_command, monkeypatch, settings, fake_encoder):
+    """The command with the fake encoder: what it prints."""
     monkeypatch.setattr("rag.documents.library.build_encoder", lambda *_: fake_encoder)
 
-    def run(*arguments, code=0, **environment):
-        with monkeypatch.context() as changed:
-            changed.setattr(sys, "argv", ["isthmus", *arguments, "-L", str(settings.library)])
-            for name, value in environment.items():
-                changed.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                main()
-        printed = capsys.readouterr()
-        assert (ended.value.code or 0) == code, printed.err
+    def run(*arguments, **options):
+        printed = run_command(*arguments, "-L", settings.library, **options)
         return printed.out + printed.err
 
     return run
