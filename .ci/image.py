@@ -1,7 +1,8 @@
-"""Do the Dockerfile's steps in a bare Debian root, then start what it starts: `python .ci/image.py FOLDER`.
+"""Do the Dockerfile's steps in a bare Debian root, then run compose.yaml there: `python .ci/image.py FOLDER`.
 
-For machines without Docker: it needs root, debootstrap and some 8 GB. The root is made in FOLDER, which is left there.
-It ends with an error if a step fails, or if the health check does not succeed within its start period.
+For machines without Docker: it needs root, debootstrap, some 8 GB, and the ports 80, 443, 5432 and 7860 free. The root
+is made in FOLDER, which is left there. It ends with an error if a step fails, if the health check does not succeed
+within its start period, or if the page cannot be used through Caddy (see composition.py).
 """
 
 import json
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from composition import run_composition
 from dockerfile_parse import DockerfileParser
 
 SOURCE = Path(__file__).parents[1]
@@ -88,10 +90,11 @@ class Image:
         inside = f"cd {shlex.quote(self.folder)} && exec {shlex.join(words)}"
         return ["chroot", f"--userspec={self.user}", str(self.root), "sh", "-c", inside]
 
-    def start(self) -> None:
-        """Start what the image starts, and stop it once it is healthy. Raises SystemExit if it does not become so."""
+    @contextmanager
+    def running(self, **environment: str) -> Iterator[None]:
+        """What the image starts, once it is healthy. Raises SystemExit if it does not become so."""
         words = [*self.words["ENTRYPOINT"], *self.words["CMD"]]
-        environment = self.environment | {"ISTHMUS_HOST": "127.0.0.1"}  # there is no network of its own here
+        environment = self.environment | {"ISTHMUS_HOST": "127.0.0.1"} | environment  # no network of its own here
         with subprocess.Popen(self.command(words), env=environment) as process:
             deadline = time.monotonic() + START_PERIOD
             check = self.command(self.words["HEALTHCHECK"])
@@ -100,9 +103,9 @@ class Image:
                     if process.poll() is not None or time.monotonic() > deadline:
                         raise SystemExit("The container is not healthy; see its output above.")
                     time.sleep(2)
+                yield
             finally:
                 process.terminate()
-        print("Healthy, and stopped.")
 
     def _copy(self, value: str) -> None:
         options, *sources, target = shlex.split(value)
@@ -115,14 +118,14 @@ class Image:
 
 
 def main() -> None:
-    """Make the root and go through the Dockerfile."""
+    """Make the root, go through the Dockerfile, and run what compose.yaml puts together."""
     root = Path(sys.argv[1]).resolve()
     image = Image(root)
     with bare_root(root):
         for step in DockerfileParser(str(SOURCE / "Dockerfile")).structure:
             print(f"{step['instruction']} {step['value']}", flush=True)
             image.do(step["instruction"], step["value"])
-        image.start()
+        run_composition(image, SOURCE / "compose.yaml")
 
 
 if __name__ == "__main__":

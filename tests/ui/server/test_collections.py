@@ -26,14 +26,14 @@ def names(server):
 
 
 def test_documents_of_one_collection_are_in_no_other(server, collection):
-    add(server, "secret.txt", "The vault opens with 7351.", collection=collection)
-    for query in ("The vault opens with", "7351", "secret"):
+    add(server, "secret.txt", "The vault opens with XQ-7351.", collection=collection)
+    for query in ("The vault opens with", "XQ-7351", "secret"):
         hits = server.http.post("/v1/search", json={"query": query, "k": 50}).json()
         assert not [hit for hit in hits if "vault" in hit["hit"]["passage"]["text"]]
     (hit,) = server.http.post("/v1/search", json={"query": "vault", "collection": collection}).json()
     id_, document = hit["hit"]["passage"]["id"], hit["hit"]["passage"]["document_id"]
     assert "collection=Ajutor" in hit["url"]
-    assert "7351" in server.http.get(hit["url"]).text
+    assert "XQ-7351" in server.http.get(hit["url"]).text
     assert server.http.get(f"/sources/{document}", params={"passage": id_}).status_code == 404
     assert server.http.get(f"/v1/passages/{id_}").status_code == 404
     assert server.http.delete(f"/v1/documents/{document}").status_code == 404
@@ -54,17 +54,17 @@ def test_a_collection_has_settings_of_its_own(server, collection):
 
 
 def test_a_collection_is_renamed_emptied_and_deleted_for_good(server, collection):
-    add(server, "secret.txt", "The vault opens with 7351.", collection=collection)
+    add(server, "secret.txt", "The vault opens with XQ-7351.", collection=collection)
     renamed = server.http.patch(f"/v1/collections/{collection}", json={"name": "Hilfe"}).json()
     assert (renamed["name"], renamed["documents"], renamed["languages"]) == ("Hilfe", 1, {"en": 1})
     assert names(server) == ["library", "Hilfe"]
     assert server.http.delete("/v1/collections/Hilfe/documents").json()["documents"] == 0
-    add(server, "secret.txt", "The vault opens with 7351.", collection="Hilfe")
+    add(server, "secret.txt", "The vault opens with XQ-7351.", collection="Hilfe")
     assert server.http.delete("/v1/collections/Hilfe").status_code == 204
     assert names(server) == ["library"]
     folder = server.collections.library.settings.library
     assert not list((folder / "collections").iterdir())
-    assert not [file for file in folder.rglob("*") if file.is_file() and b"7351" in file.read_bytes()]
+    assert not [file for file in folder.rglob("*") if file.is_file() and b"XQ-7351" in file.read_bytes()]
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "x" * 81, "a\u202eb", "a\nb" * 40])

@@ -33,7 +33,7 @@ from ui.state.collections import Collections
 from ui.state.database import Base, CollectionRow
 
 PASSWORD = "correct horse battery"
-SECRET = "The vault of the ministry opens with 7351."
+SECRET = "The vault of the ministry opens with XQ-7351."
 
 
 class Guarded:
@@ -307,11 +307,11 @@ def everything_that_a_key_gets(guarded, key):
         for name in in_collections:
             yield http.post("/v1/ask", json={"question": question, "collection": name})
             yield http.post("/v1/ask", json={"question": question, "collection": name, "stream": True})
-            yield http.post("/v1/search", json={"query": "vault ministry 7351", "k": 50, "collection": name})
+            yield http.post("/v1/search", json={"query": "vault ministry XQ-7351", "k": 50, "collection": name})
             yield http.get("/v1/documents", params={"collection": name})
             yield http.get(f"/v1/passages/{guarded.passage}", params={"collection": name})
             yield http.get(f"/sources/{guarded.document}", params={"passage": guarded.passage, "collection": name})
-            yield http.post("/retrieval", json={"knowledge_id": name, "query": "vault ministry 7351"})
+            yield http.post("/retrieval", json={"knowledge_id": name, "query": "vault ministry XQ-7351"})
             messages = [{"role": "user", "content": question}]
             yield http.post("/v1/chat/completions", json={"model": name, "messages": messages})
             yield http.post("/v1/responses", json={"model": name, "input": question})
@@ -324,7 +324,7 @@ def test_what_one_may_not_see_is_hinted_at_nowhere(guarded):
     for reply in everything_that_a_key_gets(guarded, guarded.key("eve")):
         told = reply.text.replace("'ministry'", "").replace("vault of the ministry open", "")
         told = told.replace('"ministry"', "") if reply.status_code == 404 else told
-        assert "7351" not in told, reply.url
+        assert "XQ-7351" not in told, reply.url
         assert "vault" not in told, reply.url
         assert "ministry" not in told, reply.url
 
@@ -354,7 +354,7 @@ async def test_mcp_has_the_rights_of_its_key(guarded):
     ):
         refused = await mcp_call(guarded, guarded.key("eve"), tool, **arguments)
         assert refused.is_error
-        assert "7351" not in refused.content[0].text
+        assert "XQ-7351" not in refused.content[0].text
 
 
 def test_an_openai_client_has_the_rights_of_its_key(guarded):
@@ -654,4 +654,4 @@ def test_users_and_keys_are_managed_by_command_while_the_server_runs(guarded, mo
 
 def test_the_command_of_the_same_account_needs_no_login(guarded, monkeypatch):
     monkeypatch.setenv("ISTHMUS_LIBRARY", str(guarded.collections.library.settings.library))
-    assert "7351" in isthmus("search", "vault", "-c", "ministry")
+    assert "XQ-7351" in isthmus("search", "vault", "-c", "ministry")
