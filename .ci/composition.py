@@ -106,7 +106,7 @@ def add_user(image: "Image", environment: Mapping[str, str]) -> None:
     """The second step of compose.yaml's comments."""
     words = [*image.words["ENTRYPOINT"], "users", "add", USER, "--role", "administrator"]
     twice = f"{PASSWORD}\n{PASSWORD}\n"
-    subprocess.run(image.command(words), env=image.environment | environment, input=twice, text=True, check=True)
+    subprocess.run(image.command(words), env={**image.environment, **environment}, input=twice, text=True, check=True)
 
 
 def log_in(url: str, authority: Path) -> None:
