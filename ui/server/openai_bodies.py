@@ -19,20 +19,19 @@ class Chat:
 
     def completion(self, answer: AnswerOut) -> dict[str, Any]:
         """The whole completion."""
-        annotations = [{"type": "url_citation", "url_citation": citation} for citation in _url_citations(answer)]
-        message = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": annotations}
+        message = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": _annotations(answer)}
         choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
         return {**self._head("chat.completion"), "choices": [choice], "isthmus": _extras(answer)}
 
     def chunks(self, answer: AnswerOut) -> Iterator[dict[str, Any]]:
-        """The same as chunks of a stream; the last one has the key `isthmus`, where the citations are."""
-        yield self._chunk({"role": "assistant", "content": answer.text})
+        """The same as chunks of a stream; the last one has the key `isthmus`."""
+        yield self._chunk({"role": "assistant", "content": answer.text, "annotations": _annotations(answer)})
         yield {**self._chunk({}, finish_reason="stop"), "isthmus": _extras(answer)}
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
-    def _chunk(self, delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+    def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
         return {**self._head("chat.completion.chunk"), "choices": [choice]}
 
@@ -130,6 +129,11 @@ class Response:
             "status": "completed",
             "content": [text],
         }
+
+
+def _annotations(answer: AnswerOut) -> list[dict[str, Any]]:
+    """The citations as a message of a chat completion has them."""
+    return [{"type": "url_citation", "url_citation": citation} for citation in _url_citations(answer)]
 
 
 def _url_citations(answer: AnswerOut) -> list[dict[str, Any]]:

@@ -50,6 +50,8 @@ def test_a_streamed_completion_is_the_same(client):
     whole = client.chat.completions.create(model="library", messages=messages(QUESTION))
     chunks = list(client.chat.completions.create(model="library", messages=messages(QUESTION), stream=True))
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == whole.choices[0].message.content
+    annotations = whole.choices[0].message.annotations
+    assert chunks[0].choices[0].delta.annotations == [annotation.model_dump() for annotation in annotations]
     assert chunks[-1].choices[0].finish_reason == "stop"
     assert chunks[-1].isthmus["citations"] == whole.isthmus["citations"]
 
