@@ -6,14 +6,15 @@ FROM python:3.11-slim
 
 RUN useradd --create-home --uid 1000 isthmus && mkdir /data && chown isthmus /data
 WORKDIR /app
-COPY --chown=isthmus pyproject.toml constraints.txt README.md LICENSE ./
+COPY --chown=isthmus pyproject.toml constraints.txt hashes.txt README.md LICENSE ./
 COPY --chown=isthmus rag rag
 COPY --chown=isthmus retriever retriever
 COPY --chown=isthmus prompts prompts
 COPY --chown=isthmus ui ui
 # An index of torch without CUDA makes the image smaller: --build-arg PIP_EXTRA_INDEX_URL=…
 ARG PIP_EXTRA_INDEX_URL
-RUN pip install --no-cache-dir --constraint constraints.txt '.[postgres,telemetry]'
+RUN pip install --no-cache-dir --require-hashes --no-deps --requirement hashes.txt \
+    && pip install --no-cache-dir --constraint constraints.txt '.[postgres,telemetry]'
 USER 1000
 ENV ISTHMUS_CACHE=/home/isthmus/models ISTHMUS_LIBRARY=/data/library \
     ISTHMUS_HOST=0.0.0.0 ISTHMUS_LOGIN=local

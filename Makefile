@@ -13,8 +13,10 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Isthmus needs Python 3.11 or newer; set PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt
+# First what hashes.txt has a hash of; then PyTorch, for which each index has a build of its own, and Isthmus itself.
+$(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt hashes.txt
 	@echo "Installing packages (once, a few minutes) …"
+	$(PIP) install --quiet --progress-bar on --require-hashes --no-deps --requirement hashes.txt
 	$(PIP) install --quiet --progress-bar on --constraint constraints.txt --editable .
 	@touch $@
 

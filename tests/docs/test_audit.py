@@ -1,13 +1,15 @@
 import json
+import re
 import runpy
 import threading
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from importlib.metadata import distributions
+from importlib.metadata import distributions, requires
 from types import SimpleNamespace
 
 import httpx
 import pytest
+from packaging.requirements import Requirement
 
 from benchmarks.report import ROOT
 
@@ -79,3 +81,16 @@ def test_weaknesses_are_looked_up():
 def test_a_database_that_does_not_answer(free_port):
     with pytest.raises(httpx.HTTPError):
         AUDIT["weaknesses"]({"a": package("1.0")}, f"http://127.0.0.1:{free_port}")
+
+
+def test_hashes_are_of_the_pinned_versions_of_all_that_isthmus_needs():
+    hashed = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "hashes.txt").read_text(), re.MULTILINE))
+    hashed = {AUDIT["canonical"](name): version for name, version in hashed.items()}
+    pins = dict(line.split("==") for line in AUDIT["CONSTRAINTS"].read_text().split())
+    pins = {AUDIT["canonical"](name): version for name, version in pins.items()}
+    needed = {Requirement(line) for line in requires("isthmus") or []}
+    names = {AUDIT["canonical"](one.name) for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})}
+    assert names - hashed.keys() == {"torch"}
+    assert {name: hashed[name] for name in hashed.keys() & pins.keys()} == {
+        name: pins[name] for name in hashed.keys() & pins.keys()
+    }
