@@ -175,10 +175,11 @@ class Disk:
         if call.name in ("fsync", "fdatasync"):
             node.sync()
             return
-        assert isinstance(node, File)
         if call.name == "lseek":
             self._offsets[place] = call.result
-        elif call.name == "ftruncate":
+            return
+        assert isinstance(node, File)
+        if call.name == "ftruncate":
             node.changes.append((numbers[1], None))
         elif call.name == "pwrite64":
             node.changes.append((numbers[-1], call.data[: call.result]))
