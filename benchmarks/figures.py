@@ -53,6 +53,7 @@ ORDER: Mapping[str, Sequence[str]] = {
     "Time": (
         "time_mode",
         "calendar",
+        "calendar_questions",
         "temporal",
         "temporal-aligned",
         "temporal-muse",

@@ -10,7 +10,7 @@ from retriever.errors import IsthmusError
 from retriever.languages.locales import locale_of
 from retriever.models.protocols import QueryEncoder
 from retriever.temporal import arithmetic
-from retriever.temporal.intent import asks_for_date
+from retriever.temporal.intent import read_shift
 from retriever.temporal.timing import nonexistent_date, read_timing
 from retriever.types import Month, Period, Timing
 
@@ -18,17 +18,13 @@ from retriever.types import Month, Period, Timing
 def calendar_answer(question: str, question_language: str, answer_language: str, encoder: QueryEncoder) -> str | None:
     """The answer to a question of calendar arithmetic, or that there is no such date; None for any other question.
 
-    Small models guess at arithmetic, so it is calculated. Words that are not in the language's phrases are left to the
-    encoder.
+    Small models guess at arithmetic, so it is calculated. It is answered in every language of CLDR; that there is no
+    such date is said in those with a file of phrases.
     """
+    if shift := read_shift(question, question_language, encoder):
+        return arithmetic.write_answer(shift, answer_language)
     if answer_language not in arithmetic.languages():
         return None
-    shift = arithmetic.parse_shift(question, question_language)
-    if shift is None and (found := arithmetic.find_shift(question, question_language)):
-        named, _ = found
-        shift = named if asks_for_date(question, named, encoder) else None
-    if shift:
-        return arithmetic.write_answer(shift, answer_language)
     return nonexistent_date(question, question_language, answer_language)
 
 

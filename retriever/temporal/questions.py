@@ -25,6 +25,7 @@ from retriever.errors import DataError
 from retriever.languages.months import month_names
 from retriever.temporal import arithmetic
 from retriever.temporal.arithmetic import MonthShift
+from retriever.temporal.parsing import parse_shift
 from retriever.types import Month, Period
 
 TaskName = Literal["l1", "l2", "l3"]
@@ -116,7 +117,7 @@ def parse_question(question: str, language: str) -> MonthShift | FactQuery | Non
     >>> parse_question("Who was the owner of Leeds before John?", "en")
     FactQuery(relation='owner', subject='Leeds', when=Neighbour(reference='John', after=False))
     """
-    if shift := arithmetic.parse_shift(question, language):
+    if shift := parse_shift(question, language):
         return shift
     readings = [
         (template, match.groupdict())
@@ -270,7 +271,7 @@ def _relation(row: dict[str, Any]) -> str:
 def _content(row: dict[str, Any]) -> MonthShift | FactQuery:
     """What TempReason's row asks. Raises KeyError or ValueError."""
     if "relation" not in row:
-        if (shift := arithmetic.parse_shift(str(row["question"]), "en")) is None:
+        if (shift := parse_shift(str(row["question"]), "en")) is None:
             raise ValueError(f"{row['question']!r} asks for no month before or after another")
         return shift
     relation, subject = _relation(row), str(row["subject"])

@@ -9,6 +9,7 @@ import regex
 
 from retriever.languages.months import month_names, normalize_text
 from retriever.temporal import arithmetic
+from retriever.temporal.parsing import parse_shift
 from retriever.temporal.periods import Mention, any_of, find_mentions, gregorian_year
 from retriever.types import OPEN, Month, Period, Timing
 
@@ -61,7 +62,7 @@ def nonexistent_date(question: str, language: str, answer_language: str) -> str 
     if language not in arithmetic.languages():
         return None
     text, answers = normalize_text(question), arithmetic.phrases(answer_language)
-    if _names_year_zero(text, language) and arithmetic.parse_shift(question, language) is None:
+    if _names_year_zero(text, language) and parse_shift(question, language) is None:
         return answers.impossible
     return answers.no_date if _names_impossible_day(text, language) else None
 

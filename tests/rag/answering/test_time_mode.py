@@ -16,13 +16,16 @@ def test_calendar_arithmetic_is_answered_in_the_answers_language(fake_encoder):
     question = "Ce dată este la 7 ani și 5 luni după octombrie 1241?"
     assert calendar_answer(question, "ro", "ro", fake_encoder).startswith("martie 1249")
     assert calendar_answer(question, "ro", "de", fake_encoder).startswith("März 1249")
+    assert calendar_answer(question, "ro", "fi", fake_encoder) == (
+        "maaliskuu 1249 (lokakuu 1241 + 7 vuotta + 5 kuukautta)"
+    )
 
 
 @pytest.mark.parametrize(
     ("question", "language", "answer_language"),
     [
         ("Cine a fost primar în mai 1990?", "ro", "ro"),
-        ("Ce dată este la 2 luni după mai 1990?", "ro", "fi"),  # no words for it in Finnish
+        ("Ce dată este la 2 luni după decembrie 9999?", "ro", "fi"),  # no words for it in Finnish
         ("Cine a fost primar pe 28 februarie 1990?", "ro", "ro"),
     ],
 )

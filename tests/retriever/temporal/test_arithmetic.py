@@ -15,12 +15,12 @@ from retriever.temporal.arithmetic import (
     Phrases,
     format_month,
     languages,
-    parse_shift,
     phrases,
     random_shifts,
     write_answer,
     write_question,
 )
+from retriever.temporal.parsing import parse_shift
 from retriever.types import Month
 
 MONTHS = st.builds(Month, st.integers(1, 3000), st.integers(1, 12))

@@ -1,15 +1,31 @@
 """A date and a span: is the date asked for, or a fact of that time?"""
 
+import tomllib
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from rag.answering.time_mode import calendar_answer
 from retriever.data.squad import read_squad
-from retriever.temporal.arithmetic import MonthShift, find_shift
-from retriever.temporal.intent import ASKS_FOR_DATE, MIN_MARGIN, asks_for_date
+from retriever.languages.detection import detect_language
+from retriever.temporal.arithmetic import MonthShift, languages
+from retriever.temporal.intent import (
+    AFTER,
+    ASKS_FOR_DATE,
+    ASKS_FOR_FACT,
+    BEFORE,
+    MAX_CHARACTERS,
+    MIN_DIRECTION_MARGIN,
+    MIN_MARGIN,
+    read_shift,
+)
+from retriever.temporal.parsing import find_shift
 from retriever.types import Month
 
-SHIFT = MonthShift(Month(1990, 5), 38, after=True)
+WORDINGS = tomllib.loads(
+    Path(__file__).parents[3].joinpath("benchmarks", "calendar_wordings.toml").read_text(encoding="utf-8")
+)
 DATES = [
     ("en", "Tell me the date that falls 3 years and 2 months after May 1990."),
     ("en", "Which month do we reach 14 months before March 2001?"),
@@ -72,33 +88,64 @@ FACTS = [
 
 
 class Fixed:
-    """An encoder that puts questions on a date `date` from the asked one, and those on facts `fact`."""
+    """An encoder for which the asked words are so near to the texts of each group."""
 
-    def __init__(self, date, fact):
-        self.date, self.fact = date, fact
+    def __init__(self, date, fact, after=0.5, before=0.5):
+        self.cosines = [date] * len(ASKS_FOR_DATE) + [fact] * len(ASKS_FOR_FACT)
+        self.cosines += [after] * len(AFTER) + [before] * len(BEFORE)
         self.asked = []
 
     def encode_queries(self, texts):
         self.asked = texts
-        cosines = [1.0, *[self.date] * len(ASKS_FOR_DATE), *[self.fact] * (len(texts) - 1 - len(ASKS_FOR_DATE))]
-        return np.array([[cosine, (1 - cosine**2) ** 0.5] for cosine in cosines], dtype=np.float32)
+        return np.array([[cosine, (1 - cosine**2) ** 0.5] for cosine in [1.0, *self.cosines]], dtype=np.float32)
+
+
+GERMAN, POLISH = "Sag, 3 Jahre und 2 Monate nach Mai 1990?", "Powiedz, 3 lata i 2 miesiące po maju 1990?"
+SHIFT = MonthShift(Month(1990, 5), 38, after=True)
 
 
 def test_the_nearer_kind_of_question_wins_by_a_margin():
-    assert asks_for_date("?", SHIFT, Fixed(0.9, 0.8))
-    assert not asks_for_date("?", SHIFT, Fixed(0.8, 0.9))
-    assert not asks_for_date("?", SHIFT, Fixed(0.9, 0.9 - MIN_MARGIN / 2))
+    assert read_shift(GERMAN, "de", Fixed(0.9, 0.8)) == SHIFT
+    assert read_shift(GERMAN, "de", Fixed(0.8, 0.9)) is None
+    assert read_shift(GERMAN, "de", Fixed(0.9, 0.9 - MIN_MARGIN / 2)) is None
 
 
-def test_it_is_compared_with_questions_on_the_same_dates():
+def test_the_direction_is_the_encoders_where_there_are_no_words_for_it():
+    before = MonthShift(Month(1990, 5), 38, after=False)
+    assert read_shift(POLISH, "pl", Fixed(0.9, 0.8, after=0.9, before=0.8)) == SHIFT
+    assert read_shift(POLISH, "pl", Fixed(0.9, 0.8, after=0.8, before=0.9)) == before
+    assert read_shift(POLISH, "pl", Fixed(0.9, 0.8, after=0.8, before=0.8 + MIN_DIRECTION_MARGIN / 2)) is None
+    assert read_shift(GERMAN, "de", Fixed(0.9, 0.8, after=0.8, before=0.9)) == SHIFT
+
+
+def test_only_the_other_words_are_compared():
     encoder = Fixed(0.9, 0.8)
-    asks_for_date("Wann?", SHIFT, encoder)
-    assert encoder.asked[0] == "Wann?"
-    assert all("3 years and 2 months after May 1990" in text for text in encoder.asked[1:])
+    read_shift(GERMAN, "de", encoder)
+    assert encoder.asked[0] == "sag und"
+
+
+def test_a_question_of_many_other_words_asks_for_something_else():
+    assert read_shift(GERMAN + " x" * MAX_CHARACTERS, "de", Fixed(0.9, 0.8)) is None
 
 
 def test_a_span_in_words_that_are_not_known_is_no_shift():
     assert find_shift("Which month is 3 fortnights and 2 months after May 1990?", "en") is None
+
+
+def test_there_are_wordings_in_forty_languages_and_ten_where_there_are_templates():
+    assert len(WORDINGS) >= 60
+    assert all(len(WORDINGS[language]) >= 10 for language in languages())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", WORDINGS)
+def test_wordings_in_many_languages_are_calculated(encoder, language):
+    rows = WORDINGS[language].items()
+    months = [(shift.result if (shift := read_shift(question, language, encoder)) else None) for question, _ in rows]
+    right = [Month(*map(int, month.split("-"))) for _, month in rows]
+    pairs = list(zip(months, right, strict=True))
+    assert all(month in (None, gold) for month, gold in pairs)
+    assert sum(month == gold for month, gold in pairs) >= (10 if language in languages() else 1)
 
 
 @pytest.mark.slow
@@ -116,12 +163,9 @@ def test_what_asks_for_a_fact_needs_the_documents(encoder, language, question):
 
 @pytest.mark.slow
 def test_no_other_question_is_taken_for_arithmetic(encoder, data):
-    squad = read_squad(data / "xquad")
-    taken = [
-        question.text
-        for language, questions in squad.questions.items()
-        for question in questions
-        if calendar_answer(question.text, language, "en", encoder)
-    ]
-    assert len([q for rows in squad.questions.values() for q in rows]) > 2000
-    assert not taken
+    questions = [(row.text, code) for code, rows in read_squad(data / "xquad").questions.items() for row in rows]
+    for path in sorted((data / "mgsm").rglob("*.tsv")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        questions += [(line.split("\t")[0], detect_language(line)) for line in lines]
+    assert len(questions) > 2000
+    assert not [text for text, language in questions if calendar_answer(text, language, "en", encoder)]
