@@ -28,6 +28,7 @@ ORDER: Mapping[str, Sequence[str]] = {
         "low_resource-sib200",
         "low_resource-tatoeba",
         "typed",
+        "names",
         "detection",
         "hinglish",
         "encoder",
