@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, distributed, nn
+from torch.distributed.rendezvous import rendezvous
 
 from retriever.errors import IsthmusError
 
@@ -106,7 +107,7 @@ def share_forward(model: SentenceTransformer) -> Iterator[None]:
         (vectors,) = share_rows(lambda rows: (forward(rows, **options)["sentence_embedding"],), features)
         return features | {"sentence_embedding": vectors}
 
-    model.forward = shared  # type: ignore[method-assign]
+    model.forward = shared  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:
@@ -122,14 +123,14 @@ def add_gradients(model: nn.Module) -> None:
                     distributed.all_reduce(weight.grad)
 
 
-def _join() -> distributed.Store:
+def _join() -> Any:
     """Join the other processes, this one with one GPU if there are any; returns the store that all of them reach."""
     local_rank = int(os.environ["LOCAL_RANK"])
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
     numbers = gpus.split(",") if gpus is not None else [str(n) for n in range(local_rank + 1)]
     os.environ["CUDA_VISIBLE_DEVICES"] = numbers[local_rank] if local_rank < len(numbers) else ""
     has_gpu = torch.cuda.is_available()
-    store, rank, size = next(distributed.rendezvous("env://"))
+    store, rank, size = next(rendezvous("env://"))
     for name in TRAINER_VARIABLES:
         os.environ.pop(name, None)
     store.set(f"has_gpu/{rank}", str(has_gpu))
@@ -157,7 +158,7 @@ def _help() -> None:
         function(*arguments)
 
 
-def _fail(store: distributed.Store) -> None:
+def _fail(store: Any) -> None:
     """Note that this process failed; exits with 1 if another did before, which has said why."""
     try:
         is_first_to_fail = store.add("failed", 1) == 1

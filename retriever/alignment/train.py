@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from datasets import Dataset
 from sentence_transformers import (
@@ -128,8 +129,8 @@ class _Trainer(SentenceTransformerTrainer):
 
     def evaluation_loop(self, *_: Any, **__: Any) -> EvalLoopOutput:
         """The evaluator's measures, made by the first process."""
-        measures = from_first(lambda: cast(dict[str, float], self.evaluator(self.model)))
-        return EvalLoopOutput(None, None, {f"eval_{name}": value for name, value in measures.items()}, 0)
+        measures: dict[str, float] = from_first(lambda: cast(Any, self.evaluator)(self.model))
+        return EvalLoopOutput(np.empty(0), None, {f"eval_{name}": value for name, value in measures.items()}, 0)
 
 
 def _fit(

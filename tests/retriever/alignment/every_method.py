@@ -5,6 +5,7 @@ weights that each training ends with, and OUT/NAME.json, what the guard measured
 midst of the training GUARDED, before step 4 is saved. With `--fail` all processes but the first fail.
 """
 
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -13,13 +14,13 @@ import random
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-import retriever.alignment.train
 from retriever.alignment.data import Material, split_articles
 from retriever.alignment.distributed import from_first, lead, send_to_helpers
 from retriever.alignment.guard import EnglishGuard
@@ -164,6 +165,11 @@ def train_clitssa(base: Encoder, out: Path) -> SentenceTransformer:
     return model
 
 
+def in_float32() -> contextlib.AbstractContextManager[object]:
+    """Train without bf16, in which the sum over two halves of a batch differs from that over the whole."""
+    return mock.patch("retriever.alignment.train.has_bf16", return_value=False)
+
+
 def break_off(folder: Path, out: Path) -> None:
     """Train GUARDED until the guard's third measurement, after step 4 and before it is saved."""
     measure, calls = EnglishGuard.measure, itertools.count(1)
@@ -173,8 +179,8 @@ def break_off(folder: Path, out: Path) -> None:
             raise IsthmusError("The guard broke off.")
         return measure(guard, model)
 
-    EnglishGuard.measure = breaking  # type: ignore[method-assign]
-    train_all(folder, out, GUARDED)
+    with mock.patch.object(EnglishGuard, "measure", breaking):
+        train_all(folder, out, GUARDED)
 
 
 def fail_beside_the_first() -> None:
@@ -189,11 +195,11 @@ def _fail() -> None:
 
 def main() -> None:
     """Do what the arguments say; an error is one sentence, as of the command."""
-    retriever.alignment.train.has_bf16 = lambda: False  # in bf16 a sum over halves of a batch differs from the whole
     *options, folder, out = sys.argv[1:]
-    work = functools.partial({"--break": break_off}.get("".join(options), train_all), Path(folder), Path(out))
+    work = functools.partial(break_off if "--break" in options else train_all, Path(folder), Path(out))
     try:
-        lead(fail_beside_the_first if "--fail" in options else work)
+        with in_float32():
+            lead(fail_beside_the_first if "--fail" in options else work)
     except IsthmusError as error:
         sys.exit(f"isthmus: {error}")
 

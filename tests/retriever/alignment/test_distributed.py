@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from retriever.models.backends import load_model
 from tests.conftest import ROOT
 from tests.retriever.alignment import every_method
-from tests.retriever.alignment.every_method import GUARDED, TRAININGS, train_all, write_encoder, write_squad
+from tests.retriever.alignment.every_method import GUARDED, TRAININGS, in_float32, train_all, write_encoder, write_squad
 
 pytestmark = pytest.mark.slow
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -41,8 +42,7 @@ def tiny(tmp_path_factory):
 def trained(tiny):
     """The folders of all trainings, by one process and by two, who were broken off in one of them before."""
     one, two = tiny / "one", tiny / "two"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("retriever.alignment.train.has_bf16", lambda: False)
+    with in_float32():
         train_all(tiny, one)
     broken = run_two(SCRIPT, "--break", str(tiny), str(two))
     assert sentences(broken.stderr) == ["isthmus: The guard broke off."], broken.stderr
@@ -58,7 +58,7 @@ def trained(tiny):
 @pytest.mark.parametrize("name", [*TRAININGS, "clitssa"])
 def test_two_processes_end_at_the_weights_of_one(trained, name):
     one, two = (torch.load(folder / f"{name}.pt") for folder in trained)
-    start = every_method.load_model(str(trained[0].parent / "encoder"), "cpu").state_dict()
+    start = load_model(str(trained[0].parent / "encoder"), "cpu").state_dict()
     assert one.keys() == two.keys()
     assert any(key not in start or not torch.equal(start[key], value) for key, value in one.items())
     for key, value in one.items():
