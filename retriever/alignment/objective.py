@@ -16,6 +16,7 @@ from sentence_transformers.base.losses.gradcache import CachedLossMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
+from retriever.alignment.distributed import share_rows
 from retriever.errors import DataError
 from retriever.models.backends.pytorch import control_ids, map_tokens, prompt_length
 
@@ -112,13 +113,15 @@ class TokenObjectiveLoss(nn.Module):
         """The loss of a batch as the trainer hands it over."""
         (features,) = sentence_features
         mask = self.content_mask(features["input_ids"], features["attention_mask"].bool())
+        tokens, vectors = share_rows(self._embed, features)
+        return self.objective(EmbeddedTexts(tokens, mask, vectors), labels)
+
+    def _embed(self, features: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """Unit vectors of the tokens and of the texts."""
         output = self.model(features)
-        texts = EmbeddedTexts(
-            functional.normalize(map_tokens(self.model, "query", output["token_embeddings"]).float(), dim=-1),
-            mask,
-            functional.normalize(output["sentence_embedding"].float(), dim=-1),
-        )
-        return self.objective(texts, labels)
+        tokens = map_tokens(self.model, "query", output["token_embeddings"])
+        vectors = output["sentence_embedding"]
+        return functional.normalize(tokens.float(), dim=-1), functional.normalize(vectors.float(), dim=-1)
 
     def content_mask(self, ids: Tensor, attention: Tensor) -> Tensor:
         """Which tokens of a batch are the texts' own: neither special nor padding nor the prompt's, (B, longest).

@@ -3,8 +3,9 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
 import torch
 from datasets import Dataset
 from sentence_transformers import (
@@ -14,7 +15,7 @@ from sentence_transformers import (
 )
 from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.base.sampler import BatchSamplers
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import (
     EarlyStoppingCallback,
@@ -25,10 +26,12 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint
 
+from retriever.alignment.distributed import add_gradients, from_first, is_first, send_to_helpers, share_forward
 from retriever.alignment.folder import CHECKPOINTS
 from retriever.alignment.guard import EnglishGuard
+from retriever.alignment.objective import TokenObjectiveLoss
 from retriever.alignment.recipe import Recipe
 from retriever.models.backends.pytorch import has_bf16
 from retriever.models.delta import State
@@ -84,7 +87,7 @@ def train(
 
     With `unique_texts` no text recurs within a batch.
     Checkpoints go to `folder`/checkpoints; if there are any, training resumes from the last. bf16 is used where the
-    processor or GPU has it. Several GPUs: start it with `accelerate launch`.
+    processor or GPU has it. Several processes or GPUs: see `retriever.alignment.distributed`.
     """
     checkpoints = folder / CHECKPOINTS
     if guard is not None:
@@ -109,17 +112,51 @@ def run_trainer(
 
     With `unique_texts` no text recurs within a batch.
     """
-    trainer = SentenceTransformerTrainer(
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    given = (model, rows, loss, recipe, checkpoints, last, unique_texts)
+    send_to_helpers(_fit, *given, evaluator and BaseEvaluator())  # type: ignore[no-untyped-call]
+    _fit(*given, evaluator)
+
+
+class _Trainer(SentenceTransformerTrainer):
+    """The trainer, for one process or several: rows are shared by the losses, the rest is here."""
+
+    def training_step(self, model: nn.Module, *arguments: Any, **options: Any) -> Tensor:
+        """A forward and a backward pass."""
+        loss = super().training_step(model, *arguments, **options)
+        add_gradients(model)
+        return loss
+
+    def evaluation_loop(self, *_: Any, **__: Any) -> EvalLoopOutput:
+        """The evaluator's measures, made by the first process."""
+        measures: dict[str, float] = from_first(lambda: cast(Any, self.evaluator)(self.model))
+        return EvalLoopOutput(np.empty(0), None, {f"eval_{name}": value for name, value in measures.items()}, 0)
+
+
+def _fit(
+    model: SentenceTransformer,
+    rows: Dataset,
+    loss: nn.Module,
+    recipe: Recipe,
+    checkpoints: Path,
+    last: str | None,
+    unique_texts: bool,
+    evaluator: BaseEvaluator | None,
+) -> None:
+    """Train, from the last checkpoint if there is one; what each of several processes does."""
+    callbacks: list[TrainerCallback] = [Progress()] if is_first() else []
+    callbacks += [EarlyStoppingCallback(recipe.patience)] if evaluator is not None else []
+    trainer = _Trainer(
         model=model,
         args=_arguments(recipe, checkpoints, guarded=evaluator is not None, unique_texts=unique_texts),
         train_dataset=rows,
         loss=loss,
         evaluator=evaluator,
-        callbacks=[Progress(), *([EarlyStoppingCallback(recipe.patience)] if evaluator is not None else [])],
+        callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    with contextlib.nullcontext() if isinstance(loss, TokenObjectiveLoss) else share_forward(model):
+        trainer.train(resume_from_checkpoint=last)
 
 
 @contextlib.contextmanager
@@ -165,10 +202,10 @@ def _arguments(
         data_seed=recipe.seed,
         eval_strategy="steps" if guarded else "no",
         eval_steps=recipe.check_every,
-        save_strategy="steps",
+        save_strategy="steps" if is_first() else "no",
         save_steps=recipe.check_every,
         save_total_limit=2,
-        load_best_model_at_end=guarded,
+        load_best_model_at_end=guarded and is_first(),
         metric_for_best_model="eval_guarded_mean" if guarded else None,
         logging_steps=recipe.check_every,
         report_to=[],

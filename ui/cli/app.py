@@ -44,10 +44,18 @@ app.add_typer(accounts.keys, name="keys")
 
 
 def main() -> None:
-    """Run the command. An IsthmusError is printed as one sentence, without a traceback, and sets the exit code."""
+    """Run the command. An IsthmusError is printed as one sentence, without a traceback, and sets the exit code.
+
+    Of several processes that torchrun starts, the first runs the command; the others take part in its training.
+    """
     _silence_libraries()
     try:
-        app()
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            from retriever.alignment.distributed import lead
+
+            lead(app)
+        else:
+            app()
     except IsthmusError as error:
         err.print(f"isthmus: {error}", style="red", markup=False)
         sys.exit(error.exit_code)

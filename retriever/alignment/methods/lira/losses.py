@@ -14,6 +14,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Module
 from torch import Tensor, nn
 
+from retriever.alignment.distributed import share_rows
 from retriever.alignment.methods.lira import objectives
 from retriever.alignment.methods.lira.rows import LiraRows
 from retriever.errors import DataError
@@ -82,13 +83,8 @@ class ArcaLoss(nn.Module):
         (features,) = sentence_features
         numbers = features["input_ids"].cpu()
         with torch.autocast(features["input_ids"].device.type, enabled=False):
-            network = self.network
-            own, candidates = (take(v, numbers, network.device) for v in (self.rows.own, self.rows.candidates))
-            shift = network.shift(own)
-            query, english = network.embed(own), network.embed(candidates)
-            similarities = (english @ query[..., None]).squeeze(-1).detach()
-            ratings = self.rows.ratings[numbers].to(network.device)
-            logits = network.preferences(ratings, similarities)
+            shift, query, english, similarities, logits = share_rows(self._embed, {"numbers": numbers})
+            ratings = self.rows.ratings[numbers].to(self.network.device)
             actions = torch.multinomial(logits.detach().softmax(dim=1), 1)[:, 0]
             chosen = english[torch.arange(len(numbers)), actions]
             return objectives.actor_loss(
@@ -96,6 +92,15 @@ class ArcaLoss(nn.Module):
             ) + self.weights.anchor * objectives.anchor_loss(
                 query, chosen, shift, contrast=self.weights.contrast, penalty=self.weights.penalty
             )
+
+    def _embed(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Shifts, queries, translations, their cosines, and the actor's logits."""
+        network, numbers = self.network, batch["numbers"]
+        own, candidates = (take(view, numbers, network.device) for view in (self.rows.own, self.rows.candidates))
+        query, english = network.embed(own), network.embed(candidates)
+        similarities = (english @ query[..., None]).squeeze(-1).detach()
+        logits = network.preferences(self.rows.ratings[numbers].to(network.device), similarities)
+        return network.shift(own), query, english, similarities, logits
 
 
 class LasrLoss(nn.Module):
@@ -116,29 +121,33 @@ class LasrLoss(nn.Module):
         (features,) = sentence_features
         numbers = features["input_ids"].cpu()
         with torch.autocast(features["input_ids"].device.type, enabled=False):
-            network, rows = self.network, self.rows
-            own, candidates = (take(view, numbers, network.device) for view in (rows.own, rows.candidates))
-            chosen = torch.randint(candidates.vectors.shape[1], (len(numbers),))
-            english = View(
-                *(part[torch.arange(len(numbers)), chosen] for part in (candidates.vectors, candidates.bins))
-            )
-            languages = network.language_numbers([rows.languages[n] for n in numbers.tolist()])
-            fused = network.fuse(own, english, languages)
+            rows, device = self.rows, self.network.device
+            chosen = torch.randint(rows.candidates.vectors.shape[1], (len(numbers),))
+            fused, own, english, residual, shift = share_rows(self._fuse, {"numbers": numbers, "chosen": chosen})
             places = torch.cat([numbers, torch.tensor(list(self._queue), dtype=torch.long)])
-            excluded = unsafe_negatives(rows, numbers, places).to(network.device)
-            documents = rows.documents[places].to(network.device)
+            excluded = unsafe_negatives(rows, numbers, places).to(device)
+            documents = rows.documents[places].to(device)
             scores, own_scores, english_scores = (
-                (vectors @ documents.T).masked_fill(excluded, objectives.LEFT_OUT)
-                for vectors in (fused.vectors, fused.own, fused.english)
+                (vectors @ documents.T).masked_fill(excluded, objectives.LEFT_OUT) for vectors in (fused, own, english)
             )
             self._queue.extend(numbers.tolist())
-            right = torch.arange(len(numbers), device=network.device)
+            right = torch.arange(len(numbers), device=device)
             return (
                 objectives.ndcg_loss(scores, right)
                 + self.weights.hinge * objectives.hinge_loss(scores, right)
                 + self.weights.consistency * objectives.consistency_loss(scores, own_scores, english_scores)
-                + self.weights.penalty * objectives.size_penalty(fused.residual, network.shift(own))
+                + self.weights.penalty * objectives.size_penalty(residual, shift)
             )
+
+    def _fuse(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Queries fused with the chosen translations, both single views, and what fuser and adaptor add."""
+        network, numbers = self.network, batch["numbers"]
+        own, candidates = (take(view, numbers, network.device) for view in (self.rows.own, self.rows.candidates))
+        places = torch.arange(len(numbers))
+        english = View(candidates.vectors[places, batch["chosen"]], candidates.bins[places, batch["chosen"]])
+        languages = network.language_numbers([self.rows.languages[n] for n in numbers.tolist()])
+        fused = network.fuse(own, english, languages)
+        return fused.vectors, fused.own, fused.english, fused.residual, network.shift(own)
 
 
 def take(view: View, numbers: Tensor, device: torch.device) -> View:
