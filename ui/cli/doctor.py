@@ -16,8 +16,8 @@ from retriever.address import shown_url
 from retriever.errors import IsthmusError
 from retriever.models.backends import describe_backend
 from retriever.models.registry import packaged_encoders
-from retriever.store.documents import list_documents
 from retriever.store.lock import read_holder
+from retriever.store.opening import list_documents
 
 PACKAGES = [
     "isthmus",
@@ -131,7 +131,10 @@ def _vectors(settings: Settings) -> Finding:
 
 
 def _library(settings: Settings) -> Finding:
-    documents = list_documents(settings.library)
+    try:
+        documents = list_documents(settings.library, settings.documents_address)
+    except IsthmusError as error:
+        return Finding("library", f"in {settings.library}, not to be read", str(error))
     holder = read_holder(settings.library) if settings.library.exists() else {}
     usage = f", in use by {holder['what']} (process {holder['pid']})" if holder else ""
     passages = sum(document.passages for document in documents)

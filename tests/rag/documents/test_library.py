@@ -161,7 +161,7 @@ import scipy.cluster.hierarchy  # imported here, not by each round: it would tak
 from rag.documents.library import Library
 from rag.settings import load_settings
 from retriever.languages.detection import detect_language
-from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
+from retriever.store.documents import sqlite_documents
 from tests.rag.documents.numbered import HashEncoder, numbered_text
 
 detect_language(numbered_text(1))  # its models, too, are loaded here
@@ -186,7 +186,7 @@ def work(kind, start):
     if kind in ("reopen", "recovery"):
         for cycle in itertools.count():
             if kind == "recovery":
-                documents = DocumentStore(settings.library / DOCUMENTS_FILE)
+                documents = sqlite_documents(settings.library)
                 documents.clean_shutdown = False
                 documents.close()
             Library(settings, HashEncoder()).close()
