@@ -50,7 +50,7 @@ _REVISE = (
 # SQLAlchemy has an expression of this for each database, and none for both.
 _SET_TIMES = text(
     "INSERT INTO times VALUES (:passage_id, :periods) ON CONFLICT (passage_id) DO UPDATE SET periods = excluded.periods"
-)
+).bindparams(bindparam("passage_id", type_=tables.TEXT))
 
 
 class DocumentDatabase:

@@ -14,6 +14,9 @@ from retriever.store import tables
 from retriever.store.database import Database
 
 CONNECT_SECONDS = 10
+BUSY_SECONDS = 3
+"""How long a process waits for a library: the server may take a moment to see that another one was killed."""
+LOCK_NOT_AVAILABLE = "55P03"
 MAKING = 7_478_641
 """The advisory lock that keeps two processes from making the same tables."""
 
@@ -31,7 +34,8 @@ class PostgresqlDatabase(Database):
         super().__init__(engine)
         self._schema = schema_name(library_id)
         self._key = int(library_id[:15], 16)
-        self._holding: Connection | None = None
+        self._lock: Connection | None = None
+        self._is_acquired = False
 
     @property
     def url(self) -> URL:
@@ -56,31 +60,35 @@ class PostgresqlDatabase(Database):
     def acquire(self) -> None:
         """Keep other processes from it until it is closed. Raises LibraryBusyError if one has it."""
         with self._errors():
-            if self._holding is None:
-                self._holding = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            if not self._holding.scalar(select(func.pg_try_advisory_lock(self._key))):
+            self._lock = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._lock.exec_driver_sql(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+            try:
+                self._lock.execute(select(func.pg_advisory_lock(self._key)))
+            except OperationalError as error:
                 self._release()
+                if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                    raise
                 raise LibraryBusyError(
-                    f"Another process has this library open in the PostgreSQL database at {place(self.url)}; "
-                    "use it there, or stop it first."
-                )
+                    f"Another process has this library open in the PostgreSQL database at {place(self.url)}; use it "
+                    "there, or stop it first."
+                ) from error
+        self._is_acquired = True
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """As `Database.writing`; if this process has acquired the database, it has it still."""
-        if self._holding is not None:
-            self._keep()
+        """As `Database.writing`; a process that has acquired the database acquires it again if the server was gone."""
+        if self._is_acquired and not self._has_lock():
+            self._release()
+            self.acquire()
         with super().writing() as connection:
             yield connection
 
-    def _keep(self) -> None:
-        """Acquire the database again if the server was started anew, which ends the lock."""
+    def _has_lock(self) -> bool:
+        """Whether the connection that holds the lock is there still."""
         try:
-            if self._holding is not None:
-                self._holding.execute(select(1))
+            return self._lock is not None and self._lock.scalar(select(1)) == 1
         except DBAPIError:
-            self._release()
-            self.acquire()
+            return False
 
     def drop(self) -> None:
         """Delete the schema, with all that it holds."""
@@ -93,10 +101,10 @@ class PostgresqlDatabase(Database):
         super().close()
 
     def _release(self) -> None:
-        if self._holding is not None:
-            self._holding.invalidate()
-            self._holding.close()
-            self._holding = None
+        if self._lock is not None:
+            self._lock.invalidate()
+            self._lock.close()
+            self._lock = None
 
     def _driver_error(self, error: DBAPIError) -> BaseException:
         if not isinstance(error, OperationalError | InterfaceError | InternalError):
