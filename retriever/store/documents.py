@@ -5,14 +5,13 @@ moment and deleted after it, so whatever a killed process leaves behind is surpl
 (`retriever.store.recovery`).
 """
 
-import functools
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from tqdm import tqdm
 
 from retriever.store import tables
@@ -20,37 +19,29 @@ from retriever.store.database import Database, open_sqlite
 from retriever.store.derived import DerivedTables, count_passages, note_version
 from retriever.store.disk_errors import is_damaged, opening_error
 from retriever.store.files import boot_id
+from retriever.store.passage_rows import NUMBER, NUMBERED_PASSAGES, PASSAGES, insert_passages, set_times, to_passage
 from retriever.store.ports import DocumentStore
-from retriever.store.tables import insert_rows
 from retriever.store.words import PassageLengths, WordIndex
-from retriever.types import Document, Passage, Period
+from retriever.types import Document, Passage
 
 DOCUMENTS_FILE = "catalogue.sqlite"
 PAGE = 1000
 """Passages read at a time."""
 _state, _library, _passages, _times = tables.state, tables.library, tables.passages, tables.times
-_number = _passages.c.rowid
 _DOCUMENTS = select(
     tables.documents,
     select(func.count()).where(_passages.c.document_id == tables.documents.c.id).scalar_subquery(),
 )
 _BY_SOURCE = _DOCUMENTS.where(tables.documents.c.source == bindparam("source"))
 _WITH_CONTENT = select(tables.documents.c.id).where(tables.documents.c.sha256 == bindparam("sha256")).limit(1)
-_FIELDS = [column for column in _passages.c if column is not _number]
-_PASSAGES = select(*_FIELDS, _times.c.periods).select_from(_passages.outerjoin(_times))
-_NUMBERED = _PASSAGES.with_only_columns(_number, *_FIELDS, _times.c.periods)
-_WITH_IDS = _PASSAGES.where(_passages.c.id.in_(bindparam("ids", expanding=True)))
-_IDS = select(_number, _passages.c.id)
-_WITH_NUMBERS = _IDS.where(_number.in_(bindparam("numbers", expanding=True)))
-_IN_ORDER = select(_passages.c.id).order_by(_number)
+_WITH_IDS = PASSAGES.where(_passages.c.id.in_(bindparam("ids", expanding=True)))
+_IDS = select(NUMBER, _passages.c.id)
+_WITH_NUMBERS = _IDS.where(NUMBER.in_(bindparam("numbers", expanding=True)))
+_IN_ORDER = select(_passages.c.id).order_by(NUMBER)
 _REVISE = (
     update(_state).values(revision=_state.c.revision + 1),
     update(tables.words).values(revision=tables.words.c.revision + 1),
 )
-# SQLAlchemy has an expression of this for each database, and none for both.
-_SET_TIMES = text(
-    "INSERT INTO times VALUES (:passage_id, :periods) ON CONFLICT (passage_id) DO UPDATE SET periods = excluded.periods"
-).bindparams(bindparam("passage_id", type_=tables.TEXT))
 
 
 class DocumentDatabase:
@@ -94,12 +85,12 @@ class DocumentDatabase:
     def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
         """The passages with these ids; unknown ids are left out."""
         with self._database.reading() as connection:
-            return {row[0]: _passage(row) for row in connection.execute(_WITH_IDS, {"ids": list(ids)})}
+            return {row[0]: to_passage(row) for row in connection.execute(_WITH_IDS, {"ids": list(ids)})}
 
     def all_passages(self) -> list[Passage]:
         """Every passage, in the order in which it was added."""
         with self._database.reading() as connection:
-            return [_passage(row) for row in connection.execute(_PASSAGES.order_by(_number))]
+            return [to_passage(row) for row in connection.execute(PASSAGES.order_by(NUMBER))]
 
     def passage_ids(self, document_id: str | None = None) -> list[str]:
         """Ids of a document's passages, or of all."""
@@ -152,9 +143,9 @@ class DocumentDatabase:
         """All passages by number, in parts."""
         last = 0
         while True:
-            query = _NUMBERED.where(_number > last).order_by(_number).limit(PAGE)
+            query = NUMBERED_PASSAGES.where(last < NUMBER).order_by(NUMBER).limit(PAGE)
             with self._database.reading() as connection:
-                part = {row[0]: _passage(row[1:]) for row in connection.execute(query)}
+                part = {row[0]: to_passage(row[1:]) for row in connection.execute(query)}
             if not part:
                 return
             yield part
@@ -169,9 +160,7 @@ class DocumentDatabase:
             fields = {column.name: getattr(document, column.name) for column in tables.documents.c}
             connection.execute(insert(tables.documents), fields)
             first = derived.next_number()
-            rows = [_row(number, passage) for number, passage in enumerate(passages, first)]
-            insert_rows(connection, _passages, rows)
-            _set_times(connection, passages)
+            insert_passages(connection, first, passages)
             derived.add(dict(enumerate(passages, first)), {first + number: counts for number, counts in words.items()})
 
     def passages_without_times(self) -> list[Passage]:
@@ -180,12 +169,12 @@ class DocumentDatabase:
         with self._database.reading() as connection:
             if connection.scalar(all_times) == connection.scalar(count):  # there is no need to join
                 return []
-            return [_passage(row) for row in connection.execute(_PASSAGES.where(_times.c.passage_id.is_(None)))]
+            return [to_passage(row) for row in connection.execute(PASSAGES.where(_times.c.passage_id.is_(None)))]
 
     def set_times(self, passages: Sequence[Passage]) -> None:
         """In one transaction, store the times of passages that are there."""
         with self._database.writing() as connection:
-            _set_times(connection, passages)
+            set_times(connection, passages)
 
     def remove(self, ids: Iterable[str]) -> None:
         """In one transaction, delete documents and their passages."""
@@ -315,21 +304,11 @@ def _prepare(connection: Connection, new_id: str) -> None:
 def _delete(connection: Connection, derived: DerivedTables, ids: Iterable[str]) -> None:
     """Delete documents, with their passages and words. Every change comes by here."""
     for id_ in ids:
-        rows = connection.execute(_NUMBERED.where(_passages.c.document_id == id_)).all()
-        derived.remove({row[0]: _passage(row[1:]) for row in rows})
+        rows = connection.execute(NUMBERED_PASSAGES.where(_passages.c.document_id == id_)).all()
+        derived.remove({row[0]: to_passage(row[1:]) for row in rows})
         connection.execute(delete(tables.documents).where(tables.documents.c.id == id_))
     for statement in _REVISE:
         connection.execute(statement)
-
-
-def _set_times(connection: Connection, passages: Sequence[Passage]) -> None:
-    if passages:
-        rows = [{"passage_id": p.id, "periods": " ".join(map(str, p.times))} for p in passages]
-        connection.execute(_SET_TIMES, rows)
-
-
-def _row(number: int, passage: Passage) -> dict[str, Any]:
-    return {"rowid": number, **{column.name: getattr(passage, column.name) for column in _FIELDS}}
 
 
 def _dict(rows: Iterable[Row[Any, Any]]) -> dict[Any, Any]:
@@ -343,16 +322,6 @@ def collection_prefix(library_id: str) -> str:
 
 def _collection_name(library_id: str, generation: int) -> str:
     return f"{collection_prefix(library_id)}{generation}"
-
-
-def _passage(row: Sequence[Any]) -> Passage:
-    id_, document_id, title, text, page, start, end, language, periods = row
-    return Passage(id_, document_id, title, text, page, start, end, language, _periods(periods or ""))
-
-
-@functools.lru_cache(10_000)
-def _periods(text: str) -> tuple[Period, ...]:
-    return tuple(map(Period.parse, text.split()))
 
 
 def sqlite_documents(folder: Path) -> DocumentDatabase:

@@ -16,6 +16,8 @@ from retriever.store.database import Database
 CONNECT_SECONDS = 10
 BUSY_SECONDS = 3
 """How long a process waits for a library: the server may take a moment to see that another one was killed."""
+IDLE_CONNECTIONS, MAX_CONNECTIONS = 3, 20
+"""Connections that a library keeps, and that it has at most: a server of libraries may have 20 of them open."""
 LOCK_NOT_AVAILABLE = "55P03"
 MAKING = 7_478_641
 """The advisory lock that keeps two processes from making the same tables."""
@@ -128,6 +130,8 @@ def open_postgresql(address: str, library_id: str) -> PostgresqlDatabase:
             url,
             hide_parameters=True,
             pool_pre_ping=True,
+            pool_size=IDLE_CONNECTIONS,
+            max_overflow=MAX_CONNECTIONS - IDLE_CONNECTIONS,
             connect_args={"connect_timeout": CONNECT_SECONDS, "options": options},
         )
     except ImportError as error:

@@ -134,9 +134,11 @@ def _library(settings: Settings) -> Finding:
     try:
         documents = list_documents(settings.library, settings.documents_address)
     except IsthmusError as error:
-        return Finding("library", f"in {settings.library}, not to be read", str(error))
+        return Finding("library", f"in {settings.library}, cannot be read", str(error))
     holder = read_holder(settings.library) if settings.library.exists() else {}
     usage = f", in use by {holder['what']} (process {holder['pid']})" if holder else ""
     passages = sum(document.passages for document in documents)
+    address = settings.documents_address
+    place = f"{settings.library}, documents in {shown_url(address)}" if address else str(settings.library)
     remedy = "" if documents else "Add documents with `isthmus add PATH…`."
-    return Finding("library", f"{len(documents)} documents, {passages} passages in {settings.library}{usage}", remedy)
+    return Finding("library", f"{len(documents)} documents, {passages} passages in {place}{usage}", remedy)

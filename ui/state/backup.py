@@ -40,7 +40,7 @@ def back_up(settings: Settings, archive: Path) -> int:
     Raises IsthmusError if there is no library, its database cannot be read, or the archive cannot be written.
     """
     library = settings.library
-    if settings.documents_url or read_id(library):
+    if settings.documents_url or any(map(read_id, (library, *library.glob("collections/*")))):
         raise IsthmusError("The documents are in PostgreSQL (documents_url); back that database up with its own tools.")
     if not (library / DOCUMENTS_FILE).exists():
         raise IsthmusError(f"There is no library in {library}; name its folder with --library.")
