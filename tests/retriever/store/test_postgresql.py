@@ -216,7 +216,8 @@ def test_a_migration_that_is_broken_off_is_taken_up(tmp_path, url, make_document
     store = sqlite_documents(tmp_path)
     for n in range(6):
         store.replace([], *make_document(f"d{n}", f"Alpha {n}."))
-    replace, written = DocumentDatabase.replace, []
+    replace = DocumentDatabase.replace
+    written: list[str] = []
 
     def replace_some(self, replaced, document, passages):
         if len(written) == 3:

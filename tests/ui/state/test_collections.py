@@ -102,9 +102,9 @@ def test_collections_share_a_database_of_documents_and_leave_nothing_there(
             view.delete("b")
             assert titles(collections, "c") == ["c"]
             with psycopg.connect(database) as connection:
-                (count,) = connection.execute(
-                    "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'isthmus%'"
-                ).fetchone()
-            assert count == 3  # the library's, and those of two collections
+                schemas = connection.execute(
+                    "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'isthmus%'"
+                ).fetchall()
+            assert len(schemas) == 3  # the library's, and those of two collections
         with Collections(remote, encoder=fake_encoder, engine=QuotingEngine()) as collections:
             assert [titles(collections, name) for name in ("a", "c")] == [["a"], ["c"]]
