@@ -113,7 +113,7 @@ def _open_all(settings: Settings, opened: ExitStack) -> "list[Library]":
 
     def open_one(folder: Path, first: "Library | None" = None) -> "Library":
         changes: dict[str, object] = {"library": folder}
-        if settings.documents_url and (folder.exists() and has_documents(folder) and not read_id(folder)):
+        if has_documents(folder) and not read_id(folder):
             changes["documents_url"] = None
         own = settings.model_copy(update=changes)
         return opened.enter_context(Library(own, first.encoder if first else None, holder="isthmus migrate"))
