@@ -32,6 +32,7 @@ SECRET_SETTINGS = {
     "qdrant_api_key",
     "oidc_client_secret",
     "otlp_endpoint",
+    "documents_url",
     "state_url",
 }
 """Settings that are secret or may hold a password: no message repeats their value."""
@@ -74,6 +75,11 @@ class Settings(BaseSettings):
         None, description="a Qdrant server for the vectors and token vectors; default: embedded, on disk"
     )
     qdrant_api_key: SecretStr | None = Field(None, description="key for the Qdrant server")
+    documents_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL database for documents and their words, such as "
+        "postgresql://NAME:PASSWORD@HOST/DATABASE, needs qdrant_url; default: SQLite, in the library's folder",
+    )
     top_k: int = Field(6, ge=1, le=50, description="passages that search returns for an answer")
     passage_chars: int = Field(800, ge=100, le=4000, description="longest passage, in Latin letters")
     translate_queries: bool = Field(
@@ -170,6 +176,11 @@ class Settings(BaseSettings):
     record_texts: bool = Field(False, description="put the texts of questions and answers into spans and the JSON log")
     serve_port: int = Field(8000, ge=1, le=65535, description="port of the local vLLM server")
 
+    @property
+    def documents_address(self) -> str | None:
+        """`documents_url` with its password."""
+        return self.documents_url.get_secret_value() if self.documents_url else None
+
     @field_validator("endpoint", "chroma_url", "qdrant_url", "public_url", "oidc_issuer", "otlp_endpoint")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
@@ -191,9 +202,16 @@ class Settings(BaseSettings):
             raise PydanticCustomError("key", "a key is one word of ASCII characters, without spaces or line ends")
         return key
 
-    @field_validator("state_url")
+    @field_validator("documents_url")
     @classmethod
-    def _check_state_url(cls, url: SecretStr | None) -> SecretStr | None:
+    def _check_vectors_of_documents(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if url is not None and info.data.get("qdrant_url") is None:
+            raise PydanticCustomError("servers", "qdrant_url is needed too, so that vectors are on a server as well")
+        return url
+
+    @field_validator("documents_url", "state_url")
+    @classmethod
+    def _check_database_url(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None and not is_database_address(url.get_secret_value()):
             raise PydanticCustomError(
                 "address",

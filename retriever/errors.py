@@ -22,8 +22,8 @@ class LibraryBusyError(IsthmusError):
     """Another process has the library open; the message says which."""
 
 
-class VectorServerError(IsthmusError):
-    """The server that holds the vectors has gone or failed; `fault` and `remedy` are the sentence without the cause."""
+class StoreServerError(IsthmusError):
+    """A server of vectors or documents has gone or failed; `fault` and `remedy` are the sentence without the cause."""
 
     def __init__(self, fault: str, cause: object, remedy: str = "start it again") -> None:
         self.fault = fault

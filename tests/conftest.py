@@ -29,6 +29,7 @@ from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.models.encoder import Encoder
 from retriever.types import Vectors
+from tests.postgresql import PostgreSQL, is_installed, running_postgresql
 from ui.answering.answering import Answering
 from ui.page.uploads import Uploads, open_uploads
 from ui.server.address import Address
@@ -275,6 +276,15 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """PostgreSQL, started once; skips where it is not installed."""
+    if not is_installed():
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    with running_postgresql(unused_port()) as server:
+        yield server
 
 
 @pytest.fixture

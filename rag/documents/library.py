@@ -38,6 +38,7 @@ from retriever.store.disk_errors import (
     storage_error,
 )
 from retriever.store.lock import acquire
+from retriever.store.opening import open_documents
 from retriever.types import Document, Hit, Month, Timing
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Library:
                 keep_tokens=self.settings.rerank == "late",
                 chroma_url=self.settings.chroma_url,
                 qdrant=qdrant,
+                documents=open_documents(self.folder, self.settings.documents_address),
             )
             try:
                 add_missing_times(collection.documents)

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from retriever.store.documents import DocumentStore
+from retriever.store.ports import DocumentStore
 from retriever.temporal.periods import with_times
 
 

@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING, Any
 
 from chromadb.errors import ChromaError
 
-from retriever.errors import VectorServerError
+from retriever.errors import StoreServerError
 from retriever.models.encoder import encoder_probe
 from retriever.models.protocols import PassageEncoder
 from retriever.store.baseline import ScoreBaseline
 from retriever.store.disk_errors import is_sound
-from retriever.store.documents import DOCUMENTS_FILE, DocumentStore, collection_prefix
+from retriever.store.documents import collection_prefix, sqlite_documents
 from retriever.store.embedding import embed_passages
 from retriever.store.files import Seal, sync_tree
-from retriever.store.ports import TokenStore, VectorStore
+from retriever.store.ports import DocumentStore, TokenStore, VectorStore
 from retriever.store.recovery import recover_token_vectors, recover_vectors
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STORAGE_ERRORS = (sqlite3.OperationalError, ChromaError, VectorServerError, OSError)
+STORAGE_ERRORS = (sqlite3.OperationalError, ChromaError, StoreServerError, OSError)
 """What the stores raise when the disk is full or fails, or the vectors' server has gone."""
 VECTOR_FOLDER, TOKEN_FILE = "vectors", "tokens.sqlite"
 """What holds the vectors and the token vectors in the library's folder."""
@@ -57,8 +57,9 @@ class Collection:
 
     With `keep_tokens` it keeps vectors of tokens, which late interaction needs. Vectors live on the Chroma server at
     `chroma_url` if there is one; with `qdrant` vectors and token vectors live there, and the caller closes the
-    connection. After a kill the indexes are recovered when it is opened. Raises IsthmusError if another encoder made
-    the vectors, or the server cannot be reached.
+    connection. `documents` are in the folder by default; they are closed with the collection. After a kill the indexes
+    are recovered when it is opened. Raises IsthmusError if another encoder made the vectors, or the server cannot be
+    reached, and LibraryBusyError if another process has the documents.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Collection:
         keep_tokens: bool = True,
         chroma_url: str | None = None,
         qdrant: "QdrantServer | None" = None,
+        documents: DocumentStore | None = None,
     ) -> None:
         self.folder = folder
         self._encoder = encoder
@@ -82,8 +84,9 @@ class Collection:
         self._surplus: set[str] = set()  # passages of no document whose vectors a failed write has left
         self._is_whole = True
         with ExitStack() as stores:
-            self.documents = DocumentStore(folder / DOCUMENTS_FILE)
+            self.documents = documents or sqlite_documents(folder)
             stores.callback(self.documents.close)
+            self.documents.acquire()
             self.documents.index_words()
             self.documents.tell_from_copies()
             if qdrant and not self.documents.collection.startswith("isthmus-"):

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from retriever.errors import IsthmusError, VectorServerError
+from retriever.errors import IsthmusError, StoreServerError
 from retriever.store.files import make_folder
 
 FULL_BYTES = 100_000
@@ -81,7 +81,7 @@ def make_library_folder(folder: Path) -> None:
 
 def _fault(error: Exception, folder: Path, otherwise: str) -> tuple[str, str]:
     """What has happened, and what to do about it."""
-    if isinstance(error, VectorServerError):
+    if isinstance(error, StoreServerError):
         return error.fault, error.remedy
     is_full = getattr(error, "errno", None) == errno.ENOSPC or "full" in str(error) or "No space" in str(error)
     if is_full or shutil.disk_usage(folder).free < FULL_BYTES:

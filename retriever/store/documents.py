@@ -1,222 +1,204 @@
-"""Documents, passages and their words in SQLite: the truth that the vectors follow.
+"""Documents, passages and their words in a database: the truth that the vectors follow.
 
 A document is in the library from the moment its rows are committed here and no earlier. Vectors are written before that
 moment and deleted after it, so whatever a killed process leaves behind is surplus and can be deleted
 (`retriever.store.recovery`).
 """
 
-import functools
 import sqlite3
-import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from retriever.store.derived import DerivedTables, count_passages
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from tqdm import tqdm
+
+from retriever.store import tables
+from retriever.store.database import Database, open_sqlite
+from retriever.store.derived import DerivedTables, count_passages, note_version
 from retriever.store.disk_errors import is_damaged, opening_error
 from retriever.store.files import boot_id
-from retriever.store.transaction import Transaction
-from retriever.types import Document, Passage, Period
+from retriever.store.passage_rows import NUMBER, NUMBERED_PASSAGES, PASSAGES, insert_passages, set_times, to_passage
+from retriever.store.ports import DocumentStore
+from retriever.store.words import PassageLengths, WordIndex
+from retriever.types import Document, Passage
 
 DOCUMENTS_FILE = "catalogue.sqlite"
-# `settled` is the column of `clean_shutdown`; libraries of earlier versions have it.
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS documents (
-    id TEXT PRIMARY KEY, source TEXT NOT NULL UNIQUE, title TEXT NOT NULL, sha256 TEXT NOT NULL,
-    language TEXT NOT NULL, bytes INTEGER NOT NULL, added TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS passages (
-    id TEXT PRIMARY KEY, document_id TEXT NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
-    title TEXT NOT NULL, text TEXT NOT NULL, page INTEGER, start INTEGER NOT NULL, end INTEGER NOT NULL,
-    language TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS times (
-    passage_id TEXT PRIMARY KEY REFERENCES passages(id) ON DELETE CASCADE, periods TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS passages_document ON passages(document_id);
-CREATE INDEX IF NOT EXISTS documents_sha256 ON documents(sha256);
-CREATE TABLE IF NOT EXISTS state (revision INTEGER NOT NULL, settled INTEGER NOT NULL, generation INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS library (id TEXT NOT NULL, collection TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS file (inode INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS boot (id TEXT NOT NULL);
-"""
-# One statement, and before the first row of `state`, whose absence tells a new library. One of an earlier version keeps
-# the name of its Chroma collection until its vectors are copied.
-_IDENTITY = """
-INSERT INTO library
-SELECT ?1, coalesce((SELECT 'passages-' || generation FROM state), ?2) WHERE NOT EXISTS (SELECT 1 FROM library)
-"""
-_STATE = "INSERT INTO state SELECT 0, 1, 0 WHERE NOT EXISTS (SELECT 1 FROM state)"
-_DOCUMENTS = "SELECT d.*, (SELECT count(*) FROM passages p WHERE p.document_id = d.id) FROM documents d"
-_PASSAGES = """
-SELECT id, document_id, title, text, page, start, end, language, periods
-FROM passages LEFT JOIN times ON passage_id = id"""
-_NUMBERED = _PASSAGES.replace("SELECT", "SELECT passages.rowid,")
 PAGE = 1000
 """Passages read at a time."""
+_state, _library, _passages, _times = tables.state, tables.library, tables.passages, tables.times
+_DOCUMENTS = select(
+    tables.documents,
+    select(func.count()).where(_passages.c.document_id == tables.documents.c.id).scalar_subquery(),
+)
+_BY_SOURCE = _DOCUMENTS.where(tables.documents.c.source == bindparam("source"))
+_WITH_CONTENT = select(tables.documents.c.id).where(tables.documents.c.sha256 == bindparam("sha256")).limit(1)
+_WITH_IDS = PASSAGES.where(_passages.c.id.in_(bindparam("ids", expanding=True)))
+_IDS = select(NUMBER, _passages.c.id)
+_WITH_NUMBERS = _IDS.where(NUMBER.in_(bindparam("numbers", expanding=True)))
+_IN_ORDER = select(_passages.c.id).order_by(NUMBER)
+_REVISE = (
+    update(_state).values(revision=_state.c.revision + 1),
+    update(tables.words).values(revision=tables.words.c.revision + 1),
+)
 
 
-class DocumentStore:
-    """The SQLite file. Any process may read it; one process writes. Raises IsthmusError if the file is damaged."""
+class DocumentDatabase:
+    """A DocumentStore in a database. `file` is that of SQLite, of which copies may be made.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+    A new library gets the id `new_id`, else one at random. Any process may read it; one process writes. Raises
+    IsthmusError if the file is damaged.
+    """
+
+    def __init__(self, database: Database, file: Path | None = None, new_id: str | None = None) -> None:
+        self._database = database
+        self._file = file
+        self._lengths: tuple[int, PassageLengths] | None = None  # of which revision
         try:
-            self._prepare()
-        except sqlite3.Error as error:
-            self._db.close()
-            if not is_damaged(error):
-                raise
-            raise opening_error(error, path.parent) from error
-
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.executescript(_SCHEMA)
-        library_id = uuid.uuid4().hex
-        self._db.execute(_IDENTITY, (library_id, _collection_name(library_id, 0)))
-        self._db.execute(_STATE)
-        self._derived = DerivedTables(self._db)
+            database.create_tables()
+            with database.writing() as connection:
+                _prepare(connection, new_id or uuid.uuid4().hex)
+        except BaseException as error:
+            database.close()
+            if file and isinstance(error, sqlite3.Error) and is_damaged(error):
+                raise opening_error(error, file.parent) from error
+            raise
 
     def documents(self) -> list[Document]:
         """All documents, oldest first, with their number of passages."""
-        with self._lock:
-            return [Document(*row) for row in self._db.execute(f"{_DOCUMENTS} ORDER BY d.added, d.source")]
+        order = tables.documents.c.added, tables.documents.c.source
+        with self._database.reading() as connection:
+            return [Document(*row) for row in connection.execute(_DOCUMENTS.order_by(*order))]
 
     def from_source(self, source: str) -> Document | None:
         """The document from this source."""
-        with self._lock:
-            row = self._db.execute(f"{_DOCUMENTS} WHERE d.source = ?", (source,)).fetchone()
+        with self._database.reading() as connection:
+            row = connection.execute(_BY_SOURCE, {"source": source}).first()
         return Document(*row) if row else None
 
     def has_content(self, sha256: str) -> bool:
         """Whether a document has this content."""
-        with self._lock:
-            return bool(self._db.execute("SELECT 1 FROM documents WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone())
+        with self._database.reading() as connection:
+            return connection.scalar(_WITH_CONTENT, {"sha256": sha256}) is not None
 
     def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
         """The passages with these ids; unknown ids are left out."""
-        marks = ",".join("?" * len(ids))
-        with self._lock:
-            rows = self._db.execute(f"{_PASSAGES} WHERE id IN ({marks})", list(ids))
-            return {row[0]: _passage(row) for row in rows}
+        with self._database.reading() as connection:
+            return {row[0]: to_passage(row) for row in connection.execute(_WITH_IDS, {"ids": list(ids)})}
 
     def all_passages(self) -> list[Passage]:
         """Every passage, in the order in which it was added."""
-        with self._lock:
-            return [_passage(row) for row in self._db.execute(f"{_PASSAGES} ORDER BY passages.rowid")]
+        with self._database.reading() as connection:
+            return [to_passage(row) for row in connection.execute(PASSAGES.order_by(NUMBER))]
 
     def passage_ids(self, document_id: str | None = None) -> list[str]:
         """Ids of a document's passages, or of all."""
-        query = "SELECT id FROM passages WHERE ?1 IS NULL OR document_id = ?1 ORDER BY rowid"
-        with self._lock:
-            return [row[0] for row in self._db.execute(query, (document_id,))]
+        query = _IN_ORDER if document_id is None else _IN_ORDER.where(_passages.c.document_id == document_id)
+        with self._database.reading() as connection:
+            return list(connection.scalars(query))
 
     def languages(self) -> dict[str, int]:
         """Number of passages in each language."""
-        with self._lock:
-            return dict(self._db.execute("SELECT language, passages FROM languages ORDER BY language"))
+        query = select(tables.languages).order_by(tables.languages.c.language)
+        with self._database.reading() as connection:
+            return _dict(connection.execute(query).all())
 
     def matching(self, words: str, k: int) -> list[tuple[str, float]]:
         """The k passages that match the words best as (id, BM25 score), best first."""
-        with self._lock:
-            scores = self._derived.words.search(words, k)
-            id_of = "SELECT id FROM passages WHERE rowid = ?"
-            return [(self._db.execute(id_of, (number,)).fetchone()[0], score) for number, score in scores]
+        with self._database.reading() as connection:
+            revision = connection.scalar(select(tables.words.c.revision)) or 0
+            known = self._lengths
+            index = WordIndex(connection, known[1] if known and known[0] == revision else None)
+            scores = index.search(words, k)
+            if index.lengths:
+                self._lengths = revision, index.lengths
+            ids = _dict(connection.execute(_WITH_NUMBERS, {"numbers": [number for number, _ in scores]}).all())
+        return [(ids[number], score) for number, score in scores]
 
     def indexed_ids(self) -> set[str]:
         """The passages whose words are in the index; "number N" for one that is in no document."""
-        with self._lock:
-            ids = dict(self._db.execute("SELECT rowid, id FROM passages"))
-            return {ids.get(number, f"number {number}") for number in self._derived.words.numbers().tolist()}
+        with self._database.reading() as connection:
+            ids = _dict(connection.execute(_IDS).all())
+            return {ids.get(number, f"number {number}") for number in WordIndex(connection).numbers().tolist()}
 
     def index_words(self) -> None:
-        """Make words and counts of languages anew if they do not fit the documents, or another version made them."""
-        with self._lock:
-            if not self._derived.fit():
-                self._derived.make_anew(self._numbered_passages())
+        """Make words and counts of languages anew if they do not fit the documents, or another version made them.
+
+        Each part has a transaction; broken off, they do not fit.
+        """
+        with self._database.reading() as connection:
+            if DerivedTables(connection).fit():
+                return
+        self._lengths = None
+        with self._database.writing() as connection:
+            DerivedTables(connection).clear()
+        for part in tqdm(self._numbered_passages(), desc="Indexing words", disable=None):
+            with self._database.writing() as connection:
+                DerivedTables(connection).add(part, count_passages(part))
+        with self._database.writing() as connection:
+            DerivedTables(connection).note_whole()
 
     def _numbered_passages(self) -> Iterator[dict[int, Passage]]:
         """All passages by number, in parts."""
-        query = f"{_NUMBERED} WHERE passages.rowid > ? ORDER BY 1 LIMIT {PAGE}"
         last = 0
-        while rows := self._db.execute(query, (last,)).fetchall():
-            yield {row[0]: _passage(row[1:]) for row in rows}
-            last = rows[-1][0]
+        while True:
+            query = NUMBERED_PASSAGES.where(last < NUMBER).order_by(NUMBER).limit(PAGE)
+            with self._database.reading() as connection:
+                part = {row[0]: to_passage(row[1:]) for row in connection.execute(query)}
+            if not part:
+                return
+            yield part
+            last = max(part)
 
     def replace(self, replaced: Iterable[str], document: Document, passages: Sequence[Passage]) -> None:
         """In one transaction, delete the documents with the ids in `replaced` and add this one."""
         words = count_passages(dict(enumerate(passages)))
-        with self._lock, Transaction(self._db):
-            self._delete(replaced)
-            fields = (document.id, document.source, document.title, document.sha256)
-            self._db.execute(
-                "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*fields, document.language, document.bytes, document.added),
-            )
-            first = self._derived.next_number()
-            self._db.executemany(
-                "INSERT INTO passages (rowid, id, document_id, title, text, page, start, end, language) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (number, p.id, p.document_id, p.title, p.text, p.page, p.start, p.end, p.language)
-                    for number, p in enumerate(passages, first)
-                ],
-            )
-            self._set_times(passages)
-            self._derived.add(
-                dict(enumerate(passages, first)), {first + number: counts for number, counts in words.items()}
-            )
+        with self._database.writing() as connection:
+            derived = DerivedTables(connection)
+            _delete(connection, derived, replaced)
+            fields = {column.name: getattr(document, column.name) for column in tables.documents.c}
+            connection.execute(insert(tables.documents), fields)
+            first = derived.next_number()
+            insert_passages(connection, first, passages)
+            derived.add(dict(enumerate(passages, first)), {first + number: counts for number, counts in words.items()})
 
     def passages_without_times(self) -> list[Passage]:
         """The passages of a library from before times were kept."""
-        is_old = "(SELECT count(*) FROM times) < (SELECT count(*) FROM passages)"  # else there is no need to join
-        with self._lock:
-            return [_passage(row) for row in self._db.execute(f"{_PASSAGES} WHERE {is_old} AND passage_id IS NULL")]
+        count, all_times = select(func.count()).select_from(_passages), select(func.count()).select_from(_times)
+        with self._database.reading() as connection:
+            if connection.scalar(all_times) == connection.scalar(count):  # there is no need to join
+                return []
+            return [to_passage(row) for row in connection.execute(PASSAGES.where(_times.c.passage_id.is_(None)))]
 
     def set_times(self, passages: Sequence[Passage]) -> None:
         """In one transaction, store the times of passages that are there."""
-        with self._lock, Transaction(self._db):
-            self._set_times(passages)
-
-    def _set_times(self, passages: Sequence[Passage]) -> None:
-        rows = [(p.id, " ".join(map(str, p.times))) for p in passages]
-        self._db.executemany("INSERT OR REPLACE INTO times VALUES (?, ?)", rows)
+        with self._database.writing() as connection:
+            set_times(connection, passages)
 
     def remove(self, ids: Iterable[str]) -> None:
         """In one transaction, delete documents and their passages."""
-        with self._lock, Transaction(self._db):
-            self._delete(ids)
-
-    def _delete(self, ids: Iterable[str]) -> None:
-        for id_ in ids:
-            rows = self._db.execute(f"{_NUMBERED} WHERE document_id = ?", (id_,)).fetchall()
-            self._derived.remove({row[0]: _passage(row[1:]) for row in rows})
-            self._db.execute("DELETE FROM documents WHERE id = ?", (id_,))
-        self._db.execute("UPDATE state SET revision = revision + 1")
-        self._db.execute("UPDATE words SET revision = revision + 1")
+        with self._database.writing() as connection:
+            _delete(connection, DerivedTables(connection), ids)
 
     @property
     def revision(self) -> int:
         """Grows with every change."""
-        with self._lock:
-            return int(self._db.execute("SELECT revision FROM state").fetchone()[0])
+        return int(self._value(_state.c.revision))
 
     @property
     def clean_shutdown(self) -> bool:
         """False from the first write until the library is closed: what Chroma then holds cannot be relied on."""
-        with self._lock:
-            return bool(self._db.execute("SELECT settled FROM state").fetchone()[0])
+        return bool(self._value(_state.c.settled))
 
     @clean_shutdown.setter
     def clean_shutdown(self, value: bool) -> None:
-        if (value, boot_id()) == (self.clean_shutdown, self._noted_boot()):
+        if (value, boot_id()) == (self.clean_shutdown, self._value(tables.boot.c.id)):
             return
-        with self._lock, Transaction(self._db):
-            self._db.execute("UPDATE state SET settled = ?", (int(value),))
-            self._db.execute("DELETE FROM boot")
-            self._db.execute("INSERT INTO boot VALUES (?)", (boot_id(),))
+        with self._database.writing() as connection:
+            connection.execute(update(_state).values(settled=int(value)))
+            connection.execute(delete(tables.boot))
+            connection.execute(insert(tables.boot), {"id": boot_id()})
 
     @property
     def lost_power(self) -> bool:
@@ -224,46 +206,53 @@ class DocumentStore:
 
         False for a library of an earlier version.
         """
-        return not self.clean_shutdown and self._noted_boot() not in (None, boot_id())
-
-    def _noted_boot(self) -> str | None:
-        """The start of the machine in which `clean_shutdown` was noted."""
-        with self._lock:
-            row = self._db.execute("SELECT id FROM boot").fetchone()
-        return str(row[0]) if row else None
+        return not self.clean_shutdown and self._value(tables.boot.c.id) not in (None, boot_id())
 
     @property
     def library_id(self) -> str:
         """What tells this library from every other."""
-        with self._lock:
-            return str(self._db.execute("SELECT id FROM library").fetchone()[0])
+        return str(self._value(_library.c.id))
+
+    def acquire(self) -> None:
+        """Keep other processes from it until it is closed, where the lock of the library's folder does not.
+
+        Raises LibraryBusyError if one has it.
+        """
+        self._database.acquire()
+
+    def take_identity(self, other: DocumentStore) -> None:
+        """Be the library whose documents these are a copy of: have its id, and its vectors."""
+        with self._database.writing() as connection:
+            connection.execute(update(_library).values(id=other.library_id, collection=other.collection))
+            settled = int(other.clean_shutdown)
+            connection.execute(update(_state).values(generation=other.generation, settled=settled))
 
     def tell_from_copies(self) -> None:
         """Give the library another id if its file is a copy of the one that has it: two would share their vectors.
 
         A copy has another inode. The name of the collection stays until its vectors are copied.
         """
-        inode = self._path.stat().st_ino
-        with self._lock, Transaction(self._db):
-            known = self._db.execute("SELECT inode FROM file").fetchone()
-            if known == (inode,):
-                return
-            if known:
-                self._db.execute("UPDATE library SET id = ?", (uuid.uuid4().hex,))
-            self._db.execute("DELETE FROM file")
-            self._db.execute("INSERT INTO file VALUES (?)", (inode,))
+        if self._file is None:
+            return
+        inode = self._file.stat().st_ino
+        known = self._value(tables.file.c.inode)
+        if known == inode:
+            return
+        with self._database.writing() as connection:
+            if known is not None:
+                connection.execute(update(_library).values(id=uuid.uuid4().hex))
+            connection.execute(delete(tables.file))
+            connection.execute(insert(tables.file), {"inode": inode})
 
     @property
     def generation(self) -> int:
         """The number of the last name that a collection of the vectors got."""
-        with self._lock:
-            return int(self._db.execute("SELECT generation FROM state").fetchone()[0])
+        return int(self._value(_state.c.generation))
 
     @property
     def collection(self) -> str:
         """The collection that holds the vectors of these documents."""
-        with self._lock:
-            return str(self._db.execute("SELECT collection FROM library").fetchone()[0])
+        return str(self._value(_library.c.collection))
 
     @property
     def next_collection(self) -> str:
@@ -272,27 +261,58 @@ class DocumentStore:
 
     def switch_collection(self) -> None:
         """In one transaction, make `next_collection` the one that holds the vectors."""
-        with self._lock, Transaction(self._db):
-            self._db.execute("UPDATE library SET collection = ?", (self.next_collection,))
-            self._db.execute("UPDATE state SET generation = generation + 1")
+        self._set_collection(self.generation + 1)
 
     def reserve_collection(self) -> str:
         """The name for a copy of the vectors elsewhere: the last one, if that copy was broken off."""
-        with self._lock, Transaction(self._db):
-            if self.collection == _collection_name(self.library_id, self.generation):
-                self._db.execute("UPDATE state SET generation = generation + 1")
-            return _collection_name(self.library_id, self.generation)
+        if self.collection == _collection_name(self.library_id, self.generation):
+            with self._database.writing() as connection:
+                connection.execute(update(_state).values(generation=_state.c.generation + 1))
+        return _collection_name(self.library_id, self.generation)
 
     def use_reserved_collection(self) -> None:
         """Make the reserved collection the one that holds the vectors."""
-        with self._lock, Transaction(self._db):
-            name = _collection_name(self.library_id, self.generation)
-            self._db.execute("UPDATE library SET collection = ?", (name,))
+        self._set_collection(self.generation)
+
+    def _set_collection(self, generation: int) -> None:
+        name = _collection_name(self.library_id, generation)
+        with self._database.writing() as connection:
+            connection.execute(update(_library).values(collection=name))
+            connection.execute(update(_state).values(generation=generation))
+
+    def _value(self, column: Any) -> Any:
+        """What the only row of a table has there; None if there is no row."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(column))
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+        """End the connections to the database."""
+        self._database.close()
+
+
+def _prepare(connection: Connection, new_id: str) -> None:
+    """Note the state of a new library. One of an earlier version keeps the name of its Chroma collection."""
+    generation = connection.scalar(select(_state.c.generation))
+    if connection.scalar(select(_library.c.id)) is None:
+        name = _collection_name(new_id, 0) if generation is None else f"passages-{generation}"
+        connection.execute(insert(_library), {"id": new_id, "collection": name})
+    if generation is None:
+        connection.execute(insert(_state), {"revision": 0, "settled": 1, "generation": 0})
+    note_version(connection)
+
+
+def _delete(connection: Connection, derived: DerivedTables, ids: Iterable[str]) -> None:
+    """Delete documents, with their passages and words. Every change comes by here."""
+    for id_ in ids:
+        rows = connection.execute(NUMBERED_PASSAGES.where(_passages.c.document_id == id_)).all()
+        derived.remove({row[0]: to_passage(row[1:]) for row in rows})
+        connection.execute(delete(tables.documents).where(tables.documents.c.id == id_))
+    for statement in _REVISE:
+        connection.execute(statement)
+
+
+def _dict(rows: Iterable[Row[Any, Any]]) -> dict[Any, Any]:
+    return {key: value for key, value in rows}
 
 
 def collection_prefix(library_id: str) -> str:
@@ -304,22 +324,7 @@ def _collection_name(library_id: str, generation: int) -> str:
     return f"{collection_prefix(library_id)}{generation}"
 
 
-def _passage(row: tuple[Any, ...]) -> Passage:
-    id_, document_id, title, text, page, start, end, language, periods = row
-    return Passage(id_, document_id, title, text, page, start, end, language, _periods(periods or ""))
-
-
-@functools.lru_cache(10_000)
-def _periods(text: str) -> tuple[Period, ...]:
-    return tuple(map(Period.parse, text.split()))
-
-
-def list_documents(folder: Path) -> list[Document]:
-    """The documents in a library folder, whichever process has it open; opens neither encoder nor vectors."""
-    if not (folder / DOCUMENTS_FILE).exists():
-        return []
-    store = DocumentStore(folder / DOCUMENTS_FILE)
-    try:
-        return store.documents()
-    finally:
-        store.close()
+def sqlite_documents(folder: Path) -> DocumentDatabase:
+    """The documents in a library's folder, in the file that is made if there is none."""
+    file = folder / DOCUMENTS_FILE
+    return DocumentDatabase(open_sqlite(file), file)

@@ -17,10 +17,9 @@ from retriever.errors import IsthmusError
 from retriever.models.encoder import encoder_probe
 from retriever.models.protocols import PassageEncoder
 from retriever.store.collection import TOKEN_FILE, VECTOR_FOLDER, Collection
-from retriever.store.documents import DocumentStore
 from retriever.store.embedding import vector_rows
 from retriever.store.files import sync, sync_tree
-from retriever.store.ports import TokenStore, VectorStore
+from retriever.store.ports import DocumentStore, TokenStore, VectorStore
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
 

@@ -10,7 +10,7 @@ from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from retriever.address import shown_url
-from retriever.errors import IsthmusError, VectorServerError
+from retriever.errors import IsthmusError, StoreServerError
 
 LEAST_VERSION = (1, 16)
 """Earlier servers keep no metadata of a collection, which say whose vectors it holds."""
@@ -70,10 +70,10 @@ def calls_qdrant(
             return method(stored, *args, **kwargs)
         except ResponseHandlingException as error:
             fault = f"The Qdrant server at {stored.place} does not answer any more"
-            raise VectorServerError(fault, error) from error
+            raise StoreServerError(fault, error) from error
         except (ApiException, QdrantException) as error:
             fault = f"The Qdrant server at {stored.place} answers with an error"
-            raise VectorServerError(fault, _cause(error), "see its log") from error
+            raise StoreServerError(fault, _cause(error), "see its log") from error
 
     return call
 

@@ -6,9 +6,8 @@ import numpy as np
 from tqdm import tqdm
 
 from retriever.models.protocols import PassageEncoder
-from retriever.store.documents import DocumentStore
 from retriever.store.embedding import EMBED_BATCH, embed_passages, embed_tokens, vector_rows
-from retriever.store.ports import TokenStore, VectorStore
+from retriever.store.ports import DocumentStore, TokenStore, VectorStore
 from retriever.types import Passage
 
 OpenVectors = Callable[[str], VectorStore]

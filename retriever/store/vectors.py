@@ -22,7 +22,7 @@ from chromadb.errors import ChromaError
 from httpx import TransportError
 
 from retriever.address import shown_url
-from retriever.errors import IsthmusError, VectorServerError
+from retriever.errors import IsthmusError, StoreServerError
 from retriever.models.encoder import encoder_probe, same_encoder
 from retriever.models.protocols import PassageEncoder
 from retriever.store.baseline import ScoreBaseline
@@ -51,7 +51,7 @@ def _calls_chroma(
                 return method(index, *args, **kwargs)
         except TransportError as error:
             fault = f"The Chroma server at {index.place} does not answer any more"
-            raise VectorServerError(fault, error) from error
+            raise StoreServerError(fault, error) from error
 
     return call
 
@@ -61,7 +61,7 @@ class VectorIndex:
 
     Give `path` for files on disk or `url` for a server. With `fresh` an old collection of that name is deleted first.
     Raises IsthmusError if the collection was made by another encoder, or the server cannot be reached; every method
-    raises VectorServerError if it cannot be any more.
+    raises StoreServerError if it cannot be any more.
     """
 
     def __init__(

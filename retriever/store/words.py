@@ -1,4 +1,4 @@
-"""BM25 over passages of any script, in SQLite: passages go in and out one at a time, in the caller's transaction.
+"""BM25 over passages of any script, in a database: passages go in and out one at a time, in the caller's transaction.
 
 Passages have numbers, and BLOCK numbers make a block. The newest passages have a row each, with their terms and how
 often these occur (`recent_words`). Once a block is full, its passages move to `postings`: a row for each term, with the
@@ -8,17 +8,19 @@ a row for each block and term. Terms stand as 64-bit hashes.
 
 import functools
 import hashlib
-import sqlite3
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import regex
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from retriever.languages.words import tokenize
+from retriever.store.database import memory_connection
+from retriever.store.tables import WORD_TABLES, blocks, create, insert_rows, postings, recent_words
 from retriever.types import Vectors
 
 K1, B = 1.5, 0.75
@@ -26,18 +28,25 @@ BLOCK = 4096
 """Passages in a block; their positions fit 16 bits."""
 VERSION = f"1, Unicode {unicodedata.unidata_version}, regex {regex.__version__}"
 """Of the tables and of `tokenize`: raise the number when either changes, and indexes are made anew."""
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS recent_words (number INTEGER PRIMARY KEY, counts BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS blocks (block INTEGER PRIMARY KEY, lengths BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS postings (
-    block INTEGER NOT NULL, term INTEGER NOT NULL, passages BLOB NOT NULL, PRIMARY KEY (block, term)) WITHOUT ROWID;
-"""
 _COUNT = np.dtype([("term", "<i8"), ("count", "<u2")])
 _POSTING = np.dtype([("position", "<u2"), ("count", "<u2")])
 _LENGTH = np.dtype("<u2")
 """The terms of a passage and one more; 0 at positions without a passage."""
 _MOST = 65_534
 """More terms in a passage, or the same one more often, count as so many."""
+PART = 1000
+"""Parameters of a statement: databases take some ten thousand."""
+_OLDEST = select(func.min(recent_words.c.number))
+_RECENT = select(recent_words).order_by(recent_words.c.number)
+_POSTINGS = (
+    select(postings)
+    .where(postings.c.block.in_(bindparam("blocks", expanding=True)))
+    .where(postings.c.term.in_(bindparam("terms", expanding=True)))
+    .order_by(postings.c.block)
+)
+_REPLACE_POSTING = update(postings).where(
+    postings.c.block == bindparam("of_block"), postings.c.term == bindparam("of_term")
+)
 
 Integers = npt.NDArray[np.int64]
 
@@ -54,66 +63,72 @@ def count_words(text: str) -> bytes:
 
 
 class WordIndex:
-    """BM25 (Lucene's variant, as bm25s computes it) over numbered passages, in tables of a database.
+    """BM25 (Lucene's variant, as bm25s computes it) over numbered passages, in the tables of a connection.
 
-    One object writes; it keeps the lengths of passages in memory from one change to the next.
+    `lengths` are those that another index read, if nothing has changed since; search keeps them there.
     """
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._db = database
-        self._db.executescript(_SCHEMA)
-        self._known: _Passages | None = None
+    def __init__(self, connection: Connection, lengths: "PassageLengths | None" = None) -> None:
+        self._connection = connection
+        self.lengths = lengths
 
     @classmethod
     def of_texts(cls, texts: Iterable[str]) -> "WordIndex":
         """An index in memory; a text's number is its place."""
-        index = cls(sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None))
+        connection = memory_connection()
+        create(connection, WORD_TABLES)
+        index = cls(connection)
         index.add({number: count_words(text) for number, text in enumerate(texts)})
         return index
 
     @property
     def first_free(self) -> int:
         """Numbers from here on may be added, except those that are in the index."""
-        return BLOCK * (int(self._db.execute("SELECT coalesce(max(block), -1) FROM blocks").fetchone()[0]) + 1)
+        last = self._connection.scalar(select(func.max(blocks.c.block)))
+        return 0 if last is None else BLOCK * (int(last) + 1)
 
     def add(self, counts: Mapping[int, bytes]) -> None:
         """Add passages by number; `count_words` makes the counts."""
-        self._known = None
-        self._db.executemany("INSERT INTO recent_words VALUES (?, ?)", counts.items())
+        self.lengths = None
+        insert_rows(self._connection, recent_words, [{"number": n, "counts": each} for n, each in counts.items()])
         newest = max(counts, default=0) // BLOCK
-        while oldest := self._db.execute("SELECT number FROM recent_words ORDER BY number LIMIT 1").fetchone():
-            if oldest[0] // BLOCK >= newest:
+        while (oldest := self._connection.scalar(_OLDEST)) is not None:
+            if oldest // BLOCK >= newest:
                 return
-            self._fill(oldest[0] // BLOCK)
+            self._fill(oldest // BLOCK)
 
     def _fill(self, block: int) -> None:
         """Move the passages of a block to the postings."""
-        end = (block + 1) * BLOCK
-        recent = _Recent.of(self._db.execute("SELECT * FROM recent_words WHERE number < ? ORDER BY 1", (end,)))
+        is_older = recent_words.c.number < (block + 1) * BLOCK
+        recent = _Recent.of(_rows(self._connection, _RECENT.where(is_older)))
         positions = (recent.numbers - block * BLOCK).astype(_LENGTH)
         lengths = np.zeros(BLOCK, dtype=_LENGTH)
         lengths[positions] = recent.lengths()
         order = np.argsort(recent.terms, kind="stable")
         terms, starts = np.unique(recent.terms[order], return_index=True)
-        postings = np.empty(len(order), dtype=_POSTING)
-        postings["position"] = positions[recent.owners][order]
-        postings["count"] = recent.counts[order]
-        rows = zip(terms.tolist(), starts, [*starts[1:], len(order)], strict=False)
-        self._db.execute("INSERT INTO blocks VALUES (?, ?)", (block, lengths.tobytes()))
-        self._db.executemany(
-            "INSERT INTO postings VALUES (?, ?, ?)",
-            ((block, term, postings[start:end].tobytes()) for term, start, end in rows),
+        entries = np.empty(len(order), dtype=_POSTING)
+        entries["position"] = positions[recent.owners][order]
+        entries["count"] = recent.counts[order]
+        parts = zip(terms.tolist(), starts, [*starts[1:], len(order)], strict=False)
+        self._connection.execute(insert(blocks), {"block": block, "lengths": lengths.tobytes()})
+        insert_rows(
+            self._connection,
+            postings,
+            [{"block": block, "term": term, "passages": entries[start:end].tobytes()} for term, start, end in parts],
         )
-        self._db.execute("DELETE FROM recent_words WHERE number < ?", (end,))
+        self._connection.execute(delete(recent_words).where(is_older))
 
     def remove(self, counts: Mapping[int, bytes]) -> None:
         """Take passages out, with the counts that they were added with."""
-        self._known = None
-        self._db.executemany("DELETE FROM recent_words WHERE number = ?", [(number,) for number in counts])
+        self.lengths = None
+        numbers = list(counts)
+        for start in range(0, len(numbers), PART):
+            part = numbers[start : start + PART]
+            self._connection.execute(delete(recent_words).where(recent_words.c.number.in_(part)))
         for block in {number // BLOCK for number in counts}:
-            row = self._db.execute("SELECT lengths FROM blocks WHERE block = ?", (block,)).fetchone()
-            if row:
-                self._take_out(block, np.frombuffer(row[0], dtype=_LENGTH).copy(), counts)
+            data = self._connection.scalar(select(blocks.c.lengths).where(blocks.c.block == block))
+            if data:
+                self._take_out(block, np.frombuffer(data, dtype=_LENGTH).copy(), counts)
 
     def _take_out(self, block: int, lengths: npt.NDArray[np.uint16], counts: Mapping[int, bytes]) -> None:
         """Take those passages out that are in this block, whose passages have these lengths."""
@@ -121,61 +136,81 @@ class WordIndex:
         positions = [number - block * BLOCK for number in numbers]
         lengths[positions] = 0
         if not lengths.any():
-            self._db.execute("DELETE FROM blocks WHERE block = ?", (block,))
-            self._db.execute("DELETE FROM postings WHERE block = ?", (block,))
+            self._connection.execute(delete(blocks).where(blocks.c.block == block))
+            self._connection.execute(delete(postings).where(postings.c.block == block))
             return
-        self._db.execute("UPDATE blocks SET lengths = ? WHERE block = ?", (lengths.tobytes(), block))
-        terms = np.frombuffer(b"".join(counts[number] for number in numbers), dtype=_COUNT)["term"]
-        for term in np.unique(terms).tolist():
-            key = (block, term)
-            (data,) = self._db.execute("SELECT passages FROM postings WHERE block = ? AND term = ?", key).fetchone()
-            postings = np.frombuffer(data, dtype=_POSTING)
-            kept = postings[~np.isin(postings["position"], positions)].tobytes()
-            if kept:
-                self._db.execute("UPDATE postings SET passages = ? WHERE block = ? AND term = ?", (kept, *key))
+        self._connection.execute(update(blocks).where(blocks.c.block == block).values(lengths=lengths.tobytes()))
+        terms = np.unique(np.frombuffer(b"".join(counts[number] for number in numbers), dtype=_COUNT)["term"]).tolist()
+        for start in range(0, len(terms), PART):
+            self._take_terms_out(block, terms[start : start + PART], positions)
+
+    def _take_terms_out(self, block: int, terms: Sequence[int], positions: Sequence[int]) -> None:
+        """Take the passages at these positions of a block out of the postings of terms."""
+        kept: list[dict[str, object]] = []
+        gone: list[int] = []
+        rows = self._connection.execute(_POSTINGS, {"blocks": [block], "terms": terms})
+        for _, term, data in rows:
+            entries = np.frombuffer(data, dtype=_POSTING)
+            left = entries[~np.isin(entries["position"], positions)].tobytes()
+            if left:
+                kept.append({"of_block": block, "of_term": term, "passages": left})
             else:
-                self._db.execute("DELETE FROM postings WHERE block = ? AND term = ?", key)
+                gone.append(term)
+        if kept:
+            self._connection.execute(_REPLACE_POSTING, kept)
+        self._connection.execute(delete(postings).where(postings.c.block == block, postings.c.term.in_(gone)))
 
     def clear(self) -> None:
         """Take all passages out."""
-        self._known = None
-        for table in ("recent_words", "blocks", "postings"):
-            self._db.execute(f"DELETE FROM {table}")  # noqa: S608
+        self.lengths = None
+        for table in WORD_TABLES:
+            self._connection.execute(delete(table))
 
     def numbers(self) -> Integers:
         """The numbers of the passages in the index, ascending."""
-        passages = self._read_passages()
+        passages = self._read_lengths()
         return passages.numbers[passages.lengths > 0]
 
     def search(self, query: str, k: int) -> list[tuple[int, float]]:
         """The k best passages as (number, BM25 score), best first; only those that share a term with the query."""
-        passages = self._known = self._known or self._read_passages()
+        passages = self.lengths = self.lengths or self._read_lengths()
         scores = np.zeros(len(passages.numbers), dtype=np.float32)
-        for term, weight in Counter(map(_hash, tokenize(query))).items():
-            indices, counts = self._postings(term, passages)
+        weights = Counter(map(_hash, tokenize(query)))
+        for term, (indices, counts) in self._postings(list(weights), passages).items():
             idf = np.log1p((passages.size - len(indices) + 0.5) / (len(indices) + 0.5))
-            scores[indices] += np.float32(weight * idf) * counts / (counts + passages.norms[indices])
+            scores[indices] += np.float32(weights[term] * idf) * counts / (counts + passages.norms[indices])
         best = _best(scores, k)
         return list(zip(passages.numbers[best].tolist(), scores[best].tolist(), strict=True))
 
-    def _read_passages(self) -> "_Passages":
-        blocks = dict(self._db.execute("SELECT block, lengths FROM blocks ORDER BY block"))
-        return _Passages.of(blocks, _Recent.of(self._db.execute("SELECT * FROM recent_words ORDER BY number")))
+    def _read_lengths(self) -> "PassageLengths":
+        lengths = dict(_rows(self._connection, select(blocks).order_by(blocks.c.block)))
+        return PassageLengths.of(lengths, _Recent.of(_rows(self._connection, _RECENT)))
 
-    def _postings(self, term: int, passages: "_Passages") -> tuple[Integers, Vectors]:
-        """The indices of the passages that have a term, and how often they have it."""
-        rows = self._db.execute(
-            "SELECT block, passages FROM blocks CROSS JOIN postings USING (block) WHERE term = ?", (term,)
-        ).fetchall()
-        postings = np.frombuffer(b"".join(data for _, data in rows), dtype=_POSTING)
-        starts = np.array([passages.starts[block] for block, _ in rows], dtype=np.int64)
-        sizes = [len(data) // _POSTING.itemsize for _, data in rows]
-        recent = passages.recent
-        in_recent = np.flatnonzero(recent.terms == term)
-        first_recent = len(passages.numbers) - len(recent.numbers)
-        indices = [np.repeat(starts, sizes) + postings["position"], first_recent + recent.owners[in_recent]]
-        counts = [postings["count"], recent.counts[in_recent]]
-        return np.concatenate(indices), np.concatenate(counts).astype(np.float32)
+    def _postings(self, terms: Sequence[int], passages: "PassageLengths") -> dict[int, tuple[Integers, Vectors]]:
+        """By term, the indices of the passages that have it, and how often they have it."""
+        stored: defaultdict[int, list[tuple[int, bytes]]] = defaultdict(list)
+        if passages.starts:
+            parameters = {"blocks": list(passages.starts), "terms": terms}
+            for block, term, data in self._connection.execute(_POSTINGS, parameters):
+                stored[term].append((block, data))
+        return {term: _in_index(term, stored[term], passages) for term in terms}
+
+
+def _in_index(term: int, rows: Sequence[tuple[int, bytes]], passages: "PassageLengths") -> tuple[Integers, Vectors]:
+    """The indices of the passages that have a term, and how often they have it; `rows` are its postings by block."""
+    entries = np.frombuffer(b"".join(data for _, data in rows), dtype=_POSTING)
+    starts = np.array([passages.starts[block] for block, _ in rows], dtype=np.int64)
+    sizes = [len(data) // _POSTING.itemsize for _, data in rows]
+    recent = passages.recent
+    in_recent = np.flatnonzero(recent.terms == term)
+    first_recent = len(passages.numbers) - len(recent.numbers)
+    indices = [np.repeat(starts, sizes) + entries["position"], first_recent + recent.owners[in_recent]]
+    counts = [entries["count"], recent.counts[in_recent]]
+    return np.concatenate(indices), np.concatenate(counts).astype(np.float32)
+
+
+def _rows(connection: Connection, query: Select[int, bytes]) -> list[tuple[int, bytes]]:
+    return [(number, data) for number, data in connection.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +242,7 @@ class _Recent:
 
 
 @dataclass(frozen=True, slots=True)
-class _Passages:
+class PassageLengths:
     """All positions of the blocks in turn, then the recent passages: their numbers, and what BM25 divides by."""
 
     numbers: Integers
@@ -219,7 +254,7 @@ class _Passages:
     recent: _Recent
 
     @classmethod
-    def of(cls, blocks: Mapping[int, bytes], recent: _Recent) -> "_Passages":
+    def of(cls, blocks: Mapping[int, bytes], recent: _Recent) -> "PassageLengths":
         """From the lengths of each block."""
         numbers = [np.arange(block * BLOCK, (block + 1) * BLOCK) for block in blocks]
         lengths = np.frombuffer(b"".join(blocks.values()), dtype=_LENGTH).astype(np.float32)

@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 from rag.documents.library import Library
 from rag.settings import load_settings
-from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
+from retriever.store.documents import sqlite_documents
 from tests.rag.documents.numbered import HashEncoder, numbered_text
 
 settings = load_settings(library=Path(sys.argv[1]), passage_chars=int(sys.argv[2]))
@@ -48,7 +48,7 @@ with Library(settings, HashEncoder()) as library:
     change(library, {"third.txt": 4, "second.txt": None})
     change(library, {f"many {i}.txt": 100 + i for i in range(30)})
     change(library, {f"many {i}.txt": 400 + i for i in range(3)})
-documents = DocumentStore(settings.library / DOCUMENTS_FILE)
+documents = sqlite_documents(settings.library)
 documents.clean_shutdown = False  # as after a kill: the next start copies the vectors
 documents.close()
 with Library(settings, HashEncoder()) as library:

@@ -80,6 +80,16 @@ def test_vectors_live_on_one_server():
     assert message.startswith("Setting 'qdrant_url': chroma_url is set too, and vectors live on one server; unset one.")
 
 
+def test_documents_on_a_server_need_vectors_on_one():
+    url = f"postgresql://me:{SECRET}@db/isthmus"
+    message = refusal(documents_url=url)
+    assert message.startswith("Setting 'documents_url': qdrant_url is needed too, so that vectors are on a server as")
+    assert SECRET not in message
+    settings = load_settings(documents_url=url, qdrant_url="http://127.0.0.1:6333")
+    assert settings.documents_address == url
+    assert SECRET not in repr(settings)
+
+
 def test_a_key_goes_to_the_endpoint_that_is_named_with_it(monkeypatch):
     write_user_file(f'endpoint = "http://file.example/v1"\napi_key = "{SECRET}"\n')
     assert load_settings().api_key.get_secret_value() == SECRET
@@ -136,6 +146,7 @@ def test_addresses_that_are_some(url):
         ({"chroma_url": f"http://me:{SECRET}@[::1"}, "chroma_url"),
         ({"qdrant_url": f"http://me:{SECRET}@[::1"}, "qdrant_url"),
         ({"qdrant_api_key": f"{SECRET}\n"}, "qdrant_api_key"),
+        ({"documents_url": f"postgresql://me:{SECRET}"}, "documents_url"),
         ({"generator": {"api_key": SECRET}}, "generator"),
         ({"top_k": SECRET}, "top_k"),
     ],

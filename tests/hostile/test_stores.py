@@ -17,7 +17,7 @@ from chromadb.errors import InternalError
 from rag.documents.library import Library
 from retriever.errors import IsthmusError
 from retriever.store import files as files_module
-from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
+from retriever.store.documents import DOCUMENTS_FILE, sqlite_documents
 from retriever.store.files import Seal, write_file
 from retriever.store.lock import acquire, read_holder
 from retriever.store.transaction import Transaction
@@ -380,7 +380,7 @@ def test_an_end_after_a_failed_write_is_not_noted_as_clean(settings, fake_encode
             )
             with pytest.raises(IsthmusError):
                 library.add_texts([("a.txt", "Alpha is first.")])
-    store = DocumentStore(settings.library / DOCUMENTS_FILE)
+    store = sqlite_documents(settings.library)
     assert not store.clean_shutdown
     store.close()
     with Library(settings, fake_encoder) as library:
@@ -425,7 +425,7 @@ def collection_names(folder, fake_encoder, name):
 
 
 def test_leftover_collections_of_earlier_generations_are_deleted(closed_library, settings, fake_encoder):
-    store = DocumentStore(closed_library / DOCUMENTS_FILE)
+    store = sqlite_documents(closed_library)
     name, leftover = store.collection, store.next_collection
     store.close()
     for old in (leftover, "passages-0"):  # as a kill during recovery leaves them
@@ -437,7 +437,7 @@ def test_leftover_collections_of_earlier_generations_are_deleted(closed_library,
 
 
 def test_a_recovered_library_sees_what_another_process_writes(closed_library, settings, fake_encoder):
-    store = DocumentStore(closed_library / DOCUMENTS_FILE)
+    store = sqlite_documents(closed_library)
     store.clean_shutdown = False
     store.close()
     with Library(settings, fake_encoder) as library:
@@ -510,7 +510,7 @@ def test_two_libraries_on_one_server_leave_each_other_alone(settings, fake_encod
             make_legacy(each.library)
     for _ in range(2):
         for each in (first, second):
-            store = DocumentStore(each.library / DOCUMENTS_FILE)
+            store = sqlite_documents(each.library)
             store.clean_shutdown = False  # so that its vectors are copied
             store.close()
             with Library(first, fake_encoder) as library, Library(second, fake_encoder) as other:

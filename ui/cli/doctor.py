@@ -16,8 +16,8 @@ from retriever.address import shown_url
 from retriever.errors import IsthmusError
 from retriever.models.backends import describe_backend
 from retriever.models.registry import packaged_encoders
-from retriever.store.documents import list_documents
 from retriever.store.lock import read_holder
+from retriever.store.opening import list_documents
 
 PACKAGES = [
     "isthmus",
@@ -131,9 +131,14 @@ def _vectors(settings: Settings) -> Finding:
 
 
 def _library(settings: Settings) -> Finding:
-    documents = list_documents(settings.library)
+    try:
+        documents = list_documents(settings.library, settings.documents_address)
+    except IsthmusError as error:
+        return Finding("library", f"in {settings.library}, cannot be read", str(error))
     holder = read_holder(settings.library) if settings.library.exists() else {}
     usage = f", in use by {holder['what']} (process {holder['pid']})" if holder else ""
     passages = sum(document.passages for document in documents)
+    address = settings.documents_address
+    place = f"{settings.library}, documents in {shown_url(address)}" if address else str(settings.library)
     remedy = "" if documents else "Add documents with `isthmus add PATH…`."
-    return Finding("library", f"{len(documents)} documents, {passages} passages in {settings.library}{usage}", remedy)
+    return Finding("library", f"{len(documents)} documents, {passages} passages in {place}{usage}", remedy)

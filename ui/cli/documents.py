@@ -54,11 +54,11 @@ def add(
 @app.command("list")
 def list_(library: LibraryOption = None, collection: CollectionOption = LIBRARY, as_json: Json = False) -> None:
     """Show the documents of the library."""
-    from retriever.store.documents import list_documents
+    from retriever.store.opening import list_documents
 
     settings = load_settings(library=library)
     if collection == LIBRARY:  # needs neither encoder nor vectors, nor the server
-        documents = list_documents(settings.library)
+        documents = list_documents(settings.library, settings.documents_address)
     else:
         with open_collections(settings, "isthmus list") as collections, collections.use(collection) as rag:
             documents = rag.documents()

@@ -23,6 +23,7 @@ from rag.settings import Settings, load_settings
 from retriever.errors import IsthmusError
 from retriever.store.documents import DOCUMENTS_FILE
 from retriever.store.files import private, sync, sync_tree
+from retriever.store.opening import read_id
 from ui.state.opening import FILE_NAME, copy_rows, open_database, open_sqlite
 
 MANIFEST = "manifest.json"
@@ -39,6 +40,8 @@ def back_up(settings: Settings, archive: Path) -> int:
     Raises IsthmusError if there is no library, its database cannot be read, or the archive cannot be written.
     """
     library = settings.library
+    if settings.documents_url or any(map(read_id, (library, *library.glob("collections/*")))):
+        raise IsthmusError("The documents are in PostgreSQL (documents_url); back that database up with its own tools.")
     if not (library / DOCUMENTS_FILE).exists():
         raise IsthmusError(f"There is no library in {library}; name its folder with --library.")
     draft = archive.with_name(archive.name + ".draft")
@@ -71,6 +74,10 @@ def restore(archive: Path, settings: Settings) -> int:
     IsthmusError if the archive is damaged or no backup.
     """
     library = settings.library
+    if settings.documents_url:
+        raise IsthmusError(
+            "Unset documents_url, restore, and then move the documents to PostgreSQL: isthmus migrate --to postgresql."
+        )
     if library.exists() and any(library.iterdir()):
         raise IsthmusError(f"{library} is not empty; restore into a new folder with --library, or move it away.")
     library.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.errors import IsthmusError, NotFoundError
 from retriever.models.protocols import TextEncoder
-from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
+from retriever.store.opening import drop_documents, has_documents, open_documents, read_id
 from ui.state.access import Access
 from ui.state.accounts import Accounts
 from ui.state.database import CollectionRow
@@ -90,10 +90,10 @@ class Collections:
         with self._staying(row):
             if rag := self._open_rag(row):
                 return len(rag.documents()), rag.library.collection.languages()
-            file = self._folder_of(row) / DOCUMENTS_FILE
-            if not file.exists():
+            folder = self._folder_of(row)
+            if not has_documents(folder):
                 return 0, {}
-            with closing(DocumentStore(file)) as store:
+            with closing(open_documents(folder, self.library.settings.documents_address)) as store:
                 return len(store.documents()), store.languages()
 
     def row(self, id_: str) -> CollectionRow:
@@ -118,7 +118,10 @@ class Collections:
                     if rag := self._open.pop(row.id, None):
                         rag.close()
                     if (folder := self._folder_of(row)).exists():
+                        url, library_id = self.library.settings.documents_address, read_id(folder)
                         shutil.rmtree(folder)
+                        if url and library_id:
+                            drop_documents(library_id, url)
             except BaseException:
                 self._leaving.discard(row.id)
                 raise

@@ -8,15 +8,20 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chromadb.errors import InternalError
+from qdrant_client import QdrantClient
 
 from rag.documents.library import Library
+from rag.settings import Settings, load_settings
 from retriever.errors import IsthmusError, LibraryBusyError
-from retriever.store.documents import list_documents
 from retriever.store.lock import read_holder
+from retriever.store.opening import list_documents
+from tests.conftest import unused_port
+from tests.qdrant_rest import qdrant_app, running
 from tests.rag.documents.numbered import HashEncoder, numbered_text, stored_numbers
 
 
@@ -161,7 +166,9 @@ import scipy.cluster.hierarchy  # imported here, not by each round: it would tak
 from rag.documents.library import Library
 from rag.settings import load_settings
 from retriever.languages.detection import detect_language
-from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
+from retriever.store.opening import open_documents
+from tests.conftest import unused_port
+from tests.qdrant_rest import qdrant_app, running
 from tests.rag.documents.numbered import HashEncoder, numbered_text
 
 detect_language(numbered_text(1))  # its models, too, are loaded here
@@ -186,7 +193,7 @@ def work(kind, start):
     if kind in ("reopen", "recovery"):
         for cycle in itertools.count():
             if kind == "recovery":
-                documents = DocumentStore(settings.library / DOCUMENTS_FILE)
+                documents = open_documents(settings.library, settings.documents_address)
                 documents.clean_shutdown = False
                 documents.close()
             Library(settings, HashEncoder()).close()
@@ -246,18 +253,31 @@ def test_a_full_or_failing_disk_is_one_sentence_and_nothing_stored_is_lost(
         assert {document.title for document in library.documents()} == {"a", "b"}
 
 
+@pytest.fixture(params=["in its folder", "on servers"])
+def place(request, settings) -> Iterator[Settings]:
+    """A library in its folder; and one with vectors in Qdrant and documents in PostgreSQL."""
+    if request.param == "in its folder":
+        yield settings
+        return
+    url = request.getfixturevalue("postgresql").new_database()
+    with running(qdrant_app(QdrantClient(":memory:")), unused_port()) as qdrant_url:
+        yield load_settings(settings, qdrant_url=qdrant_url, documents_url=url)
+
+
 @pytest.mark.slow
-def test_kill_at_any_moment_leaves_the_library_whole(settings):
+def test_kill_at_any_moment_leaves_the_library_whole(place):
     """kill -9 at 60 random moments; after each, what was done is there, and each document is whole or not there."""
     seed = random.SystemRandom().randrange(10**6)
     print("seed", seed)  # shown by pytest if the test fails
     rng = random.Random(seed)
     revisions = set()
     numbers: dict[str, int] = {"first.txt": 999_999}
-    with Library(settings, HashEncoder()) as library:
+    environment = {key: value for key, value in addresses(place).items() if value}
+    with Library(place, HashEncoder()) as library:
         library.add_texts([("first.txt", numbered_text(999_999))])
     with subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(settings.library)],
+        [sys.executable, "-c", WORKER, str(place.library)],
+        env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -279,7 +299,7 @@ def test_kill_at_any_moment_leaves_the_library_whole(settings):
             os.kill(pid, signal.SIGKILL)
             done, pending = read_changes(worker.stdout)
             numbers |= done
-            with Library(settings, HashEncoder()) as library:
+            with Library(place, HashEncoder()) as library:
                 stored = stored_numbers(library)
                 revisions.add(library.collection.documents.revision)
             for name in stored.keys() | numbers.keys() | pending.keys():
@@ -288,6 +308,11 @@ def test_kill_at_any_moment_leaves_the_library_whole(settings):
             numbers = dict(stored)
         worker.stdin.close()
     assert len(revisions) > 15
+
+
+def addresses(settings):
+    """Where vectors and documents are, for the environment of a process."""
+    return {"ISTHMUS_QDRANT_URL": settings.qdrant_url, "ISTHMUS_DOCUMENTS_URL": settings.documents_address}
 
 
 def read_changes(lines):

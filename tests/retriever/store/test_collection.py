@@ -2,11 +2,12 @@ import sqlite3
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from retriever.errors import IsthmusError
 from retriever.store.baseline import MIN_PASSAGES
 from retriever.store.collection import Collection
-from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
+from retriever.store.documents import DOCUMENTS_FILE, sqlite_documents
 from retriever.store.vectors import VectorIndex
 
 
@@ -90,7 +91,8 @@ def test_faults_name_what_is_missing_and_what_is_too_much(collection, make_docum
     collection.write(*make_document("b", "Gamma."))
     collection.vectors.delete(["b-0"])
     assert "1 passages are missing from vectors" in collection.faults()
-    collection.documents._db.execute("UPDATE recent_words SET number = 7")
+    with collection.documents._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE recent_words SET number = 7")
     assert "1 passages are missing from the index of words" in collection.faults()
     assert "1 passages in the index of words belong to no document" in collection.faults()
 
@@ -132,7 +134,7 @@ def test_an_unclean_shutdown_is_recovered_from(tmp_path, fake_encoder, make_docu
     collection.vectors.add([("lost-0", "lost", "en")], fake_encoder.encode_passages(["Lost."]))
     collection.tokens.add({"lost-0": np.eye(2, dtype=np.float32)})
     collection.close()
-    documents = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    documents = sqlite_documents(tmp_path)
     documents.clean_shutdown = False
     documents.close()
     recovered = Collection(tmp_path, fake_encoder)
@@ -149,7 +151,7 @@ def test_vectors_are_made_anew_if_the_machine_went_down(
     collection = Collection(tmp_path, fake_encoder)
     collection.write(*make_document("a", "Alpha."))
     collection.close()
-    documents = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    documents = sqlite_documents(tmp_path)
     documents.clean_shutdown = False
     documents.close()
     monkeypatch.setattr("retriever.store.documents.boot_id", lambda: boot)
@@ -186,10 +188,11 @@ def test_words_that_do_not_fit_the_documents_are_made_anew(tmp_path, fake_encode
     assert recovered.faults() == []
     recovered.close()
     statements: list[str] = []
-    reopened = DocumentStore(tmp_path / DOCUMENTS_FILE)
-    reopened._db.set_trace_callback(statements.append)
+    reopened = sqlite_documents(tmp_path)
+    event.listen(reopened._database._engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     reopened.index_words()
-    assert not any(statement.startswith("BEGIN") for statement in statements)  # they fit now
+    assert "BEGIN" in statements
+    assert "BEGIN IMMEDIATE" not in statements  # they fit now
     reopened.close()
 
 

@@ -1,18 +1,44 @@
 import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
+import psycopg
 import pytest
+from sqlalchemy import Connection
 
-from retriever.store import derived
-from retriever.store.documents import DOCUMENTS_FILE, DocumentStore, list_documents
+from retriever.errors import IsthmusError
+from retriever.store.derived import count_passages
+from retriever.store.documents import DOCUMENTS_FILE, DocumentDatabase, sqlite_documents
+from retriever.store.opening import list_documents, open_documents
+from retriever.store.ports import DocumentStore
 from retriever.types import Month, Period
 
 
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
+def open_store(request, tmp_path) -> Callable[[], DocumentDatabase]:
+    """Opens the documents of one library, again and again."""
+    if request.param == "SQLite":
+        return lambda: open_documents(tmp_path)
+    url = request.getfixturevalue("postgresql").new_database()
+    return lambda: open_documents(tmp_path, url)
+
+
 @pytest.fixture
-def store(tmp_path):
-    opened = DocumentStore(tmp_path / DOCUMENTS_FILE)
+def store(open_store) -> Iterator[DocumentStore]:
+    opened = open_store()
     yield opened
     opened.close()
+
+
+@contextmanager
+def changing(store: DocumentStore) -> Iterator[Connection]:
+    """A transaction in which a test changes what is stored behind the store's back."""
+    assert isinstance(store, DocumentDatabase)
+    with store._database.writing() as connection:
+        yield connection
 
 
 def test_documents_come_back_with_their_number_of_passages(store, make_document):
@@ -47,18 +73,18 @@ def test_a_write_that_fails_changes_nothing(store, make_document):
     store.replace([], *make_document("a", "Alpha."))
     before = (store.documents(), store.all_passages(), store.revision)
     document, passages = make_document("b", "Beta.")
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
         store.replace(["a"], document, passages * 2)  # the same passage id twice
     assert (store.documents(), store.all_passages(), store.revision) == before
 
 
-def test_removal_takes_passages_and_times_along(store, make_document, tmp_path):
+def test_removal_takes_passages_and_times_along(store, make_document):
     store.replace([], *make_document("a", "Alpha."))
     store.replace([], *make_document("b", "Beta."))
     store.remove(["a", "nothing"])
     assert store.passage_ids() == ["b-0"]
-    with sqlite3.connect(tmp_path / DOCUMENTS_FILE) as database:
-        assert database.execute("SELECT passage_id FROM times").fetchall() == [("b-0",)]
+    with changing(store) as connection:
+        assert connection.exec_driver_sql("SELECT passage_id FROM times").all() == [("b-0",)]
 
 
 def test_languages_are_counted_anew_after_each_change(store, make_document):
@@ -97,7 +123,7 @@ def test_words_follow_the_documents_over_blocks(store, make_document, monkeypatc
 def test_words_of_a_write_that_fails_are_not_found(store, make_document):
     store.replace([], *make_document("a", "Alpha."))
     document, passages = make_document("b", "Beta.")
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
         store.replace(["a"], document, passages * 2)
     assert store.matching("alpha beta", 10) == store.matching("alpha", 10) != []
     assert store.languages() == {"en": 1}
@@ -112,35 +138,35 @@ def test_the_revision_grows_with_each_change(store, make_document):
     assert revisions == sorted(set(revisions))
 
 
-def test_state_stays_in_the_file(store, tmp_path):
+def test_state_stays(store, open_store):
     assert (store.clean_shutdown, store.generation) == (True, 0)
     store.clean_shutdown = False
     library_id, next_collection = store.library_id, store.next_collection
     assert store.collection == f"isthmus-{library_id}-0"
     store.switch_collection()
-    again = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    again = open_store()
     assert (again.clean_shutdown, again.generation) == (False, 1)
     assert (again.library_id, again.collection) == (library_id, next_collection)
     again.close()
 
 
 def test_a_library_of_an_earlier_version_keeps_the_name_of_its_collection_until_the_next_copy(tmp_path):
-    DocumentStore(tmp_path / DOCUMENTS_FILE).close()
+    sqlite_documents(tmp_path).close()
     with sqlite3.connect(tmp_path / DOCUMENTS_FILE) as database:
         database.execute("DROP TABLE library")
         database.execute("UPDATE state SET generation = 4")
-    store = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    store = sqlite_documents(tmp_path)
     assert store.collection == "passages-4"
     store.switch_collection()
     assert store.collection == f"isthmus-{store.library_id}-5"
     store.close()
 
 
-def test_passages_of_a_library_from_before_times_get_theirs(store, make_document, tmp_path):
+def test_passages_of_a_library_from_before_times_get_theirs(store, make_document):
     document, passages = make_document("a", "In 1998.")
     store.replace([], document, passages)
-    with sqlite3.connect(tmp_path / DOCUMENTS_FILE) as database:
-        database.execute("DELETE FROM times")
+    with changing(store) as connection:
+        connection.exec_driver_sql("DELETE FROM times")
     assert store.passages_without_times() == passages
     year = Period(Month(1998, 1), Month(1998, 12))
     store.set_times([replace(passages[0], times=(year,))])
@@ -148,28 +174,90 @@ def test_passages_of_a_library_from_before_times_get_theirs(store, make_document
     assert store.all_passages()[0].times == (year,)
 
 
-def test_documents_are_listed_without_opening_the_library(store, make_document, tmp_path):
+def test_documents_are_listed_without_opening_the_library(make_document, tmp_path):
+    store = open_documents(tmp_path)
     store.replace([], *make_document("a", "Alpha."))
     assert [document.title for document in list_documents(tmp_path)] == ["a"]
     assert list_documents(tmp_path / "nowhere") == []
     assert not (tmp_path / "nowhere").exists()
+    store.close()
 
 
-def test_an_index_of_words_that_was_broken_off_is_made_anew(tmp_path, make_document, monkeypatch):
-    store = DocumentStore(tmp_path / DOCUMENTS_FILE)
+def test_an_index_of_words_that_was_broken_off_is_made_anew(open_store, make_document, monkeypatch):
+    store = open_store()
     for n in range(5):
         store.replace([], *make_document(f"d{n}", f"Alpha {n}."))
-    store._db.execute("UPDATE words SET version = 'old'")
+    with changing(store) as connection:
+        connection.exec_driver_sql("UPDATE words SET version = 'old'")
     monkeypatch.setattr("retriever.store.documents.PAGE", 2)
     with monkeypatch.context() as broken:
         parts = iter([None, None])  # the third part fails
-        count = derived.count_passages
-        broken.setattr(derived, "count_passages", lambda passages: (next(parts), count(passages))[1])
+        broken.setattr(
+            "retriever.store.documents.count_passages", lambda passages: (next(parts), count_passages(passages))[1]
+        )
         with pytest.raises(StopIteration):
             store.index_words()
     store.close()
-    store = DocumentStore(tmp_path / DOCUMENTS_FILE)
+    store = open_store()
     store.index_words()
     assert store.indexed_ids() == set(store.passage_ids())
     assert store.languages() == {"en": 5}
     store.close()
+
+
+def test_a_store_that_is_closed_says_so(open_store):
+    store = open_store()
+    store.close()
+    with pytest.raises(IsthmusError, match="is closed; open it again"):
+        store.documents()
+
+
+def test_another_writer_is_seen_at_once(store, open_store, make_document):
+    store.replace([], *make_document("a", "Alpha first."))
+    assert [id_ for id_, _ in store.matching("alpha", 5)] == ["a-0"]
+    other = open_store()
+    other.replace(["a"], *make_document("b", "Beta.", "Alpha again.", "Gamma."))
+    other.close()
+    assert [id_ for id_, _ in store.matching("alpha", 5)] == ["b-1"]  # lengths were in memory
+    assert store.indexed_ids() == {"b-0", "b-1", "b-2"}
+
+
+def test_threads_write_and_search_at_once(store, make_document, monkeypatch):
+    monkeypatch.setattr("retriever.store.words.BLOCK", 4)
+    store.replace([], *make_document("stays", "Alpha stays."))
+    done = threading.Event()
+
+    def search():
+        while not done.is_set():
+            hits = store.matching("alpha", 50)
+            assert "stays-0" in dict(hits)
+            assert len({id_.split("-")[0] for id_, _ in hits}) == len(hits)
+        return True
+
+    with ThreadPoolExecutor(5) as threads:
+        searches = [threads.submit(search) for _ in range(3)]
+        writes = [
+            threads.submit(
+                store.replace, [f"d{n - 1}"] if n % 3 else [], *make_document(f"d{n}", f"Alpha {n}.", "Beta.")
+            )
+            for n in range(30)
+        ]
+        try:
+            for write in writes:
+                write.result()
+        finally:
+            done.set()
+        assert all(each.result() for each in searches)
+    assert store.indexed_ids() == set(store.passage_ids())
+    assert store.languages() == {"en": len(store.passage_ids())}
+
+
+def test_terms_in_any_number_go_in_and_out(store, make_document, monkeypatch):
+    monkeypatch.setattr("retriever.store.words.BLOCK", 2)
+    monkeypatch.setattr("retriever.store.words.PART", 3)
+    store.replace([], *make_document("a", "one two three four five six seven eight", "one", "nine ten"))
+    store.replace([], *make_document("b", "one eleven", "twelve"))
+    store.remove(["a"])
+    assert [id_ for id_, _ in store.matching("one two three four", 5)] == ["b-0"]
+    assert store.matching("two three", 5) == []
+    assert store.indexed_ids() == {"b-0", "b-1"}

@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse
 from qdrant_client import QdrantClient
 
 from rag.documents.library import Library
-from retriever.errors import IsthmusError, VectorServerError
+from retriever.errors import IsthmusError, StoreServerError
 from retriever.store.collection import Collection
-from retriever.store.documents import DOCUMENTS_FILE, DocumentStore
+from retriever.store.documents import DocumentDatabase, sqlite_documents
 from retriever.store.qdrant_server import connect
 from tests.conftest import ROOT, unused_port
 from tests.qdrant_rest import qdrant_app, running
@@ -35,7 +35,7 @@ def names(server):
 
 
 def mark_unclean(folder):
-    store = DocumentStore(folder / DOCUMENTS_FILE)
+    store = sqlite_documents(folder)
     store.clean_shutdown = False
     store.close()
 
@@ -109,7 +109,9 @@ def test_a_library_of_an_earlier_version_leaves_no_collection_of_its_old_name(
 ):
     collection = Collection(tmp_path, fake_encoder)
     collection.write(*make_document("tea", "Tea comes from China."))
-    collection.documents._db.execute("UPDATE library SET collection = 'passages-0'")
+    assert isinstance(collection.documents, DocumentDatabase)
+    with collection.documents._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE library SET collection = 'passages-0'")
     collection.close()
     moved = Collection(tmp_path, fake_encoder, qdrant=server)
     assert moved.faults() == []
@@ -138,7 +140,7 @@ def test_a_server_that_dies_is_one_sentence_and_nothing_is_lost(settings, fake_e
         library.add_texts(TEXTS)
     with pytest.raises(IsthmusError, match=gone + ": milk.txt was not added, what came before it is kept; start it"):
         library.add_texts([("milk.txt", "Milk comes from cows.")])
-    with pytest.raises(VectorServerError, match=gone + r" \(.*\); start it again\."):
+    with pytest.raises(StoreServerError, match=gone + r" \(.*\); start it again\."):
         library.search("Where does tea come from?")
     library.close()
     with pytest.raises(IsthmusError, match=rf"No Qdrant server answers at http://127\.0\.0\.1:{port} \(.*unset qdrant"):

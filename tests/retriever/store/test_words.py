@@ -1,13 +1,14 @@
-import sqlite3
-
 import bm25s
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from retriever.languages.words import tokenize
 from retriever.store import words as words_module
+from retriever.store.database import memory_connection
+from retriever.store.tables import WORD_TABLES, create
 from retriever.store.words import WordIndex, count_words
 
 TEXTS = {
@@ -18,6 +19,13 @@ TEXTS = {
     "hi": "कॉफ़ी इथियोपिया से आती है",
 }
 WORDS = ["tea", "coffee", "river", "tower", "1947", "北京大学", "the", "the", "the"]
+
+
+def new_index():
+    """An empty index in memory."""
+    connection = memory_connection()
+    create(connection, WORD_TABLES)
+    return WordIndex(connection)
 
 
 @pytest.fixture
@@ -72,7 +80,7 @@ steps = st.lists(
 def test_after_any_changes_scores_are_those_of_bm25s_built_anew(steps, query, k):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(words_module, "BLOCK", 4)
-        index = WordIndex(sqlite3.connect(":memory:", isolation_level=None))
+        index = new_index()
         known: dict[int, str] = {}
         for step in steps:
             if isinstance(step, list):
@@ -96,26 +104,25 @@ def _at(known, place):
 
 
 def test_a_transaction_that_is_rolled_back_changes_nothing(small_blocks):
-    database = sqlite3.connect(":memory:", isolation_level=None)
-    index = WordIndex(database)
+    index = new_index()
     index.add({number: count_words(f"alpha {number}") for number in range(6)})
     before = index.search("alpha 3", 10)
-    database.execute("BEGIN")
+    index._connection.exec_driver_sql("BEGIN")
     index.remove({3: count_words("alpha 3")})
     index.add({number: count_words("alpha") for number in range(6, 14)})
-    database.execute("ROLLBACK")
+    index._connection.exec_driver_sql("ROLLBACK")
+    index.lengths = None
     assert index.search("alpha 3", 10) == before
 
 
 def test_nothing_is_left_of_blocks_whose_passages_are_gone(small_blocks):
-    database = sqlite3.connect(":memory:", isolation_level=None)
-    index = WordIndex(database)
+    index = new_index()
     counts = {number: count_words(f"alpha {number}") for number in range(10)}
     index.add(counts)
     assert index.first_free == 8
     index.remove(counts)
-    for table in ("recent_words", "blocks", "postings"):
-        assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    for table in WORD_TABLES:
+        assert index._connection.execute(select(table)).all() == []
 
 
 def test_more_terms_than_16_bits_hold(small_blocks):

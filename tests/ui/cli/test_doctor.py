@@ -4,6 +4,8 @@ import pytest
 from qdrant_client import QdrantClient
 
 from rag.generation.embedded import RuntimeChoice
+from rag.settings import load_settings
+from retriever.store.opening import open_documents
 from tests.qdrant_rest import qdrant_app, running
 from ui.cli import doctor
 
@@ -64,3 +66,15 @@ def test_where_the_vectors_live_is_shown(settings, free_port):
     with running(qdrant_app(QdrantClient(":memory:")), free_port) as url:
         there = finding_on("vectors", settings.model_copy(update={"qdrant_url": url}))
     assert (there.state, there.remedy) == (f"on the Qdrant server at {url}, which answers", "")
+
+
+@pytest.mark.slow
+def test_where_the_documents_live_is_shown(settings, free_port, postgresql):
+    servers = {"qdrant_url": f"http://127.0.0.1:{free_port}"}
+    remote = load_settings(settings, **servers, documents_url=postgresql.new_database())
+    settings.library.mkdir()
+    open_documents(settings.library, remote.documents_address).close()
+    finding = finding_on("library", remote)
+    assert "0 documents, 0 passages" in finding.state
+    assert f"documents in postgresql://127.0.0.1:{postgresql.port}/test_" in finding.state
+    assert "set documents_url" in finding_on("library", settings).remedy

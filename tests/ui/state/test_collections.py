@@ -2,9 +2,13 @@
 
 import threading
 
+import psycopg
 import pytest
+from qdrant_client import QdrantClient
 
 from rag.settings import load_settings
+from tests.conftest import unused_port
+from tests.qdrant_rest import qdrant_app, running
 from tests.ui.server.conftest import QuotingEngine
 from ui.state import collections as collections_module
 from ui.state.access import OWNER
@@ -77,3 +81,30 @@ def test_threads_that_open_and_close_do_not_meet(collections):
         thread.join()
     assert not wrong
     assert len(collections._open) == 1
+
+
+@pytest.mark.slow
+def test_collections_share_a_database_of_documents_and_leave_nothing_there(
+    settings, fake_encoder, postgresql, monkeypatch
+):
+    monkeypatch.setattr(collections_module, "MAX_OPEN", 1)
+    database = postgresql.new_database()
+    with running(qdrant_app(QdrantClient(":memory:")), unused_port()) as url:
+        remote = load_settings(settings, qdrant_url=url, documents_url=database)
+        with Collections(remote, encoder=fake_encoder, engine=QuotingEngine()) as collections:
+            view = collections.of(OWNER)
+            for name in NAMES:
+                view.create(name)
+                with view.use(name) as rag:
+                    rag.library.add_texts([(f"{name}.txt", f"These are the words of the collection {name}.")])
+            assert [(info.name, info.documents) for info in view.infos()] == [("library", 0), *((n, 1) for n in NAMES)]
+            assert [titles(collections, name) for name in NAMES] == [[name] for name in NAMES]
+            view.delete("b")
+            assert titles(collections, "c") == ["c"]
+            with psycopg.connect(database) as connection:
+                schemas = connection.execute(
+                    "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'isthmus%'"
+                ).fetchall()
+            assert len(schemas) == 3  # the library's, and those of two collections
+        with Collections(remote, encoder=fake_encoder, engine=QuotingEngine()) as collections:
+            assert [titles(collections, name) for name in ("a", "c")] == [["a"], ["c"]]

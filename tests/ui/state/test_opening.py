@@ -11,7 +11,7 @@ from sqlalchemy import URL, create_engine, text
 from rag.settings import load_settings
 from retriever.errors import IsthmusError
 from retriever.store.lock import acquire
-from tests.ui.conftest import PASSWORD
+from tests.postgresql import PASSWORD
 from ui.state.access import Role
 from ui.state.accounts import Accounts
 from ui.state.opening import open_database
