@@ -56,7 +56,7 @@ def test_every_written_question_is_parsed_back(language, start, months, after):
 
 @pytest.mark.parametrize("language", languages())
 def test_the_answer_names_the_month_and_the_year(language):
-    answer = write_answer(MonthShift(Month(1241, 10), 89, after=True), language)
+    answer = write_answer(MonthShift(Month(1241, 10), 89, after=True), language) or ""
     # the first letters only: "марта" in a date, "март" alone
     month = str(get_month_names("wide", "format", locale=language)[3])[:3].casefold()
     assert answer.startswith(("1249年3月", "tháng 3 năm 1249")) or (
