@@ -69,6 +69,7 @@ ORDER: Mapping[str, Sequence[str]] = {
         "latency-1.5b",
         "injection",
         "chats",
+        "chats-embedded",
         "server",
     ),
 }
