@@ -66,7 +66,7 @@ def test_ordinary_text_stays():
 def hostile_document(monkeypatch):
     text = "".join(ESCAPES.values()) + " [b] [/]"
     document = Document(text, text, text, "sha", text, 1, added="2026-11-01T00:00:00")
-    monkeypatch.setattr("retriever.store.documents.list_documents", lambda _: [document])
+    monkeypatch.setattr("retriever.store.opening.list_documents", lambda *_: [document])
 
 
 def test_list(hostile_document, capsys):
