@@ -168,13 +168,23 @@ class RAG:
         return await asyncio.to_thread(self.ask, question, **options)
 
     async def astream(self, question: str, **options: Unpack[AskOptions]) -> AsyncIterator[Answer]:
-        """`stream` without blocking the event loop."""
+        """`stream` without blocking the event loop. If it is cancelled, the generator stops after its next piece."""
         answers = self.stream(question, **options)
+        turn = threading.Lock()  # a cancelled step goes on in its thread, and cannot be closed before it ends
+
+        def step() -> Answer | None:
+            with turn:
+                return next(answers, None)
+
+        def close() -> None:
+            with turn:
+                answers.close()
+
         try:
-            while (answer := await asyncio.to_thread(next, answers, None)) is not None:
+            while (answer := await asyncio.to_thread(step)) is not None:
                 yield answer
         finally:
-            await asyncio.to_thread(answers.close)
+            await asyncio.to_thread(close)
 
     async def abatch(self, questions: Sequence[str], **options: Unpack[AskOptions]) -> list[Answer]:
         """`batch` without blocking the event loop."""

@@ -1,6 +1,8 @@
+import asyncio
 import contextlib
 import datetime
 import json
+import threading
 
 import pytest
 
@@ -245,6 +247,36 @@ async def test_async_twins_and_batch(make_rag):
     assert [answer async for answer in rag.astream(QUESTION)][-1].final
     assert [answer.text for answer in await rag.abatch([QUESTION] * 2)] == [f"{reply} [1]"] * 2
     assert len(rag.batch([QUESTION] * 2)) == 2
+
+
+async def test_a_cancelled_stream_closes_the_generators(make_rag, monkeypatch):
+    rag, engine = make_rag(TEXTS, "unu doi trei patru cinci")
+    is_writing, may_go_on = threading.Event(), threading.Event()
+    stream = engine.stream
+
+    def slow_stream(*arguments, **options):
+        pieces = stream(*arguments, **options)
+        try:
+            for piece in pieces:
+                is_writing.set()
+                may_go_on.wait()
+                yield piece
+        finally:
+            pieces.close()
+
+    async def consume():
+        async for _ in rag.astream(QUESTION):
+            pass
+
+    monkeypatch.setattr(engine, "stream", slow_stream)
+    task = asyncio.create_task(consume())
+    await asyncio.to_thread(is_writing.wait)
+    task.cancel()
+    await asyncio.sleep(0)
+    may_go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert engine.closed_early == 1
 
 
 MAYORS = {
