@@ -20,6 +20,7 @@ from rag.errors import GeneratorError
 from rag.generation.engine import Engine
 from rag.generation.tracing import TracedEngine
 from rag.settings import Settings, TimeMode, load_settings
+from rag.steps import Steps
 from rag.timer import StageTimer
 from rag.tracing import AnswerTrace
 from rag.types import Added, Answer, AskOptions, Turn
@@ -169,22 +170,12 @@ class RAG:
 
     async def astream(self, question: str, **options: Unpack[AskOptions]) -> AsyncIterator[Answer]:
         """`stream` without blocking the event loop. If it is cancelled, the generator stops after its next piece."""
-        answers = self.stream(question, **options)
-        turn = threading.Lock()  # a cancelled step goes on in its thread, and cannot be closed before it ends
-
-        def step() -> Answer | None:
-            with turn:
-                return next(answers, None)
-
-        def close() -> None:
-            with turn:
-                answers.close()
-
+        steps = Steps(self.stream(question, **options))
         try:
-            while (answer := await asyncio.to_thread(step)) is not None:
+            while (answer := await asyncio.to_thread(steps.next)) is not None:
                 yield answer
         finally:
-            await asyncio.to_thread(close)
+            await asyncio.to_thread(steps.close)
 
     async def abatch(self, questions: Sequence[str], **options: Unpack[AskOptions]) -> list[Answer]:
         """`batch` without blocking the event loop."""

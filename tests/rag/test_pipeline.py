@@ -251,7 +251,7 @@ async def test_async_twins_and_batch(make_rag):
 
 async def test_a_cancelled_stream_closes_the_generators(make_rag, monkeypatch):
     rag, engine = make_rag(TEXTS, "unu doi trei patru cinci")
-    is_writing, may_go_on = threading.Event(), threading.Event()
+    is_writing, may_go_on, is_closed = threading.Event(), threading.Event(), threading.Event()
     stream = engine.stream
 
     def slow_stream(*arguments, **options):
@@ -263,6 +263,7 @@ async def test_a_cancelled_stream_closes_the_generators(make_rag, monkeypatch):
                 yield piece
         finally:
             pieces.close()
+            is_closed.set()
 
     async def consume():
         async for _ in rag.astream(QUESTION):
@@ -272,10 +273,10 @@ async def test_a_cancelled_stream_closes_the_generators(make_rag, monkeypatch):
     task = asyncio.create_task(consume())
     await asyncio.to_thread(is_writing.wait)
     task.cancel()
-    await asyncio.sleep(0)
-    may_go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await task
+    may_go_on.set()
+    assert is_closed.wait(30)
     assert engine.closed_early == 1
 
 

@@ -1,9 +1,8 @@
 """Answers to questions of every way in, in fair turns, counted and logged."""
 
 import logging
-import threading
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from rag.build import MOST_AT_ONCE, answers_at_once
+from rag.steps import Steps
 from rag.types import Answer, AskOptions
 from retriever.errors import IsthmusError
 from ui.answering.fair_queue import FairQueue
@@ -60,7 +60,7 @@ class Questions:
         """
         start = time.perf_counter()
         preferred: AskOptions = {"likely_languages": self.request.languages}
-        steps = _Steps(self.view.stream(collection, question, {**preferred, **options}))
+        steps = Steps(self.view.stream(collection, question, {**preferred, **options}))
         threads = self.answering.threads
         try:
             async with self.answering.queue.turn(self.user):
@@ -97,29 +97,3 @@ class Questions:
         """What the log says of a question that is asked in this request."""
         fields: dict[str, object] = {"request": self.request.id, "way": self.request.way}
         return fields | {"question": question} if self.answering.record_texts else fields
-
-
-class _Steps:
-    """A generator of answers that threads run; a task that is cancelled may leave its thread behind in a step."""
-
-    def __init__(self, answers: Generator[Answer, None, None]) -> None:
-        self._answers = answers
-        self._running = threading.Lock()
-        self._is_closed = False
-
-    def next(self) -> Answer | None:
-        """Make the next answer; None at the end."""
-        with self._running:
-            answer = next(self._answers, None)
-        if self._is_closed:
-            self.close()
-        return answer
-
-    def close(self) -> None:
-        """Cancel. A step under way does it when it ends."""
-        self._is_closed = True
-        if self._running.acquire(blocking=False):
-            try:
-                self._answers.close()
-            finally:
-                self._running.release()
