@@ -1,6 +1,7 @@
 """RAG as a citizen of LangChain: a runnable, and a tool for agents."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any, Protocol, Unpack
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -29,7 +30,7 @@ class Answering(Protocol):
         """`RAG.stream`."""
         ...
 
-    def astream(self, question: str, **options: Unpack[AskOptions]) -> AsyncIterator[Answer]:
+    def astream(self, question: str, **options: Unpack[AskOptions]) -> AsyncGenerator[Answer, None]:
         """`RAG.astream`."""
         ...
 
@@ -60,8 +61,9 @@ class AnswerRunnable(Runnable[str, Answer]):
         self, input: str, config: RunnableConfig | None = None, **kwargs: Any | None
     ) -> AsyncIterator[Answer]:
         """`RAG.astream`."""
-        async for answer in self._rag.astream(input, **kwargs):  # type: ignore[arg-type]
-            yield answer
+        async with aclosing(self._rag.astream(input, **kwargs)) as answers:  # type: ignore[arg-type]
+            async for answer in answers:
+                yield answer
 
 
 def answer_tool(rag: Answering, name: str, description: str | None = None) -> BaseTool:

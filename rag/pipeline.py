@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
@@ -92,9 +93,7 @@ class RAG:
         last: Answer | None = None
         for answer in self.stream(question, **options):
             last = answer
-        if last is None:
-            raise GeneratorError("The generator gave no answer; ask again.")
-        return last
+        return _given(last)
 
     def stream(
         self,
@@ -165,10 +164,14 @@ class RAG:
             return list(pool.map(lambda question: self.ask(question, **options), questions))
 
     async def aask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
-        """`ask` without blocking the event loop."""
-        return await asyncio.to_thread(self.ask, question, **options)
+        """`ask` without blocking the event loop. If it is cancelled, the generator stops after its next piece."""
+        last: Answer | None = None
+        async with aclosing(self.astream(question, **options)) as answers:
+            async for answer in answers:
+                last = answer
+        return _given(last)
 
-    async def astream(self, question: str, **options: Unpack[AskOptions]) -> AsyncIterator[Answer]:
+    async def astream(self, question: str, **options: Unpack[AskOptions]) -> AsyncGenerator[Answer, None]:
         """`stream` without blocking the event loop. If it is cancelled, the generator stops after its next piece."""
         steps = Steps(self.stream(question, **options))
         try:
@@ -271,3 +274,10 @@ def _checked(text: str, name: str = "question") -> str:
     if len(text) > MAX_QUESTION:
         raise IsthmusError(f"The {name} has {len(text)} characters; at most {MAX_QUESTION} are allowed.")
     return text
+
+
+def _given(answer: Answer | None) -> Answer:
+    """The answer. Raises GeneratorError if there is none."""
+    if answer is None:
+        raise GeneratorError("The generator gave no answer; ask again.")
+    return answer

@@ -9,6 +9,7 @@ import pytest
 from rag import IsthmusError, Turn
 from rag.errors import GeneratorError
 from rag.generation.language_check import is_in_language
+from rag.langchain import AnswerRunnable
 
 pytestmark = pytest.mark.slow
 
@@ -249,7 +250,8 @@ async def test_async_twins_and_batch(make_rag):
     assert len(rag.batch([QUESTION] * 2)) == 2
 
 
-async def test_a_cancelled_stream_closes_the_generators(make_rag, monkeypatch):
+@pytest.mark.parametrize("way", ["astream", "aask", "langchain"])
+async def test_what_is_cancelled_closes_the_generators_stream(make_rag, monkeypatch, way):
     rag, engine = make_rag(TEXTS, "unu doi trei patru cinci")
     is_writing, may_go_on, is_closed = threading.Event(), threading.Event(), threading.Event()
     stream = engine.stream
@@ -266,7 +268,10 @@ async def test_a_cancelled_stream_closes_the_generators(make_rag, monkeypatch):
             is_closed.set()
 
     async def consume():
-        async for _ in rag.astream(QUESTION):
+        if way == "aask":
+            await rag.aask(QUESTION)
+        answers = AnswerRunnable(rag).astream(QUESTION) if way == "langchain" else rag.astream(QUESTION)
+        async for _ in answers:
             pass
 
     monkeypatch.setattr(engine, "stream", slow_stream)
