@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import regex
 
 from retriever.models.protocols import QueryEncoder
-from retriever.temporal.arithmetic import MonthShift
+from retriever.temporal.arithmetic import MonthShift, languages
 from retriever.temporal.parsing import find_shift, parse_shift
 from retriever.types import Vectors
 
@@ -25,7 +25,9 @@ ASKS_FOR_FACT = (
     "What did the author write", "Who ruled before", "What happened after", "Which report was correct",
     "What forest covers the region", "Which animal does he take along", "How are numbers expressed",
     "Which theorem defines it", "Where are you going", "Do you like it", "What are you doing", "Can you help me",
-    "Who did it", "Is he at home",
+    "Who did it", "Is he at home", "When does my permit expire", "When must I renew it", "When does the warranty end",
+    "How long is it valid", "What is the deadline", "When do I have to pay", "When can I retire", "How old will I be",
+    "What is the weather like",
 )  # fmt: skip
 AFTER = ("What month is after", "later than", "What month will it be after", "Calculate the date after", "after")
 BEFORE = ("What month was before", "earlier than", "What month was it before", "Calculate the date before", "before")
@@ -40,12 +42,13 @@ MAX_CHARACTERS = 60
 def read_shift(question: str, language: str, encoder: QueryEncoder) -> MonthShift | None:
     """The shift whose month a question asks for, in any language of CLDR; None for any other question.
 
-    The encoder is asked where the question's words are not all in the language's phrases.
+    The encoder is asked where the question's words are not all in the language's phrases. It tells the direction only
+    in languages without phrases: a permit of May 2020 for 5 years has none.
     """
     if shift := parse_shift(question, language):
         return shift
     named = find_shift(question, language)
-    if named is None:
+    if named is None or (named.after is None and language in languages()):
         return None
     words = " ".join(regex.findall(r"[\p{L}\p{M}'’-]+", named.rest))
     if len(words) > MAX_CHARACTERS:

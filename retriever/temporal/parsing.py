@@ -180,17 +180,28 @@ def _whole_unit_pattern(form: str, count: int, language: str) -> "regex.Pattern[
 
 
 def _take_direction(text: str, language: str) -> tuple[bool | None, str]:
-    """Whether the text says "after" (True) or "before" (False), None if neither; and the text without that word."""
+    """Whether the text says "after" (True) or "before" (False), and the text without that word.
+
+    None if it says neither, or both: "nach dem Kalender, 3 Jahre vor Mai 1990".
+    """
     if language not in arithmetic.languages():
         return None, text
     phrases = arithmetic.phrases(language)
-    for is_after, words in ((True, phrases.after), (False, phrases.before)):
-        for word in map(fold, sorted(words, key=len, reverse=True)):
-            is_unspaced = UNSPACED.search(word)
-            pattern = regex.escape(word) if is_unspaced else rf"{_edge([])}{regex.escape(word)}(?!\p{{L}})"
-            if regex.search(pattern, text):
-                return is_after, regex.sub(pattern, " ; ", text, count=1)
-    return None, text
+    said = [
+        (is_after, regex.sub(pattern, " ; ", text, count=1))
+        for is_after, words in ((True, phrases.after), (False, phrases.before))
+        if (pattern := _first_said(words, text))
+    ]
+    return said[0] if len(said) == 1 else (None, text)
+
+
+def _first_said(words: list[str], text: str) -> str | None:
+    """The pattern of the longest of these words that the text has."""
+    for word in map(fold, sorted(words, key=len, reverse=True)):
+        pattern = regex.escape(word) if UNSPACED.search(word) else rf"{_edge([])}{regex.escape(word)}(?!\p{{L}})"
+        if regex.search(pattern, text):
+            return pattern
+    return None
 
 
 def _is_filler(text: str, filler: list[str]) -> bool:

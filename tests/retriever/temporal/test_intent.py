@@ -84,6 +84,21 @@ FACTS = [
     ("vi", "Anh ấy sống ở đâu 2 năm sau tháng 5 năm 1990?"),
     ("zh", "1990年5月之后3年谁统治西班牙？"),
     ("zh", "1990年5月之后2年他住在哪里？"),
+    ("en", "When must I renew a residence permit issued in May 2020 for 5 years?"),
+    ("en", "When does the warranty end if I bought it in May 2020 and it lasts 3 years?"),
+    ("en", "How old will I be 3 years after May 2000?"),
+    ("en", "What is the weather like 3 months after May 2020?"),
+    ("de", "Wann läuft mein Ausweis ab, wenn er im Mai 2020 für 10 Jahre ausgestellt wurde?"),
+    ("de", "Welche Frist gilt 6 Monate nach März 2024?"),
+    ("el", "Πότε λήγει η άδεια που εκδόθηκε τον Μάιο του 2020 για 5 χρόνια;"),
+    ("pl", "Kiedy wygasa paszport wydany w maju 2020 na 10 lat?"),
+    ("tr", "Mayıs 2020'de 5 yıl için verilen oturma izni ne zaman biter?"),
+    ("ja", "2020年5月に発行された5年間の許可証はいつ期限切れになりますか？"),
+    ("he", "מתי פג תוקפו של אישור שניתן במאי 2020 ל-5 שנים?"),
+]
+BOTH_DIRECTIONS = [
+    ("de", "Rechne nach: welcher Monat war 3 Jahre vor Mai 1990?"),
+    ("fr", "Quel mois était 3 ans avant mai 1990, d'après le calendrier ?"),
 ]
 
 
@@ -155,8 +170,8 @@ def test_any_wording_that_asks_for_the_date_is_calculated(encoder, language, que
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("language", "question"), FACTS)
-def test_what_asks_for_a_fact_needs_the_documents(encoder, language, question):
+@pytest.mark.parametrize(("language", "question"), [*FACTS, *BOTH_DIRECTIONS])
+def test_a_fact_or_two_directions_need_the_documents(encoder, language, question):
     assert find_shift(question, language)
     assert calendar_answer(question, language, "en", encoder) is None
 
