@@ -113,13 +113,21 @@ def log_in(url: str, authority: Path) -> None:
     """What the administrator does next in a browser: log in, and open the page, which strangers do not see."""
     trust = ssl.create_default_context(cafile=str(authority))
     with httpx.Client(base_url=url, verify=trust, trust_env=False, timeout=60) as http:
-        until(lambda: http.get("/healthz").status_code == 200)
+        until(lambda: is_served(http))
         expect(http.get("/config").status_code == 401, "a stranger is asked to log in")
         expect(http.get("http://localhost/").headers["location"].startswith(url), "plain HTTP leads to HTTPS")
         reply = http.post("/login", data={"name": USER, "password": PASSWORD}, headers={"Origin": url})
         expect(reply.status_code == 303, "the new user can log in")
         expect("secure" in reply.headers["set-cookie"].lower(), "the cookie is for HTTPS alone")
         expect(http.get("/config").status_code == 200, "the page opens")
+
+
+def is_served(http: httpx.Client) -> bool:
+    """Whether the page answers."""
+    try:
+        return http.get("/healthz").status_code == 200
+    except httpx.TransportError:  # Caddy does not listen yet
+        return False
 
 
 def expect(is_so: bool, what: str) -> None:

@@ -147,8 +147,9 @@ def over_http(url: str, path: str, users: int, asked: Sequence[str]) -> tuple[li
 
 def row(way: str, users: int, replies: Sequence[Reply], seconds: float, memory: float | str) -> list[object]:
     """A line of the table; a stage is its p50 and p95 in milliseconds."""
+    answered = [reply for reply in replies if reply.timings]
     stages = [
-        "{:.1f} / {:.1f}".format(*np.percentile([reply.milliseconds(stage) for reply in replies], [50, 95]))
+        "{:.1f} / {:.1f}".format(*np.percentile([reply.milliseconds(stage) for reply in answered], [50, 95]))
         for stage in ("whole", *STAGES, "outside")
     ]
     failed = sum(reply.timings is None for reply in replies)

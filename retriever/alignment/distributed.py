@@ -41,6 +41,7 @@ def lead(work: Callable[[], object]) -> None:
     fails, the first to do so raises its error; the others exit with 1 and say nothing.
     """
     if not distributed.is_torchelastic_launched() or int(os.environ["WORLD_SIZE"]) == 1:
+        _hide_from_trainer()
         work()
         return
     store = _join()
@@ -131,15 +132,21 @@ def _join() -> Any:
     os.environ["CUDA_VISIBLE_DEVICES"] = numbers[local_rank] if local_rank < len(numbers) else ""
     has_gpu = torch.cuda.is_available()
     store, rank, size = next(rendezvous("env://"))
-    for name in TRAINER_VARIABLES:
-        os.environ.pop(name, None)
-    store.set(f"has_gpu/{rank}", str(has_gpu))
-    if len({store.get(f"has_gpu/{other}") for other in range(size)}) > 1:
+    _hide_from_trainer()
+    with _others():
+        store.set(f"has_gpu/{rank}", str(has_gpu))
+        is_mixed = len({store.get(f"has_gpu/{other}") for other in range(size)}) > 1
+    if is_mixed:
         _fail(store)
         raise IsthmusError("There are fewer GPUs than processes; start as many as there are GPUs (--nproc-per-node).")
     backend = "cpu:gloo,cuda:nccl" if has_gpu else "gloo"
     distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAIT)
     return store
+
+
+def _hide_from_trainer() -> None:
+    for name in TRAINER_VARIABLES:
+        os.environ.pop(name, None)
 
 
 def _do(work: Callable[[], object]) -> None:

@@ -1,1 +1,1 @@
-"""What a library keeps on disk: documents and words (SQLite), vectors (Chroma) and token vectors (SQLite)."""
+"""What a library keeps on disk: documents and words, vectors and token vectors, in files or on servers."""

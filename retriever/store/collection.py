@@ -4,7 +4,7 @@ Order of writing, which keeps a killed process harmless:
 
 1. The store is marked as not cleanly shut down.
 2. Vectors and token vectors go to their stores: Chroma and a file, or Qdrant.
-3. One SQLite transaction adds the document and its words, and deletes the one it replaces.
+3. One transaction adds the document and its words, and deletes the one it replaces.
 4. Surplus vectors are deleted.
 
 Closing the library removes the mark, unless a write failed half-way. Chroma, killed at any time after a write, may list
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STORAGE_ERRORS = (sqlite3.OperationalError, ChromaError, StoreServerError, OSError)
-"""What the stores raise when the disk is full or fails, or the vectors' server has gone."""
+"""What the stores raise when the disk is full or fails, or a server has gone."""
 VECTOR_FOLDER, TOKEN_FILE = "vectors", "tokens.sqlite"
 """What holds the vectors and the token vectors in the library's folder."""
 BASELINE_PASSAGES = 1000

@@ -1,12 +1,14 @@
 """The database that holds a library's documents: how it is read and written, whichever it is."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from retriever.errors import IsthmusError
 from retriever.store import tables
@@ -24,11 +26,16 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._is_closed = False
+        self._blocks = 0
+        self._changed = threading.Condition()
 
     def create_tables(self) -> None:
         """Make the tables that are not there."""
-        with self.writing() as connection:
-            tables.create(connection)
+        with self.reading() as connection:
+            is_whole = tables.metadata.tables.keys() <= set(inspect(connection).get_table_names())
+        if not is_whole:
+            with self.writing() as connection:
+                tables.create(connection)
 
     def acquire(self) -> None:
         """Keep other processes from it: the lock of the library's folder has done that."""
@@ -48,18 +55,29 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """End the connections."""
-        self._is_closed = True
+        """Wait until nobody reads or writes, and end the connections."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.wait_for(lambda: not self._blocks)
         self._engine.dispose()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        if self._is_closed:
-            raise IsthmusError("The library is closed; open it again.")
+        """A block that uses the database. Raises IsthmusError if it is closed, or no connection gets free."""
+        with self._changed:
+            if self._is_closed:
+                raise IsthmusError("The library is closed; open it again.")
+            self._blocks += 1
         try:
             yield
+        except PoolTimeoutError as error:
+            raise IsthmusError("Too many use the library at once; try again.") from error
         except DBAPIError as error:
             raise self._driver_error(error) from error
+        finally:
+            with self._changed:
+                self._blocks -= 1
+                self._changed.notify_all()
 
     def _driver_error(self, error: DBAPIError) -> BaseException:
         """What is raised instead of SQLAlchemy's error."""

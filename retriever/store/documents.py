@@ -57,8 +57,11 @@ class DocumentDatabase:
         self._lengths: tuple[int, PassageLengths] | None = None  # of which revision
         try:
             database.create_tables()
-            with database.writing() as connection:
-                _prepare(connection, new_id or uuid.uuid4().hex)
+            with database.reading() as connection:
+                is_new = not _is_prepared(connection)
+            if is_new:
+                with database.writing() as connection:
+                    _prepare(connection, new_id or uuid.uuid4().hex)
         except BaseException as error:
             database.close()
             if file and isinstance(error, sqlite3.Error) and is_damaged(error):
@@ -85,7 +88,8 @@ class DocumentDatabase:
     def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
         """The passages with these ids; unknown ids are left out."""
         with self._database.reading() as connection:
-            return {row[0]: to_passage(row) for row in connection.execute(_WITH_IDS, {"ids": list(ids)})}
+            parts = (list(ids[start : start + PAGE]) for start in range(0, len(ids), PAGE))
+            return {row[0]: to_passage(row) for part in parts for row in connection.execute(_WITH_IDS, {"ids": part})}
 
     def all_passages(self) -> list[Passage]:
         """Every passage, in the order in which it was added."""
@@ -288,6 +292,11 @@ class DocumentDatabase:
     def close(self) -> None:
         """End the connections to the database."""
         self._database.close()
+
+
+def _is_prepared(connection: Connection) -> bool:
+    """Whether the state of the library is noted."""
+    return all(connection.execute(select(table)).first() for table in (_library, _state, tables.words))
 
 
 def _prepare(connection: Connection, new_id: str) -> None:

@@ -84,7 +84,13 @@ def list_documents(folder: Path, url: str | None = None) -> list[Document]:
         return documents.documents()
 
 
-def drop_documents(library_id: str, url: str) -> None:
-    """Delete a library's documents from PostgreSQL."""
-    with closing(open_postgresql(url, library_id)) as database:
-        database.drop()
+def delete_documents(folder: Path, url: str | None) -> None:
+    """Delete the documents of the library in a folder from PostgreSQL, if they are there; may be done again.
+
+    Raises IsthmusError if they are there and `url` does not name the database, or the server does not answer.
+    """
+    if library_id := read_id(folder):
+        if url is None:
+            raise IsthmusError(f"The documents of {folder} are in PostgreSQL: set documents_url, to delete them there.")
+        with closing(open_postgresql(url, library_id)) as database:
+            database.drop()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL, Connection, Engine, create_engine, func, inspect, make_url, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 from retriever.address import shown_url
@@ -16,8 +16,11 @@ from retriever.store.database import Database
 CONNECT_SECONDS = 10
 BUSY_SECONDS = 3
 """How long a process waits for a library: the server may take a moment to see that another one was killed."""
-IDLE_CONNECTIONS, MAX_CONNECTIONS = 3, 20
-"""Connections that a library keeps, and that it has at most: a server of libraries may have 20 of them open."""
+IDLE_CONNECTIONS, MAX_CONNECTIONS = 1, 5
+"""Connections that a library keeps beside the one of its lock, and has at most: a server may have 21 libraries open."""
+SESSION = "-clock_timeout=30s -ctcp_keepalives_idle=30 -ctcp_keepalives_interval=10 -ctcp_keepalives_count=3"
+"""A server sees within a minute that a process has gone, and nothing waits for a lock for ever."""
+SOCKET = {"keepalives_idle": 30, "tcp_user_timeout": 30_000}  # seconds, milliseconds
 LOCK_NOT_AVAILABLE = "55P03"
 MAKING = 7_478_641
 """The advisory lock that keeps two processes from making the same tables."""
@@ -63,12 +66,12 @@ class PostgresqlDatabase(Database):
         """Keep other processes from it until it is closed. Raises LibraryBusyError if one has it."""
         with self._errors():
             self._lock = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            self._lock.exec_driver_sql(f"SET lock_timeout = '{BUSY_SECONDS}s'")
             try:
+                self._lock.exec_driver_sql(f"SET lock_timeout = '{BUSY_SECONDS}s'")
                 self._lock.execute(select(func.pg_advisory_lock(self._key)))
-            except OperationalError as error:
+            except BaseException as error:
                 self._release()
-                if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                if getattr(getattr(error, "orig", None), "sqlstate", None) != LOCK_NOT_AVAILABLE:
                     raise
                 raise LibraryBusyError(
                     f"Another process has this library open in the PostgreSQL database at {place(self.url)}; use it "
@@ -89,7 +92,7 @@ class PostgresqlDatabase(Database):
         """Whether the connection that holds the lock is there still."""
         try:
             return self._lock is not None and self._lock.scalar(select(1)) == 1
-        except DBAPIError:
+        except SQLAlchemyError:
             return False
 
     def drop(self) -> None:
@@ -109,13 +112,14 @@ class PostgresqlDatabase(Database):
             self._lock = None
 
     def _driver_error(self, error: DBAPIError) -> BaseException:
-        if not isinstance(error, OperationalError | InterfaceError | InternalError):
+        if isinstance(error, IntegrityError):
             return super()._driver_error(error)
         server = f"The PostgreSQL server at {place(self.url)}"
         state = getattr(error.orig, "sqlstate", None)
         if error.connection_invalidated or state is None or state.startswith(("08", "57P")):
             return StoreServerError(f"{server} does not answer any more", cause_of(error, self.url))
-        return StoreServerError(f"{server} answers with an error", cause_of(error, self.url), "see its log")
+        hint = "check the rights of its user" if state.startswith("42") else "see its log"
+        return StoreServerError(f"{server} answers with an error", cause_of(error, self.url), hint)
 
 
 def open_postgresql(address: str, library_id: str) -> PostgresqlDatabase:
@@ -124,7 +128,7 @@ def open_postgresql(address: str, library_id: str) -> PostgresqlDatabase:
     Raises IsthmusError if psycopg is not installed. Connects when it is first used.
     """
     url = make_url(address).set(drivername="postgresql+psycopg")
-    options = f"{url.query.get('options', '')} -csearch_path={schema_name(library_id)}".strip()
+    options = f"{url.query.get('options', '')} -csearch_path={schema_name(library_id)} {SESSION}".strip()
     try:
         engine = create_engine(
             url,
@@ -132,7 +136,7 @@ def open_postgresql(address: str, library_id: str) -> PostgresqlDatabase:
             pool_pre_ping=True,
             pool_size=IDLE_CONNECTIONS,
             max_overflow=MAX_CONNECTIONS - IDLE_CONNECTIONS,
-            connect_args={"connect_timeout": CONNECT_SECONDS, "options": options},
+            connect_args={"connect_timeout": CONNECT_SECONDS, "options": options, **SOCKET},
         )
     except ImportError as error:
         raise IsthmusError("documents_url needs psycopg; run `pip install 'isthmus[cluster]'`.") from error

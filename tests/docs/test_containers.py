@@ -1,7 +1,10 @@
 """compose.yaml, read as the Compose specification says; `make lint` reads the Dockerfile."""
 
+import shlex
+
 import regex
 from compose_spec import PyCompose
+from dockerfile_parse import DockerfileParser
 
 from benchmarks.report import ROOT
 from rag.settings import Settings
@@ -27,6 +30,20 @@ def test_the_settings_that_it_sets_exist():
 def test_a_container_that_stops_has_time_for_running_answers():
     minutes = PyCompose.from_yaml(TEXT).to_dict()["services"]["isthmus"]["stop_grace_period"]
     assert 60 * int(minutes.removesuffix("m")) > ANSWER_SECONDS + CLOSE_SECONDS
+
+
+def test_what_the_image_copies_is_there_and_not_ignored():
+    allowed = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().split() if line[0] == "!"}
+    steps = DockerfileParser(str(ROOT / "Dockerfile")).structure
+    copied = {
+        name
+        for step in steps
+        if step["instruction"] == "COPY"
+        for name in shlex.split(step["value"])[:-1]
+        if not name.startswith("--")
+    }
+    assert copied == allowed
+    assert all((ROOT / name).exists() for name in copied)
 
 
 def test_no_key_stands_twice():

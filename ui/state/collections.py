@@ -16,7 +16,7 @@ from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
 from retriever.errors import IsthmusError, NotFoundError
 from retriever.models.protocols import TextEncoder
-from retriever.store.opening import drop_documents, has_documents, open_documents, read_id
+from retriever.store.opening import delete_documents, has_documents, open_documents
 from ui.state.access import Access
 from ui.state.accounts import Accounts
 from ui.state.database import CollectionRow
@@ -109,22 +109,26 @@ class Collections:
         return row.id in self._leaving
 
     def delete_files(self, row: CollectionRow) -> None:
-        """Delete a collection's folder, once nobody uses it; from now on nobody else can."""
+        """Delete a collection's documents and folder, once nobody uses it; from now on nobody else can.
+
+        Raises IsthmusError if the documents cannot be deleted, and the collection stays.
+        """
         with self._changed:
             self._leaving.add(row.id)
-            try:
+        try:
+            with self._changed:
                 self._changed.wait_for(lambda: not self._users[row.id])
-                with self._opening[row.id]:  # it may be about to be closed
-                    if rag := self._open.pop(row.id, None):
-                        rag.close()
-                    if (folder := self._folder_of(row)).exists():
-                        url, library_id = self.library.settings.documents_address, read_id(folder)
-                        shutil.rmtree(folder)
-                        if url and library_id:
-                            drop_documents(library_id, url)
-            except BaseException:
+                rag, opening = self._open.pop(row.id, None), self._opening[row.id]
+            with opening:  # it may be about to be closed
+                if rag:
+                    rag.close()
+                if (folder := self._folder_of(row)).exists():
+                    delete_documents(folder, self.library.settings.documents_address)
+                    shutil.rmtree(folder)
+        except BaseException:
+            with self._changed:
                 self._leaving.discard(row.id)
-                raise
+            raise
 
     def close(self) -> None:
         """Wait for writes under way, then let other processes open the libraries."""

@@ -1,3 +1,4 @@
+import collections
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -59,6 +60,46 @@ def test_passages_come_back_as_they_were(store, make_document):
     assert store.passages([]) == {}
     assert store.passage_ids() == store.passage_ids("a") == ["a-0", "a-1"]
     assert store.passage_ids("b") == []
+
+
+def test_more_ids_than_a_statement_takes(store, make_document):
+    document, passages = make_document("a", "Alpha.")
+    store.replace([], document, passages)
+    assert store.passages([*(f"no-{number}" for number in range(70_000)), "a-0"]) == {"a-0": passages[0]}
+
+
+def test_opening_does_not_wait_for_a_writer(open_store, store, make_document):
+    store.replace([], *make_document("a", "Alpha."))
+    with changing(store):
+        other = open_store()
+        assert other.passage_ids() == ["a-0"]
+        other.close()
+
+
+def test_closing_waits_for_readers(open_store):
+    store = open_store()
+    is_reading, may_end, is_closed = threading.Event(), threading.Event(), threading.Event()
+
+    def read() -> bool:
+        with store._database.reading():
+            is_reading.set()
+            may_end.wait()
+            return is_closed.is_set()
+
+    def close() -> None:
+        store.close()
+        is_closed.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        reading = pool.submit(read)
+        is_reading.wait()
+        closing = pool.submit(close)
+        with pytest.raises(IsthmusError, match="closed"):
+            collections.deque(iter(store.documents, None))  # until it raises
+        may_end.set()
+        assert not reading.result()
+        closing.result()
+    assert is_closed.is_set()
 
 
 def test_a_replacement_takes_the_place_of_the_old_document(store, make_document):
