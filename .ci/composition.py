@@ -1,4 +1,8 @@
-"""Run the services of compose.yaml in one bare Debian root: Isthmus, Caddy before it, and PostgreSQL behind it.
+"""Do the Dockerfile's steps in a bare Debian root, then run compose.yaml there: `python .ci/composition.py FOLDER`.
+
+For machines without Docker: it needs root, debootstrap, some 8 GB, and the ports 80, 443, 5432 and 7860 free. The root
+is made in FOLDER, which is left there. It ends with an error if a step fails, if the health check does not succeed
+within its start period, or if the page cannot be used through Caddy.
 
 Caddy and PostgreSQL are Debian's, not the images that the file names; vLLM is left out, since it needs a GPU. Commands
 and environments are the file's own: the names of services lead to this machine.
@@ -8,17 +12,16 @@ import re
 import shlex
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import yaml
-
-if TYPE_CHECKING:
-    from image import Image
+from image import SOURCE, Image, bare_root
 
 VALUES = {
     "ISTHMUS_NAME": "localhost",
@@ -31,7 +34,7 @@ AUTHORITY = "root/.local/share/caddy/pki/authorities/local/root.crt"
 START_PERIOD = 60
 
 
-def run_composition(image: "Image", file: Path) -> None:
+def run_composition(image: Image, file: Path) -> None:
     """Start the services, add a user, and log in through Caddy. Raises an error at the first that fails."""
     services = yaml.safe_load(file.read_text())["services"]
     install(image, "caddy", "postgresql")
@@ -60,7 +63,7 @@ def filled(text: str) -> str:
     return re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda match: VALUES[match[1]], text)
 
 
-def install(image: "Image", *packages: str) -> None:
+def install(image: Image, *packages: str) -> None:
     """Install Debian's packages in the root, without starting what they start."""
     policy = image.root / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")
@@ -71,7 +74,7 @@ def install(image: "Image", *packages: str) -> None:
 
 
 @contextmanager
-def postgres(image: "Image", environment: Mapping[str, str]) -> Iterator[None]:
+def postgres(image: Image, environment: Mapping[str, str]) -> Iterator[None]:
     """A PostgreSQL as its image makes it: one user with a password, who owns the database of the same name."""
     user, password = environment["POSTGRES_USER"], environment["POSTGRES_PASSWORD"]
     (programs,) = image.root.glob("usr/lib/postgresql/*/bin")
@@ -91,7 +94,7 @@ def postgres(image: "Image", environment: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def caddy(image: "Image", command: str) -> Iterator[None]:
+def caddy(image: Image, command: str) -> Iterator[None]:
     """Caddy, once it has made its certificate."""
     environment = image.environment | {"HOME": "/root"}
     with subprocess.Popen(["chroot", image.root, *shlex.split(filled(command))], env=environment) as process:
@@ -102,7 +105,7 @@ def caddy(image: "Image", command: str) -> Iterator[None]:
             process.terminate()
 
 
-def add_user(image: "Image", environment: Mapping[str, str]) -> None:
+def add_user(image: Image, environment: Mapping[str, str]) -> None:
     """The second step of compose.yaml's comments."""
     words = [*image.words["ENTRYPOINT"], "users", "add", USER, "--role", "administrator"]
     twice = f"{PASSWORD}\n{PASSWORD}\n"
@@ -144,3 +147,16 @@ def until(is_so: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("A service of compose.yaml did not get ready; see its output above.")
         time.sleep(1)
+
+
+def main() -> None:
+    """Make the root, go through the Dockerfile, and run what compose.yaml puts together."""
+    root = Path(sys.argv[1]).resolve()
+    image = Image(root)
+    with bare_root(root):
+        image.build()
+        run_composition(image, SOURCE / "compose.yaml")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,22 +1,15 @@
-"""Do the Dockerfile's steps in a bare Debian root, then run compose.yaml there: `python .ci/image.py FOLDER`.
-
-For machines without Docker: it needs root, debootstrap, some 8 GB, and the ports 80, 443, 5432 and 7860 free. The root
-is made in FOLDER, which is left there. It ends with an error if a step fails, if the health check does not succeed
-within its start period, or if the page cannot be used through Caddy (see composition.py).
-"""
+"""The Dockerfile's steps in a bare Debian root, for machines without Docker: needs root, debootstrap and some 8 GB."""
 
 import json
 import os
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from composition import run_composition
 from dockerfile_parse import DockerfileParser
 
 SOURCE = Path(__file__).parents[1]
@@ -56,6 +49,12 @@ class Image:
         self.environment = {name: value for name in PASSED_ON if (value := os.environ.get(name))}
         self.environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         self.words: dict[str, list[str]] = {}
+
+    def build(self) -> None:
+        """Go through the Dockerfile. Raises an error at the first step that fails."""
+        for step in DockerfileParser(str(SOURCE / "Dockerfile")).structure:
+            print(f"{step['instruction']} {step['value']}", flush=True)
+            self.do(step["instruction"], step["value"])
 
     def do(self, instruction: str, value: str) -> None:
         """Carry out one instruction. Raises CalledProcessError if its command fails, ValueError if it is not known."""
@@ -115,18 +114,3 @@ class Image:
             subprocess.run(["cp", "-r", SOURCE / source, place], check=True)
         owner = options.removeprefix("--chown=")
         subprocess.run(["chroot", self.root, "chown", "-R", owner, folder.relative_to(self.root)], check=True)
-
-
-def main() -> None:
-    """Make the root, go through the Dockerfile, and run what compose.yaml puts together."""
-    root = Path(sys.argv[1]).resolve()
-    image = Image(root)
-    with bare_root(root):
-        for step in DockerfileParser(str(SOURCE / "Dockerfile")).structure:
-            print(f"{step['instruction']} {step['value']}", flush=True)
-            image.do(step["instruction"], step["value"])
-        run_composition(image, SOURCE / "compose.yaml")
-
-
-if __name__ == "__main__":
-    main()
