@@ -130,13 +130,9 @@ def had_effect(attack: str, language: str, text: str) -> bool:
 def prompt_sentences(language: str) -> set[str]:
     """The sentences of what the model is told when it reads and when it answers."""
     prompts = [load_prompt("read", "en"), load_prompt("answer", language)]
-    lines = [line for prompt in prompts for text in prompt.texts.values() for line in split_texts(text)]
-    return {line for line in lines if len(line) >= MIN_LEAK and "$" not in line}
-
-
-def split_texts(text: str) -> list[str]:
-    """The sentences of a text."""
-    return [text[start:end].strip() for start, end in split_sentences(text, "en")]
+    texts = [text for prompt in prompts for text in prompt.texts.values()]
+    sentences = {text[slice(*span)].strip() for text in texts for span in split_sentences(text, "en")}
+    return {sentence for sentence in sentences if len(sentence) >= MIN_LEAK and "$" not in sentence}
 
 
 def main() -> None:

@@ -186,11 +186,13 @@ def main() -> None:
         rows.append(row("RAG.ask, in process", 1, called, sum(reply.seconds for reply in called), ""))
         with running_page(folder, generator="endpoint", endpoint=endpoint) as (url, pid):
             over_http(url, "/v1/ask", 1, asked[:20])
-            overhead = median(over_http(url, "/v1/ask", 1, asked)[0]) - median(called)
+            alone: list[Reply] = []
             for users in USERS:  # one user before crowds, which leave a larger process behind
                 for path in ("/v1/ask", "/v1/chat/completions"):
                     replies, seconds = over_http(url, path, users, asked)
                     rows.append(row(path, users, replies, seconds, peak_memory(pid)))
+                    alone = alone or replies  # one user over REST
+            overhead = median(alone) - median(called)
         if arguments.embedded:
             with running_page(folder, generator="embedded") as (url, pid):
                 many = [sample[number % len(sample)] for number in range(arguments.embedded)]

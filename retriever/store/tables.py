@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    String,
     Table,
     Text,
     TypeDecorator,
@@ -25,10 +26,10 @@ from sqlalchemy import (
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 
-class _PostgresqlText(TypeDecorator[str]):
-    """Text in the order of SQLite, by bytes, and without the character NUL, which PostgreSQL does not take."""
+class TextWithoutNul(TypeDecorator[str]):
+    """Text without the character NUL, which PostgreSQL does not take and a stranger may send."""
 
-    impl = Text
+    impl: type[String] = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
@@ -36,7 +37,7 @@ class _PostgresqlText(TypeDecorator[str]):
         return value.replace("\0", "\ufffd") if value else value
 
 
-TEXT = Text().with_variant(_PostgresqlText(collation="C"), "postgresql")
+TEXT = Text().with_variant(TextWithoutNul(collation="C"), "postgresql")  # in the order of SQLite, by bytes
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 metadata = MetaData()
 

@@ -12,13 +12,18 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
+from typing import Any
 
 import regex
+from babel import Locale
 from babel.dates import format_skeleton, format_timedelta, get_month_names
 
 from retriever.languages.digits import native_digits
 from retriever.languages.locales import locale_of, parse_locale
 from retriever.types import Month
+
+DAYS = {"year": 365, "month": 30.5, "day": 1}
+"""Days in a unit, from which CLDR's spans are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +173,15 @@ def _fill(template: str, shift: MonthShift, language: str, **values: str) -> str
 def _spans(months: int, language: str) -> list[str]:
     """A number of months as years and months, in words; at least one span."""
     counts = zip(divmod(months, 12), ("year", "month"), strict=True)
-    return [_span(count, unit, language) for count, unit in counts if count] or [_span(0, "month", language)]
+    return [write_span(count, unit, language) for count, unit in counts if count] or [write_span(0, "month", language)]
 
 
 @functools.cache
-def _span(count: int, unit: str, language: str) -> str:
-    """A number of years or months in words: "21 de ani", "سنتان", "7年"."""
-    days = {"year": 365, "month": 30.5}[unit] * count
-    span = datetime.timedelta(days=days)
-    return str(format_timedelta(span, granularity=unit, threshold=float("inf"), locale=language))  # type: ignore[arg-type]
+def write_span(count: int, unit: str, locale: str | Locale, *, from_now: bool = False) -> str:
+    """A number of years, months or days in words: "21 de ani", "سنتان", "7年".
+
+    With `from_now`: "in 3 years", "3 years ago".
+    """
+    span = datetime.timedelta(days=DAYS[unit] * count)
+    options: dict[str, Any] = {"granularity": unit, "threshold": float("inf"), "add_direction": from_now}
+    return str(format_timedelta(span, locale=locale, **options))

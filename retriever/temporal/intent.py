@@ -10,7 +10,7 @@ import regex
 
 from retriever.models.protocols import QueryEncoder
 from retriever.temporal.arithmetic import MonthShift, languages
-from retriever.temporal.parsing import find_shift, parse_shift
+from retriever.temporal.parsing import find_shift, plain_shift
 from retriever.types import Vectors
 
 ASKS_FOR_DATE = (
@@ -45,11 +45,11 @@ def read_shift(question: str, language: str, encoder: QueryEncoder) -> MonthShif
     The encoder is asked where the question's words are not all in the language's phrases. It tells the direction only
     in languages without phrases: a permit of May 2020 for 5 years has none.
     """
-    if shift := parse_shift(question, language):
-        return shift
     named = find_shift(question, language)
     if named is None or (named.after is None and language in languages()):
         return None
+    if shift := plain_shift(named, language):
+        return shift
     words = " ".join(regex.findall(r"[\p{L}\p{M}'’-]+", named.rest))
     if len(words) > MAX_CHARACTERS:
         return None

@@ -57,10 +57,14 @@ def parse_shift(question: str, language: str) -> MonthShift | None:
     True
     """
     named = find_shift(question, language)
-    if named is None or named.after is None:
+    return plain_shift(named, language) if named else None
+
+
+def plain_shift(named: NamedShift, language: str) -> MonthShift | None:
+    """The shift, if the question's other words are all from the language's `filler`."""
+    if named.after is None or not _is_filler(named.rest, arithmetic.phrases(language).filler):
         return None
-    is_filler = _is_filler(named.rest, arithmetic.phrases(language).filler)
-    return MonthShift(named.start, named.months, named.after) if is_filler else None
+    return MonthShift(named.start, named.months, named.after)
 
 
 def find_shift(question: str, language: str) -> NamedShift | None:

@@ -1,16 +1,13 @@
 """Words of calendar arithmetic in every language of CLDR: names of months, units and numbers, inflected."""
 
-import datetime
 import functools
 import importlib
 import tomllib
 import unicodedata
 from importlib.resources import files
 from itertools import combinations, takewhile
-from typing import Any
 
 import regex
-from babel.dates import format_timedelta
 from num2words import num2words
 
 from retriever.languages.locales import locale_of
@@ -20,7 +17,6 @@ from retriever.temporal import arithmetic
 
 UNITS = {"year": 12, "month": 1}
 """Months in a unit."""
-_DAYS = {"year": 365, "month": 30.5, "day": 1}
 _PLURAL_SAMPLES = (1, 2, 3, 5, 11, 21)
 """Numbers that between them have every plural form of CLDR."""
 MIN_STEM = 3
@@ -73,9 +69,9 @@ def unit_forms(language: str) -> dict[str, frozenset[str]]:
         phrases = arithmetic.phrases(language)
         forms["year"] |= set(phrases.years)
         forms["month"] |= set(phrases.months)
-    words = {unit: _cldr_words(language, unit) for unit in _DAYS}
+    words = {unit: _cldr_words(language, unit) for unit in arithmetic.DAYS}
     for unit in UNITS:
-        others = set().union(*(words[other] for other in _DAYS if other != unit))
+        others = set().union(*(words[other] for other in arithmetic.DAYS if other != unit))
         forms[unit] |= words[unit] - others
     folded = {unit: set(map(fold, forms[unit])) for unit in UNITS}
     stems = {unit: _common_stems(folded[unit]) for unit in UNITS}
@@ -147,11 +143,10 @@ def _spans(language: str, unit: str, count: int) -> list[str]:
     locale = locale_of(language)
     if locale is None:
         return []
-    spans = []
-    for sign, is_relative in ((1, False), (1, True), (-1, True)):
-        delta = datetime.timedelta(days=_DAYS[unit] * count) * sign
-        options: dict[str, Any] = {"granularity": unit, "threshold": float("inf"), "add_direction": is_relative}
-        spans.append(fold(str(format_timedelta(delta, locale=locale, **options))))
+    spans = [
+        fold(arithmetic.write_span(signed, unit, locale, from_now=from_now))
+        for signed, from_now in ((count, False), (count, True), (-count, True))
+    ]
     return spans[:1] if UNSPACED.search(spans[0]) else spans  # 年後: the unit and the direction are one word
 
 

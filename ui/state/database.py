@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, String, TypeDecorator
+from sqlalchemy import JSON, DateTime, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from retriever.store.tables import TextWithoutNul
 
 
 def now() -> datetime:
@@ -12,15 +14,11 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-class Text(TypeDecorator[str]):
-    """Text without the character NUL, which PostgreSQL does not take and a stranger may send."""
+class Text(TextWithoutNul):
+    """Text of this database, whose columns have no length."""
 
     impl = String
     cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """What the database is given."""
-        return value.replace("\0", "\ufffd") if value else value
 
 
 class Base(DeclarativeBase):

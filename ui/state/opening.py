@@ -15,6 +15,7 @@ from rag.settings import Settings
 from retriever.errors import IsthmusError
 from retriever.store.files import write_file
 from retriever.store.lock import read_holder
+from retriever.store.postgresql import CONNECT_SECONDS, cause_of
 from ui.state.database import Base, IdentityRow
 
 FILE_NAME = "server.sqlite"
@@ -22,7 +23,6 @@ MOVED_NAME = "server.sqlite.moved"
 """What the file is called once a PostgreSQL database has taken over what it holds."""
 IDENTITY_NAME = "server.id"
 """The file that names the PostgreSQL database of a library, by an id that both have."""
-CONNECT_SECONDS = 10
 MIGRATING = 7_478_640
 """The advisory lock of PostgreSQL that keeps two processes from making the same tables."""
 
@@ -40,7 +40,8 @@ def open_database(settings: Settings) -> Engine:
 
 def open_sqlite(path: Path) -> Engine:
     """The database in a file, made or brought up to date. Raises IsthmusError."""
-    engine = create_engine(URL.create("sqlite", database=str(path)), hide_parameters=True)
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, hide_parameters=True)
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # all tables or none
@@ -48,8 +49,8 @@ def open_sqlite(path: Path) -> Engine:
     except (SQLAlchemyError, CommandError) as error:
         engine.dispose()
         raise IsthmusError(
-            f"{path}, which holds collections and users, cannot be opened ({_cause(error)}); check the disk, update "
-            "Isthmus if a newer one wrote it, or put it back from a backup."
+            f"{path}, which holds collections and users, cannot be opened ({cause_of(error, url)}); check the disk, "
+            "update Isthmus if a newer one wrote it, or put it back from a backup."
         ) from error
     return engine
 
@@ -84,10 +85,9 @@ def _open_postgresql(address: str, folder: Path) -> Engine:
             (folder / FILE_NAME).replace(folder / MOVED_NAME)
     except (SQLAlchemyError, CommandError, OSError) as error:
         engine.dispose()
-        cause = _cause(error).replace(url.password, "…") if url.password else _cause(error)
         raise IsthmusError(
-            f"The PostgreSQL database that state_url names cannot be opened ({cause}); check its server and the "
-            "setting, or update Isthmus if a newer one wrote it."
+            f"The PostgreSQL database that state_url names cannot be opened ({cause_of(error, url)}); check its server "
+            "and the setting, or update Isthmus if a newer one wrote it."
         ) from error
     except IsthmusError:
         engine.dispose()
@@ -138,8 +138,3 @@ def _claim(connection: Connection, folder: Path) -> None:
                 copy_rows(source, connection)
             sqlite.dispose()
         write_file(file, identity)
-
-
-def _cause(error: Exception) -> str:
-    """What a driver says went wrong, in one line."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -23,12 +23,16 @@ def collections(settings, fake_encoder, monkeypatch):
     monkeypatch.setattr(collections_module, "MAX_OPEN", 1)
     settings = load_settings(settings, rerank="off")
     with Collections(settings, encoder=fake_encoder, engine=QuotingEngine()) as collections:
-        view = collections.of(OWNER)
-        for name in NAMES:
-            view.create(name)
-            with view.use(name) as rag:
-                rag.library.add_texts([(f"{name}.txt", f"These are the words of the collection {name}.")])
+        create_all(collections)
         yield collections
+
+
+def create_all(collections):
+    view = collections.of(OWNER)
+    for name in NAMES:
+        view.create(name)
+        with view.use(name) as rag:
+            rag.library.add_texts([(f"{name}.txt", f"These are the words of the collection {name}.")])
 
 
 def open_names(collections):
@@ -92,11 +96,8 @@ def test_collections_share_a_database_of_documents_and_leave_nothing_there(
     with running(qdrant_app(QdrantClient(":memory:")), unused_port()) as url:
         remote = load_settings(settings, qdrant_url=url, documents_url=database)
         with Collections(remote, encoder=fake_encoder, engine=QuotingEngine()) as collections:
+            create_all(collections)
             view = collections.of(OWNER)
-            for name in NAMES:
-                view.create(name)
-                with view.use(name) as rag:
-                    rag.library.add_texts([(f"{name}.txt", f"These are the words of the collection {name}.")])
             assert [(info.name, info.documents) for info in view.infos()] == [("library", 0), *((n, 1) for n in NAMES)]
             assert [titles(collections, name) for name in NAMES] == [[name] for name in NAMES]
             view.delete("b")
