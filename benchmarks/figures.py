@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import RESULTS, ROOT
-from rag.evaluation.answer_report import UNANSWERABLE
+from rag.evaluation.answer_report import WITHOUT_PASSAGE
 from retriever.evaluation import format_cell, markdown_table
 from retriever.languages.locales import english_name
 
@@ -166,9 +166,9 @@ def readme_answers() -> str:
     """What a user reads from the packaged model: recall, wrong answers and refusals."""
     result = read_result("answers-embedded-1.5b")
     table = {row[0]: dict(zip(result["columns"], row, strict=True)) for row in result["rows"]}
-    languages = [name for name in table if name not in ("all", UNANSWERABLE)]
+    languages = [name for name in table if name not in ("all", WITHOUT_PASSAGE)]
     worst = min(languages, key=lambda language: float(table[language]["recall"]))
-    total, without = table["all"], table[UNANSWERABLE]
+    total, without = table["all"], table[WITHOUT_PASSAGE]
     rows = [
         ["share of the right answer that is in the answer, mean", total["recall"]],
         [f"the same, worst language ({english_name(worst)})", table[worst]["recall"]],

@@ -17,7 +17,7 @@ from retriever.languages.locales import locale_of
 
 @dataclass(frozen=True, slots=True)
 class AnswerQuestion:
-    """A question; `golds` are its answers in its own language and in the passage's.
+    """A question; `golds` are its answers in its own language and in the passage's, none if nothing answers it.
 
     `passage` is the text that holds the answer, None if that is not known. Translations share the `id`.
     """
@@ -54,7 +54,8 @@ def read_answer_data(path: Path, languages: Sequence[str] | None = None) -> Answ
       the first if there is none.
     - JSON lines, a file or a folder of them, in AfriQA's form: each question twice, as it was asked and in English
       translation. Lines without a question, a context or an answer are left out.
-    - JSON lines {"question": …, "answers": […]}, with "passage" and "language" if they are known.
+    - JSON lines {"question": …, "answers": […]}, with "passage" and "language" if they are known. Without answers it
+      is a question that nothing in the library answers.
     """
     if path.is_dir() and any(path.glob("*.json")):
         return _from_squad(read_squad(path), languages)
@@ -72,21 +73,26 @@ def read_answer_data(path: Path, languages: Sequence[str] | None = None) -> Answ
 def draw_questions(data: AnswerData, count: int, unanswerable: int, seed: int) -> tuple[AnswerData, set[str]]:
     """So many questions a language that can be answered and so many that cannot, and the ids of the latter.
 
-    Of the second kind the passage is taken out, while others on its subject stay. Translations are drawn together.
-    Raises DataError if there are too few questions, or if questions that cannot be answered name no passage.
+    Of the second kind the passage is taken out, while others on its subject stay. With them come, so many a language,
+    the questions that nothing answers. Translations are drawn together. Raises DataError if there are too few
+    questions, or if questions that cannot be answered name no passage.
     """
     by_id: dict[str, list[AnswerQuestion]] = {}
     for question in data.questions:
         by_id.setdefault(question.id, []).append(question)
-    groups = [by_id[id_] for id_ in random.Random(seed).sample(sorted(by_id), len(by_id))]
+    drawn = [by_id[id_] for id_ in random.Random(seed).sample(sorted(by_id), len(by_id))]
+    groups = [group for group in drawn if group[0].golds]
     without = _draw(groups, unanswerable)
     if any(question.passage is None for question in without):
         raise DataError("A question that cannot be answered needs to name its passage; the data has none.")
     removed = {question.passage for question in without}
     answered = _draw([group for group in groups if group[0].passage not in removed], count)
-    if {question.language for question in answered} != set(data.languages):
+    if {question.language for question in answered} != {
+        question.language for question in data.questions if question.golds
+    }:
         raise DataError("There are too few questions; ask for fewer that cannot be answered.")
     passages = [text for text in data.passages if text not in removed]
+    without += _draw([group for group in drawn if not group[0].golds], count)
     return AnswerData([*without, *answered], passages), {question.id for question in without}
 
 
@@ -155,8 +161,8 @@ def _line(value: object) -> str:
 
 def _from_plain(row: Mapping[str, object], id_: str) -> Iterator[AnswerQuestion]:
     text, answers = clean_line(str(row["question"])), row["answers"]
-    if not text or not isinstance(answers, list) or not answers:
-        raise ValueError("a question and at least one answer are needed")
+    if not text or not isinstance(answers, list):
+        raise ValueError("a question and a list of its answers are needed")
     passage = row.get("passage")
     language = str(row.get("language") or detect_language(text))
     golds = tuple(clean_line(str(answer)) for answer in answers)

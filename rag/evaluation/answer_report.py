@@ -24,8 +24,8 @@ COLUMNS = [
     "median s",
 ]
 ITEM_COLUMNS = ["language", "question", "right answers", "answer", "recall", "source"]
-UNANSWERABLE = "without their passage"
-"""The name of the row of questions that cannot be answered."""
+WITHOUT_PASSAGE, WITHOUT_ANSWER = "without their passage", "without an answer"
+"""The rows of questions whose passage was taken out, and of those that nothing answered to begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class AnswerReport:
     items: Sequence[AnswerItem]
 
     def table(self) -> list[list[object]]:
-        """A row for each language, for all, and for the questions that cannot be answered; see COLUMNS.
+        """A row for each language, for all, and for both kinds that cannot be answered; see COLUMNS.
 
         Shares of nothing are "".
         """
@@ -46,8 +46,10 @@ class AnswerReport:
             for language in self.plan.languages
         ]
         rows.append(_row("all", answerable))
-        if others := [item for item in self.items if not item.is_answerable]:
-            rows.append(_row(UNANSWERABLE, others))
+        others = [item for item in self.items if not item.is_answerable]
+        for name, has_golds in ((WITHOUT_PASSAGE, True), (WITHOUT_ANSWER, False)):
+            if kind := [item for item in others if bool(item.golds) == has_golds]:
+                rows.append(_row(name, kind))
         return rows
 
     def save(self, folder: Path) -> None:
@@ -57,7 +59,7 @@ class AnswerReport:
         text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
         (folder / "results.json").write_text(text + "\n", encoding="utf-8")
         sections = [Section("By language", COLUMNS, table, b"")]
-        for heading, is_answerable in (("Answers", True), ("Answers without their passage", False)):
+        for heading, is_answerable in (("Answers", True), ("Questions that cannot be answered", False)):
             rows = [_item_row(item) for item in self.items if item.is_answerable == is_answerable]
             if rows:
                 sections.append(Section(heading, ITEM_COLUMNS, rows, b""))

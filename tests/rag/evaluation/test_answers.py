@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -111,7 +112,7 @@ def test_lines_of_ones_own(tmp_path):
     file.write_text('{"question": "Wie lang ist die Donau?", "answers": ["2850 km"]}\n', encoding="utf-8")
     (question,) = read_answer_data(file).questions
     assert (question.language, question.golds, question.passage) == ("de", ("2850 km",), None)
-    for bad in ('{"question": "Who?"}', '{"question": "Who?", "answers": []}', "[1]", "{"):
+    for bad in ('{"question": "Who?"}', '{"question": "", "answers": []}', "[1]", "{"):
         file.write_text(bad, encoding="utf-8")
         with pytest.raises(DataError, match="line 1: not a question such as"):
             read_answer_data(file)
@@ -140,6 +141,16 @@ def test_questions_that_cannot_be_answered_lose_their_passage_and_take_it_from_t
         draw_questions(AnswerData([AnswerQuestion("q", "en", "?", ("a",), None)], []), 1, 1, seed=1)
 
 
+def test_questions_without_answers_come_beside_the_others_and_are_not_answerable(tmp_path):
+    file = tmp_path / "own.jsonl"
+    lines = ['{"question": "Where is it?", "answers": ["here"], "language": "en"}'] * 3
+    lines += ['{"question": "Where is Atlantis?", "answers": [], "language": "en"}'] * 3
+    file.write_text("\n".join(lines), encoding="utf-8")
+    drawn, unanswerable = draw_questions(read_answer_data(file), 2, 0, seed=1)
+    asked = [(question.text, question.id in unanswerable) for question in drawn.questions]
+    assert sorted(asked) == [("Where is Atlantis?", True)] * 2 + [("Where is it?", False)] * 2
+
+
 def item(recall, abstained=False, is_answerable=True, in_language=True, error=None, answer="answer"):
     scores = None if error else AnswerScores(recall, in_language, () if abstained else (recall > 0.5,))
     source = (CitedPassage("T", "quote"),)
@@ -156,9 +167,10 @@ def test_the_table_and_the_page(tmp_path):
         item(0.0, error="The generator failed."),
         item(0.0, abstained=True, is_answerable=False, in_language=None),
         item(0.0, is_answerable=False),
+        replace(item(0.0, abstained=True, is_answerable=False, in_language=None), golds=()),
     ]
     report = AnswerReport(AnswerPlan("mini", ("ro",), 4, 2, 1), items)
-    ro, total, without = (dict(zip(COLUMNS, row, strict=True)) for row in report.table())
+    ro, total, without, nowhere = (dict(zip(COLUMNS, row, strict=True)) for row in report.table())
     assert ro == {
         "questions": "ro",
         "n": 3,
@@ -173,6 +185,7 @@ def test_the_table_and_the_page(tmp_path):
     }
     assert {**total, "questions": "ro"} == ro
     assert (without["n"], without["answered"]) == (2, 0.5)
+    assert (nowhere["questions"], nowhere["n"], nowhere["answered"]) == ("without an answer", 1, 0.0)
     report.save(tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;gold&lt;/b&gt;" in page
