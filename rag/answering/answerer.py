@@ -64,14 +64,16 @@ class Answerer:
     def _read(self, draft: Answer, query: Query, hits: Sequence[Hit]) -> Generator[Answer, None, None]:
         """Words put into the user's language if they are supported, else an excerpt if that is, else an abstention."""
         question = f"{query.text} ({today_in('en')})" if query.timing.now else query.text
-        judgements = judge(self._engine, query, question, hits, self._baseline)
+        grounding = self._settings.grounding
+        on_topic = [hit for hit in hits if not self._is_on_other_countries(query, hit)]
+        candidates = on_topic if on_topic or grounding == "strict" else hits
+        judgements = judge(self._engine, query, question, candidates, self._baseline)
         reading = read(self._engine, question, judgements)
         self._timer.end_stage("read")
-        grounding = self._settings.grounding
         if reading is not None:
             features = words_features(query, reading, self._encoder, self._baseline)
             draft = replace(draft, support=support("words", features))
-            has_support = is_supported("words", features) and not self._is_on_other_countries(query, reading.hit)
+            has_support = is_supported("words", features) and bool(on_topic)
             if has_support or grounding != "strict":
                 yield from self._render(draft, query, reading, is_doubtful=not has_support and grounding == "flag")
                 return
@@ -80,7 +82,7 @@ class Answerer:
             nearest = select_excerpt(query, best.hit, self._encoder, self._baseline)
             features = excerpt_features(query, best, nearest, self._baseline)
             draft = replace(draft, support=support("excerpt", features))
-            if is_supported("excerpt", features) and not self._is_on_other_countries(query, best.hit):
+            if is_supported("excerpt", features) and on_topic:
                 excerpt = nearest
                 if reading is not None and reading.judgement is best:
                     words = (reading.start, reading.end)

@@ -7,10 +7,12 @@ import functools
 from collections.abc import Sequence
 
 import regex
+from rapidfuzz import fuzz
 
-from rag.answering.claims import Claim, Source
+from rag.answering.claims import Source
+from rag.answering.names import is_same_name, romanise
 from retriever.languages.locales import locale_of
-from retriever.languages.scripts import IDEOGRAPHIC, PREFIXING, SOUTH_EAST_ASIAN
+from retriever.languages.scripts import CASED, IDEOGRAPHIC, PREFIXING, SOUTH_EAST_ASIAN
 from retriever.types import Passage
 
 _PARTICLES = "[وفبلكובלמהש]{0,2}"
@@ -21,6 +23,8 @@ MIN_UNSPACED_LETTERS = 4
 SHORT_STEM = 4
 MAX_ENDING_AFTER_SHORT_STEM = 2
 """Most letters of a case ending after a stem of up to SHORT_STEM letters: "Indi-ei"."""
+COMMON_STEM = 4
+"""Letters that an adjective without a capital shares with its country: "grec", "brasileiro"."""
 MAX_ENDING = 4
 """The same after a longer stem: "Egipt-ului"."""
 
@@ -74,15 +78,36 @@ def uncovered_countries(question: str, language: str, cited: Sequence[tuple[Pass
 
     Passages that name no country may well be about the question's: a town hall does not say where it stands. Names are
     compared by spelling, so that "Egyptian" and "UK" count, and not by the encoder, to which Egypt and Ethiopia are the
-    same.
+    same. A word counts for the country whose name it is nearest to: "Australian" says nothing of Austria.
     """
     countries = find_countries(question, language)
-    for passage, source in cited:
+    if not countries:
+        return []
+    named = [find_countries(passage.embedded_text, passage.language) for passage, _ in cited]
+    for (passage, source), codes in zip(cited, named, strict=True):
         for code, surface in countries.items():
-            local_name = _country_names(passage.language).get(code, surface)
-            initials = "".join(word[0] for word in local_name.split())
-            names = {surface, local_name, initials if len(initials) > 1 else local_name}
-            if any(source.holds(Claim("name", name)) for name in names):
+            if code in codes or _is_spelled(code, surface, passage.language, source):
                 return []
-    is_about_others = any(find_countries(passage.embedded_text, passage.language) for passage, _ in cited)
-    return list(countries.values()) if is_about_others else []
+    return list(countries.values()) if any(named) else []
+
+
+def _is_spelled(code: str, surface: str, language: str, source: Source) -> bool:
+    """Whether a word of a source in a language spells a country, which a question names by `surface`."""
+    all_names = _romanised_names(language)
+    local_name = _country_names(language).get(code, surface)
+    initials = "".join(word[0] for word in local_name.split())
+    names = {romanise(name) for name in (surface, local_name, initials if len(initials) > 1 else local_name)}
+    for word, spelled in zip(source.words, source.romanised, strict=True):
+        is_common = CASED.match(word) is not None and not word[0].isupper()  # only adjectives are written so
+        for name in names:
+            if spelled.startswith(name[:COMMON_STEM]) if is_common else is_same_name(name, spelled):
+                likeness = fuzz.ratio(name, spelled)
+                others = (other for code_, other in all_names.items() if code_ != code and is_same_name(other, spelled))
+                if all(fuzz.ratio(other, spelled) <= likeness for other in others):
+                    return True
+    return False
+
+
+@functools.cache
+def _romanised_names(language: str) -> dict[str, str]:
+    return {code: romanise(name) for code, name in _country_names(language).items()}

@@ -11,7 +11,7 @@ from rag.answering.reader import Reading, confirm_odds, sentence_around
 from rag.answering.units import find_units
 from rag.answering.values import localise_value
 from rag.generation.citation_marks import strip_citation_marks
-from rag.generation.degeneration import has_mixed_words, is_degenerate, is_refusal, strip_echoes
+from rag.generation.degeneration import has_foreign_letters, has_mixed_words, is_degenerate, is_refusal, strip_echoes
 from rag.generation.engine import Engine, complete
 from rag.generation.language_check import is_in_language
 from retriever.languages.detection import is_latin
@@ -54,6 +54,7 @@ def render(engine: Engine, question: str, language: str, reading: Reading, encod
         or CARRIER.casefold() in text.casefold()
         or is_refusal(text, load_prompt("fixed", language).texts["no_answer"])
         or has_mixed_words(text)
+        or has_foreign_letters(text, language, f"{question} {sentence}")
         or not is_in_language(text, language)
         or not _adds_no_unit(text, language, reading, sentence, question)
         or not _keeps_claims(text, language, reading, claims, question, encoder)

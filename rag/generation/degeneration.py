@@ -5,6 +5,7 @@ from rapidfuzz import fuzz
 
 from rag.generation.citation_marks import strip_citation_marks
 from retriever.languages.detection import UNKNOWN
+from retriever.languages.scripts import letters_of, scripts_of
 from retriever.languages.sentences import is_question, split_sentences
 
 _ANNOUNCEMENT_END = regex.compile(r"[:：]\s*$")
@@ -39,6 +40,19 @@ def has_mixed_words(text: str) -> bool:
     (True, False, False)
     """
     return bool(_MIXED_WORD.search(text))
+
+
+def has_foreign_letters(text: str, language: str, known: str) -> bool:
+    """Whether a letter is neither Latin, nor of the language's scripts, nor in the `known` texts.
+
+    Small models slip into the script of another language ("330メートル입니다" in Korean).
+
+    >>> has_foreign_letters("330メートル입니다.", "ko", ""), has_foreign_letters("330 m입니다.", "ko", "")
+    (True, False)
+    """
+    scripts = scripts_of(language)
+    foreign = regex.findall(rf"[\p{{L}}--[\p{{Latin}}\p{{Common}}{letters_of(scripts)}]]", text, flags=regex.V1)
+    return bool(scripts) and not set(foreign) <= set(known)
 
 
 def is_repetitive(text: str) -> bool:

@@ -91,11 +91,25 @@ def test_where_words_are_doubtful_their_sentence_is_quoted(reading_rag, monkeypa
     assert not engine.replies
 
 
-def test_a_passage_on_another_country_is_no_support(reading_rag):
-    rag, engine = reading_rag("Yes", "Brasília")
+CAPITAL = "Care este capitala Egiptului? Is Brasília the capital?"
+
+
+def test_a_passage_on_another_country_is_not_read(reading_rag):
+    rag, engine = reading_rag("No", "nowhere")
     rag.library.add_texts([("brasilia.txt", "Brasília is the capital of Brazil.")])
-    assert rag.ask("Care este capitala Egiptului? Is Brasília the capital?", language="ro").abstained
+    assert rag.ask(CAPITAL, language="ro").abstained
+    asked = " ".join(messages[-1]["content"] for messages in engine.asked)
+    assert "Suez" in asked  # which names no country
+    assert "Brazil" not in asked
     assert not engine.replies
+
+
+def test_where_all_passages_are_on_another_country_doubtful_words_are_marked(reading_rag):
+    rag, _ = reading_rag("Yes", "Brasília", "Capitala este Brasília.", "Yes", "No", grounding="flag")
+    rag.library.remove(list(TEXTS))
+    rag.library.add_texts([("brasilia.txt", "Brasília is the capital of Brazil.")])
+    answer = rag.ask(CAPITAL, language="ro")
+    assert (answer.abstained, answer.doubts) == (False, ("Brasília",))
 
 
 def test_words_that_no_passage_has_are_never_shown(reading_rag):

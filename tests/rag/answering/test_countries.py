@@ -57,6 +57,30 @@ def test_a_passage_on_another_country_is_no_answer(language, question, named):
     assert uncovered_countries(question, language, [BRASILIA, NILE]) == []
 
 
+@pytest.mark.parametrize(
+    ("question", "other"),
+    [
+        ("What is the capital of Austria?", "Canberra is the capital of Australia."),
+        ("Who rules Austria?", "The Australian government met in Canberra, Australia."),
+        ("What is the capital of Iran?", "Baghdad is the capital of Iraq."),
+        ("What is the capital of Niger?", "Abuja is the capital of Nigeria."),
+        ("What is the capital of Slovakia?", "Ljubljana is the capital of Slovenia."),
+        ("What is the capital of Chad?", "Astana, the capital of Kazakhstan, has changed its name."),
+    ],
+)
+def test_countries_whose_names_are_alike_are_kept_apart(question, other):
+    assert uncovered_countries(question, "en", [passage("", other)])
+    assert (
+        uncovered_countries(question.replace("What is", "Is it"), "en", [passage("", other), passage("", question)])
+        == []
+    )
+
+
+def test_adjectives_without_a_capital_count():
+    greek = passage("Elena", "Un scriitor grec a vizitat Spania.", "ro")
+    assert uncovered_countries("Wer schrieb in Griechenland?", "de", [greek]) == []
+
+
 def test_a_passage_that_names_no_country_may_answer():
     assert uncovered_countries("How do I replace a lost card in Romania?", "en", [TOWN_HALL]) == []
 
