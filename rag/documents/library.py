@@ -38,11 +38,12 @@ from retriever.store.disk_errors import (
     storage_error,
 )
 from retriever.store.lock import acquire
-from retriever.store.opening import open_documents
+from retriever.store.opening import open_documents, open_shared_documents
 from retriever.types import Document, Hit, Month, Timing
 
 if TYPE_CHECKING:
     from retriever.store.qdrant_server import QdrantServer
+    from retriever.store.shared_collection import SharedCollection
 
 Progress = Callable[[int, int, str], None]
 """Called with (documents done, documents in all, name of the one at work)."""
@@ -51,10 +52,11 @@ Source = tuple[str, Callable[[], bytes]]
 
 
 class Library:
-    """The documents in `settings.library`, open in one process at a time; threads may share it.
+    """The documents in `settings.library`; threads may share it.
 
-    `engine` opens the generator, where the settings want one in search. `holder` and `url` tell other processes which
-    one has it, and where it takes requests. Raises LibraryBusyError, naming the other process, if one has it open.
+    One process at a time has it open; `holder` and `url` tell others which one, and where it takes requests. Several
+    may if its documents are in PostgreSQL, unless one opens it `alone`. `engine` opens the generator, where the
+    settings want one in search. Raises LibraryBusyError if another process keeps this one out.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Library:
         holder: str = "isthmus",
         url: str | None = None,
         engine: EngineSource | None = None,
+        alone: bool = False,
     ) -> None:
         self.settings = settings
         self.folder = settings.library
@@ -72,12 +75,13 @@ class Library:
         self._writing = threading.RLock()
         self._is_closed = False
         with ExitStack() as opened:
-            opened.callback(self._acquire(holder, url).release)
+            if not settings.documents_address:
+                opened.callback(self._acquire(holder, url).release)
             self.encoder = encoder or build_encoder(settings, engine)
             qdrant = connect_qdrant(settings)
             if qdrant:
                 opened.callback(qdrant.close)
-            self.collection = self._open_collection(qdrant)
+            self.collection = self._open_collection(qdrant, alone=alone)
             opened.callback(self.collection.close)
             self.retriever = CrossLingualRetriever(
                 encoder=self.encoder,
@@ -94,16 +98,21 @@ class Library:
         except OSError as error:
             raise opening_error(error, self.folder) from error
 
-    def _open_collection(self, qdrant: "QdrantServer | None") -> Collection:
+    def _open_collection(self, qdrant: "QdrantServer | None", *, alone: bool) -> "Collection | SharedCollection":
+        url, keep_tokens = self.settings.documents_address, self.settings.rerank == "late"
+        collection: Collection | SharedCollection
         try:
-            collection = Collection(
-                self.folder,
-                self.encoder,
-                keep_tokens=self.settings.rerank == "late",
-                chroma_url=self.settings.chroma_url,
-                qdrant=qdrant,
-                documents=open_documents(self.folder, self.settings.documents_address),
-            )
+            if qdrant and url:
+                collection = self._open_shared(url, qdrant, keep_tokens=keep_tokens, alone=alone)
+            else:
+                collection = Collection(
+                    self.folder,
+                    self.encoder,
+                    keep_tokens=keep_tokens,
+                    chroma_url=self.settings.chroma_url,
+                    qdrant=qdrant,
+                    documents=open_documents(self.folder),
+                )
             try:
                 add_missing_times(collection.documents)
                 delete_saved_words(self.folder)
@@ -113,6 +122,12 @@ class Library:
         except (*STORAGE_ERRORS, sqlite3.DatabaseError) as error:
             raise opening_error(error, self.folder) from error
         return collection
+
+    def _open_shared(self, url: str, qdrant: "QdrantServer", *, keep_tokens: bool, alone: bool) -> "SharedCollection":
+        from retriever.store.shared_collection import SharedCollection
+
+        documents = open_shared_documents(self.folder, url)
+        return SharedCollection(self.folder, self.encoder, documents, qdrant, keep_tokens=keep_tokens, alone=alone)
 
     def close(self) -> None:
         """Wait for the write under way, then let other processes open the library. A second call changes nothing."""
@@ -274,8 +289,8 @@ class Library:
                 if self._is_unchanged(name, digest):
                     return Added(name, "unchanged")
             document, passages = read_document(name, data, digest, self.settings.passage_chars)
-            with self._change():
-                if self._is_unchanged(name, digest):  # another thread added it meanwhile
+            with self._change(), self.collection.writing(document):
+                if self._is_unchanged(name, digest):  # somebody else added it meanwhile
                     return Added(name, "unchanged")
                 replaced = self.collection.documents.from_source(name)
                 if replace or not replaced:

@@ -19,7 +19,7 @@ import logging
 import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +28,13 @@ from chromadb.errors import ChromaError
 from retriever.errors import StoreServerError
 from retriever.models.encoder import encoder_probe
 from retriever.models.protocols import PassageEncoder
-from retriever.store.baseline import ScoreBaseline
 from retriever.store.disk_errors import is_sound
 from retriever.store.documents import collection_prefix, sqlite_documents
 from retriever.store.embedding import embed_passages
 from retriever.store.files import Seal, sync_tree
 from retriever.store.ports import DocumentStore, TokenStore, VectorStore
 from retriever.store.recovery import recover_token_vectors, recover_vectors
+from retriever.store.stored_passages import BASELINE_PASSAGES, StoredPassages, list_faults
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
 from retriever.types import Document, Passage, Vectors
@@ -48,18 +48,16 @@ STORAGE_ERRORS = (sqlite3.OperationalError, ChromaError, StoreServerError, OSErr
 """What the stores raise when the disk is full or fails, or a server has gone."""
 VECTOR_FOLDER, TOKEN_FILE = "vectors", "tokens.sqlite"
 """What holds the vectors and the token vectors in the library's folder."""
-BASELINE_PASSAGES = 1000
-"""Passages whose scores tell what an ordinary one scores."""
 
 
-class Collection:
+class Collection(StoredPassages):
     """Documents, vectors, token vectors and words of one library; a `PassageIndex`.
 
     With `keep_tokens` it keeps vectors of tokens, which late interaction needs. Vectors live on the Chroma server at
     `chroma_url` if there is one; with `qdrant` vectors and token vectors live there, and the caller closes the
     connection. `documents` are in the folder by default; they are closed with the collection. After a kill the indexes
-    are recovered when it is opened. Raises IsthmusError if another encoder made the vectors, or the server cannot be
-    reached, and LibraryBusyError if another process has the documents.
+    are recovered when it is opened. One process may have it: see `SharedCollection` for several. Raises IsthmusError if
+    another encoder made the vectors, or the server cannot be reached.
     """
 
     def __init__(
@@ -86,7 +84,6 @@ class Collection:
         with ExitStack() as stores:
             self.documents = documents or sqlite_documents(folder)
             stores.callback(self.documents.close)
-            self.documents.acquire()
             self.documents.index_words()
             self.documents.tell_from_copies()
             if qdrant and not self.documents.collection.startswith("isthmus-"):
@@ -104,7 +101,7 @@ class Collection:
             self.vectors.drop_others(self._is_leftover)
             if self.tokens:
                 recover_token_vectors(self.documents, self.tokens, encoder)
-            self.baseline: ScoreBaseline = self.vectors.sample_baseline(BASELINE_PASSAGES)
+            self.baseline = self.vectors.sample_baseline(BASELINE_PASSAGES)
             self._revision = self.documents.revision
             self._stores = stores.pop_all()
 
@@ -113,17 +110,9 @@ class Collection:
         hits = self.vectors.search(vector, k + len(self._surplus), where)
         return [hit for hit in hits if hit[0] not in self._surplus][:k]
 
-    def matching(self, words: str, k: int) -> list[tuple[str, float]]:
-        """See PassageIndex."""
-        return self.documents.matching(words, k)
-
-    def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
-        """See PassageIndex."""
-        return self.documents.passages(ids)
-
-    def languages(self) -> dict[str, int]:
-        """See PassageIndex."""
-        return self.documents.languages()
+    def writing(self, document: Document) -> AbstractContextManager[None]:
+        """As in `SharedCollection`: the library's own lock keeps others from the document."""
+        return nullcontext()
 
     def write(self, document: Document, passages: Sequence[Passage], replaced: Sequence[str] = ()) -> None:
         """Add a document, and delete those with the ids in `replaced`, all or nothing."""
@@ -146,25 +135,10 @@ class Collection:
         self.documents.remove(document_ids)
         self._delete_vectors(surplus)
 
-    def refresh(self) -> None:
-        """Make the baseline anew if the documents changed."""
-        if self.documents.revision != self._revision:
-            self.baseline = self.vectors.sample_baseline(BASELINE_PASSAGES)
-            self._revision = self.documents.revision
-
     def faults(self) -> list[str]:
         """What the indexes lack or have too much, a sentence each; normally nothing."""
         known = set(self.documents.passage_ids())
-        indexes = {"vectors": self.vectors.ids(), "the index of words": self.documents.indexed_ids()}
-        if self.tokens:
-            indexes["token vectors"] = self.tokens.ids()
-        faults = []
-        for name, ids in indexes.items():
-            if missing := known - ids:
-                faults.append(f"{len(missing)} passages are missing from {name}")
-            if surplus := ids - known:
-                faults.append(f"{len(surplus)} passages in {name} belong to no document")
-        return faults
+        return list_faults(self._indexed_ids(), known, known)
 
     def close(self) -> None:
         """Close every store and note the shutdown as clean if it was; a second call changes nothing."""

@@ -37,9 +37,6 @@ class Database:
             with self.writing() as connection:
                 tables.create(connection)
 
-    def acquire(self) -> None:
-        """Keep other processes from it: the lock of the library's folder has done that."""
-
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees the database as it is at one moment, whoever writes meanwhile."""

@@ -28,15 +28,17 @@ def migrate_to_postgresql(folder: Path, documents: DocumentStore, url: str) -> i
     The file in the folder stays as an old copy. The caller opens the library next with that database. Raises
     IsthmusError if the copy is not whole.
     """
-    with closing(open_postgresql_documents(url, documents.library_id)) as copy:
-        copy.acquire()
+    with closing(open_postgresql_documents(url, documents.library_id)) as copy, copy.joined(alone=True):
         _copy(documents, copy)
         write_file(folder / ID_FILE, documents.library_id)
         return len(copy.passage_ids())
 
 
 def migrate_to_file(folder: Path, documents: DocumentStore) -> int:
-    """Copy the documents from PostgreSQL into the file in the library's folder; see `migrate_to_postgresql`."""
+    """Copy the documents from PostgreSQL into the file in the library's folder; see `migrate_to_postgresql`.
+
+    The caller has the library alone.
+    """
     with closing(sqlite_documents(folder)) as copy:
         _copy(documents, copy)
         count = len(copy.passage_ids())

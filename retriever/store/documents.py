@@ -7,7 +7,7 @@ moment and deleted after it, so whatever a killed process leaves behind is surpl
 
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,8 @@ _REVISE = (
 class DocumentDatabase:
     """A DocumentStore in a database. `file` is that of SQLite, of which copies may be made.
 
-    A new library gets the id `new_id`, else one at random. Any process may read it; one process writes. Raises
-    IsthmusError if the file is damaged.
+    A new library gets the id `new_id`, else one at random. Any process may read it; one process writes, but
+    see `SharedDocuments`. Raises IsthmusError if the file is damaged.
     """
 
     def __init__(self, database: Database, file: Path | None = None, new_id: str | None = None) -> None:
@@ -159,13 +159,8 @@ class DocumentDatabase:
         """In one transaction, delete the documents with the ids in `replaced` and add this one."""
         words = count_passages(dict(enumerate(passages)))
         with self._database.writing() as connection:
-            derived = DerivedTables(connection)
-            _delete(connection, derived, replaced)
-            fields = {column.name: getattr(document, column.name) for column in tables.documents.c}
-            connection.execute(insert(tables.documents), fields)
-            first = derived.next_number()
-            insert_passages(connection, first, passages)
-            derived.add(dict(enumerate(passages, first)), {first + number: counts for number, counts in words.items()})
+            self._delete(connection, list(replaced))
+            self._insert(connection, document, passages, words)
 
     def passages_without_times(self) -> list[Passage]:
         """The passages of a library from before times were kept."""
@@ -183,7 +178,28 @@ class DocumentDatabase:
     def remove(self, ids: Iterable[str]) -> None:
         """In one transaction, delete documents and their passages."""
         with self._database.writing() as connection:
-            _delete(connection, DerivedTables(connection), ids)
+            self._delete(connection, list(ids))
+
+    def _delete(self, connection: Connection, ids: Sequence[str]) -> None:
+        """Delete documents, with their passages and words. Every change comes by here."""
+        derived = DerivedTables(connection)
+        for id_ in ids:
+            rows = connection.execute(NUMBERED_PASSAGES.where(_passages.c.document_id == id_)).all()
+            derived.remove({row[0]: to_passage(row[1:]) for row in rows})
+            connection.execute(delete(tables.documents).where(tables.documents.c.id == id_))
+        for statement in _REVISE:
+            connection.execute(statement)
+
+    def _insert(
+        self, connection: Connection, document: Document, passages: Sequence[Passage], words: Mapping[int, bytes]
+    ) -> None:
+        """Insert a document with its passages; `words` are `count_words` of them."""
+        derived = DerivedTables(connection)
+        fields = {column.name: getattr(document, column.name) for column in tables.documents.c}
+        connection.execute(insert(tables.documents), fields)
+        first = derived.next_number()
+        insert_passages(connection, first, passages)
+        derived.add(dict(enumerate(passages, first)), {first + number: counts for number, counts in words.items()})
 
     @property
     def revision(self) -> int:
@@ -216,13 +232,6 @@ class DocumentDatabase:
     def library_id(self) -> str:
         """What tells this library from every other."""
         return str(self._value(_library.c.id))
-
-    def acquire(self) -> None:
-        """Keep other processes from it until it is closed, where the lock of the library's folder does not.
-
-        Raises LibraryBusyError if one has it.
-        """
-        self._database.acquire()
 
     def take_identity(self, other: DocumentStore) -> None:
         """Be the library whose documents these are a copy of: have its id, and its vectors."""
@@ -308,16 +317,6 @@ def _prepare(connection: Connection, new_id: str) -> None:
     if generation is None:
         connection.execute(insert(_state), {"revision": 0, "settled": 1, "generation": 0})
     note_version(connection)
-
-
-def _delete(connection: Connection, derived: DerivedTables, ids: Iterable[str]) -> None:
-    """Delete documents, with their passages and words. Every change comes by here."""
-    for id_ in ids:
-        rows = connection.execute(NUMBERED_PASSAGES.where(_passages.c.document_id == id_)).all()
-        derived.remove({row[0]: to_passage(row[1:]) for row in rows})
-        connection.execute(delete(tables.documents).where(tables.documents.c.id == id_))
-    for statement in _REVISE:
-        connection.execute(statement)
 
 
 def _dict(rows: Iterable[Row[Any, Any]]) -> dict[Any, Any]:

@@ -16,10 +16,11 @@ from tqdm import tqdm
 from retriever.errors import IsthmusError
 from retriever.models.encoder import encoder_probe
 from retriever.models.protocols import PassageEncoder
-from retriever.store.collection import TOKEN_FILE, VECTOR_FOLDER, Collection
+from retriever.store.collection import TOKEN_FILE, VECTOR_FOLDER
 from retriever.store.embedding import vector_rows
 from retriever.store.files import sync, sync_tree
 from retriever.store.ports import DocumentStore, TokenStore, VectorStore
+from retriever.store.stored_passages import StoredPassages
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
 
@@ -39,7 +40,7 @@ Stores = tuple[VectorStore, TokenStore | None]
 """Where vectors and token vectors are; None for a library that keeps no token vectors."""
 
 
-def migrate_to_qdrant(collection: Collection, encoder: PassageEncoder, server: "QdrantServer") -> int:
+def migrate_to_qdrant(collection: StoredPassages, encoder: PassageEncoder, server: "QdrantServer") -> int:
     """Copy a collection's vectors to a Qdrant server; the number of passages. A copy broken off is taken up.
 
     The caller closes the collection, and opens it next with that server. Raises IsthmusError if the copy is not whole.
@@ -56,7 +57,7 @@ def migrate_to_qdrant(collection: Collection, encoder: PassageEncoder, server: "
     return len(vectors)
 
 
-def migrate_to_folder(collection: Collection, encoder: PassageEncoder) -> int:
+def migrate_to_folder(collection: StoredPassages, encoder: PassageEncoder) -> int:
     """Copy a collection's vectors from Qdrant into the library's folder; the number of passages.
 
     What an earlier copy left there is deleted: Chroma's files cannot be relied upon after a kill. For the rest see

@@ -8,10 +8,13 @@ import uuid
 from contextlib import closing
 from pathlib import Path
 
-from retriever.errors import IsthmusError
+from filelock import FileLock, Timeout
+
+from retriever.errors import IsthmusError, LibraryBusyError
 from retriever.store.documents import DOCUMENTS_FILE, DocumentDatabase, sqlite_documents
 from retriever.store.files import write_file
-from retriever.store.postgresql import cause_of, open_postgresql, place
+from retriever.store.postgresql import CONNECT_SECONDS, cause_of, open_postgresql, place
+from retriever.store.shared_documents import SharedDocuments
 from retriever.types import Document
 
 ID_FILE = "documents.id"
@@ -22,29 +25,44 @@ def open_documents(folder: Path, url: str | None = None) -> DocumentDatabase:
 
     Raises IsthmusError if they are elsewhere or damaged, or the database cannot be used.
     """
-    known = read_id(folder)
-    if url is None:
-        if known:
-            raise IsthmusError(
-                f"The documents of {folder} are in PostgreSQL: set documents_url to the database that has them."
-            )
-        return sqlite_documents(folder)
-    if known is None and (folder / DOCUMENTS_FILE).exists():
+    if url is not None:
+        return open_shared_documents(folder, url)
+    if read_id(folder):
+        raise IsthmusError(
+            f"The documents of {folder} are in PostgreSQL: set documents_url to the database that has them."
+        )
+    return sqlite_documents(folder)
+
+
+def open_shared_documents(folder: Path, url: str) -> SharedDocuments:
+    """The documents of the library in a folder, made in PostgreSQL if there are none; see `open_documents`."""
+    if known := read_id(folder):
+        return open_postgresql_documents(url, known, must_exist=True)
+    try:
+        with FileLock(folder / "library.lock", timeout=CONNECT_SECONDS):  # processes that begin at once make one
+            return _begin_documents(folder, url)
+    except Timeout as error:
+        raise LibraryBusyError(f"Another process opens the library {folder} for the first time; try again.") from error
+
+
+def _begin_documents(folder: Path, url: str) -> SharedDocuments:
+    if known := read_id(folder):
+        return open_postgresql_documents(url, known, must_exist=True)
+    if (folder / DOCUMENTS_FILE).exists():
         raise IsthmusError(
             f"The documents of {folder} are in its own file; run `isthmus migrate --to postgresql`, or unset "
             "documents_url."
         )
-    documents = open_postgresql_documents(url, known or uuid.uuid4().hex, must_exist=known is not None)
-    if known is None:
-        try:
-            write_file(folder / ID_FILE, documents.library_id)
-        except BaseException:
-            documents.close()
-            raise
+    documents = open_postgresql_documents(url, uuid.uuid4().hex)
+    try:
+        write_file(folder / ID_FILE, documents.library_id)
+    except BaseException:
+        documents.close()
+        raise
     return documents
 
 
-def open_postgresql_documents(url: str, library_id: str, *, must_exist: bool = False) -> DocumentDatabase:
+def open_postgresql_documents(url: str, library_id: str, *, must_exist: bool = False) -> SharedDocuments:
     """The documents of the library with this id. Raises IsthmusError if the database has none and must, or fails."""
     database = open_postgresql(url, library_id)
     try:
@@ -53,7 +71,7 @@ def open_postgresql_documents(url: str, library_id: str, *, must_exist: bool = F
                 f"The PostgreSQL database at {place(database.url)}, which documents_url names, does not have this "
                 f"library's documents; name the one that has. To begin anew, delete {ID_FILE} in the library's folder."
             )
-        return DocumentDatabase(database, new_id=library_id)
+        return SharedDocuments(database, library_id)
     except (IsthmusError, KeyboardInterrupt):
         database.close()
         raise

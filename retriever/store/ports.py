@@ -116,13 +116,6 @@ class DocumentStore(Protocol):
         """What tells this library from every other."""
         ...
 
-    def acquire(self) -> None:
-        """Keep other processes from it until it is closed, where the lock of the library's folder does not.
-
-        Raises LibraryBusyError if one has it.
-        """
-        ...
-
     def tell_from_copies(self) -> None:
         """Give the library another id if it is a copy of the one that has it: two would share their vectors."""
         ...

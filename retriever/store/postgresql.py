@@ -1,7 +1,14 @@
-"""Documents in PostgreSQL: each library has a schema in the database, so that collections share one."""
+"""Documents in PostgreSQL: each library has a schema in the database, so that collections share one.
 
+Several processes use a library at once. Two kinds of advisory locks keep them apart, and end with the connection that
+has them: one process at a time writes a document (`PostgresqlDatabase.locked`), and while a process has the library
+open no other may have it alone (`PostgresqlDatabase.joined`).
+"""
+
+import hashlib
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL, Connection, Engine, create_engine, func, inspect, make_url, select
@@ -16,10 +23,15 @@ from retriever.store.database import Database
 CONNECT_SECONDS = 10
 BUSY_SECONDS = 3
 """How long a process waits for a library: the server may take a moment to see that another one was killed."""
-IDLE_CONNECTIONS, MAX_CONNECTIONS = 1, 5
-"""Connections that a library keeps beside the one of its lock, and has at most: a server may have 21 libraries open."""
-SESSION = "-clock_timeout=30s -ctcp_keepalives_idle=30 -ctcp_keepalives_interval=10 -ctcp_keepalives_count=3"
-"""A server sees within a minute that a process has gone, and nothing waits for a lock for ever."""
+LOCK_SECONDS = 600
+"""How long a process waits for another one that writes the same document: a large one may take minutes to embed."""
+IDLE_CONNECTIONS, MAX_CONNECTIONS = 1, 6
+"""Connections that a library keeps beside the one that listens, and has at most; a process may have 21 libraries."""
+SESSION = (
+    "-clock_timeout=30s -cidle_in_transaction_session_timeout=60s "
+    "-ctcp_keepalives_idle=30 -ctcp_keepalives_interval=10 -ctcp_keepalives_count=3"
+)
+"""A server sees within a minute that a process has gone or stands still, and nothing waits for a lock for ever."""
 SOCKET = {"keepalives_idle": 30, "tcp_user_timeout": 30_000}  # seconds, milliseconds
 LOCK_NOT_AVAILABLE = "55P03"
 MAKING = 7_478_641
@@ -38,9 +50,8 @@ class PostgresqlDatabase(Database):
     def __init__(self, engine: Engine, library_id: str) -> None:
         super().__init__(engine)
         self._schema = schema_name(library_id)
-        self._key = int(library_id[:15], 16)
-        self._lock: Connection | None = None
-        self._is_acquired = False
+        self._presence = int(library_id[:15], 16)
+        self._held = threading.local()  # the connection that has the locks of this thread
 
     @property
     def url(self) -> URL:
@@ -49,77 +60,144 @@ class PostgresqlDatabase(Database):
 
     def has_tables(self) -> bool:
         """Whether the schema has a library."""
-        with self._errors(), self._engine.connect() as connection:
-            return bool(inspect(connection).has_table(tables.state.name, schema=self._schema))
+        return tables.state.name in self._tables()
 
     def create_tables(self) -> None:
-        """Make the schema and its tables, unless they are there."""
-        if self.has_tables():
+        """Make the schema and the tables that are not there."""
+        if tables.names_in_postgresql() <= self._tables():
             return
         with self._errors(), self._engine.begin() as connection:
             connection.execute(select(func.pg_advisory_xact_lock(MAKING)))
             connection.execute(CreateSchema(self._schema, if_not_exists=True))
-            if not inspect(connection).has_table(tables.state.name, schema=self._schema):
-                tables.create_in_postgresql(connection)
+            tables.create_in_postgresql(connection)
 
-    def acquire(self) -> None:
-        """Keep other processes from it until it is closed. Raises LibraryBusyError if one has it."""
-        with self._errors():
-            self._lock = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    def _tables(self) -> set[str]:
+        with self._errors(), self._engine.connect() as connection:
+            return set(inspect(connection).get_table_names(schema=self._schema))
+
+    @contextmanager
+    def joined(self, *, alone: bool = False) -> Iterator[Connection]:
+        """Note that this process uses the library; gives a connection that hears of its changes (`notify`).
+
+        Raises LibraryBusyError if another process has it alone or, with `alone`, if any other has it.
+        """
+        with self._errors(), self._engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            lock = func.pg_advisory_lock if alone else func.pg_advisory_lock_shared
             try:
-                self._lock.exec_driver_sql(f"SET lock_timeout = '{BUSY_SECONDS}s'")
-                self._lock.execute(select(func.pg_advisory_lock(self._key)))
-            except BaseException as error:
-                self._release()
-                if getattr(getattr(error, "orig", None), "sqlstate", None) != LOCK_NOT_AVAILABLE:
-                    raise
-                raise LibraryBusyError(
-                    f"Another process has this library open in the PostgreSQL database at {place(self.url)}; use it "
-                    "there, or stop it first."
-                ) from error
-        self._is_acquired = True
+                connection.exec_driver_sql(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+                try:
+                    connection.execute(select(lock(self._presence)))
+                except DBAPIError as error:
+                    if _state(error) != LOCK_NOT_AVAILABLE:
+                        raise
+                    raise LibraryBusyError(
+                        f"Another process has this library open in the PostgreSQL database at {place(self.url)}; use "
+                        "it there, or stop it first."
+                    ) from error
+                connection.exec_driver_sql(f"LISTEN {self._schema}")
+                yield connection
+            finally:
+                connection.invalidate()  # locks end with the connection
+
+    def notify(self, connection: Connection) -> None:
+        """Wake those who have joined, once the transaction of this connection is committed."""
+        connection.execute(select(func.pg_notify(self._schema, "")))
+
+    @contextmanager
+    def locked(self, names: Iterable[str] = (), *, alone: bool = False, seconds: int = LOCK_SECONDS) -> Iterator[None]:
+        """Be the only one, of all threads and processes, that has locked one of these names.
+
+        With `alone` nobody else has locked any name, or writes. What this thread writes meanwhile goes over the
+        connection that has the locks: once they are lost, nothing is written. Raises LibraryBusyError if another one
+        has them for so many seconds.
+        """
+        lock = func.pg_advisory_lock if alone else func.pg_advisory_lock_shared
+        with self._errors(), self._engine.connect() as connection:
+            try:
+                with connection.begin():
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{seconds}s'")
+                    connection.execute(select(lock(self._key())))
+                    for key in sorted({self._key(name) for name in names}):  # so that no two wait for each other
+                        connection.execute(select(func.pg_advisory_lock(key)))
+                self._held.connection = connection
+                yield
+            finally:
+                self._held.connection = None
+                _unlock(connection)
+
+    def try_lock(self, names: Iterable[str]) -> list[str]:
+        """Within `locked`, lock those of the names that nobody has locked, until that block ends; gives them."""
+        with self._transaction() as connection:
+            tried = ((name, func.pg_try_advisory_lock(self._key(name))) for name in names)
+            return [name for name, lock in tried if connection.scalar(select(lock))]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """A transaction; within `locked`, over the connection that has the locks."""
+        held = getattr(self._held, "connection", None)
+        with self._errors():
+            if held is None:
+                with self._engine.begin() as connection:
+                    yield connection
+            elif held.invalidated:  # it would connect anew, without the locks
+                raise self._gone("the connection was lost")
+            else:
+                with held.begin():
+                    yield held
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """As `Database.writing`; a process that has acquired the database acquires it again if the server was gone."""
-        if self._is_acquired and not self._has_lock():
-            self._release()
-            self.acquire()
-        with super().writing() as connection:
+        """As `Database.writing`; see `locked`."""
+        is_locked = getattr(self._held, "connection", None) is not None
+        with self._transaction() as connection:
+            if not is_locked:
+                connection.execute(select(func.pg_advisory_xact_lock_shared(self._key())))
+            connection.exec_driver_sql(self._begin_writing)
             yield connection
-
-    def _has_lock(self) -> bool:
-        """Whether the connection that holds the lock is there still."""
-        try:
-            return self._lock is not None and self._lock.scalar(select(1)) == 1
-        except SQLAlchemyError:
-            return False
 
     def drop(self) -> None:
         """Delete the schema, with all that it holds."""
         with self._errors(), self._engine.begin() as connection:
             connection.execute(DropSchema(self._schema, cascade=True, if_exists=True))
 
-    def close(self) -> None:
-        """End the connections, and let other processes have the library."""
-        self._release()
-        super().close()
+    def _key(self, name: str = "") -> int:
+        """The number of an advisory lock: of a name, or of whoever writes."""
+        digest = hashlib.blake2b(f"{self._schema} {name}".encode(errors="replace"), digest_size=8).digest()
+        return int.from_bytes(digest, "little", signed=True)
 
-    def _release(self) -> None:
-        if self._lock is not None:
-            self._lock.invalidate()
-            self._lock.close()
-            self._lock = None
+    def _gone(self, cause: str) -> StoreServerError:
+        return StoreServerError(f"The PostgreSQL server at {place(self.url)} does not answer any more", cause)
 
     def _driver_error(self, error: DBAPIError) -> BaseException:
         if isinstance(error, IntegrityError):
             return super()._driver_error(error)
-        server = f"The PostgreSQL server at {place(self.url)}"
-        state = getattr(error.orig, "sqlstate", None)
-        if error.connection_invalidated or state is None or state.startswith(("08", "57P")):
-            return StoreServerError(f"{server} does not answer any more", cause_of(error, self.url))
+        state, cause = _state(error), cause_of(error, self.url)
+        if state == LOCK_NOT_AVAILABLE:
+            return LibraryBusyError(
+                f"Another process changes the library in the PostgreSQL database at {place(self.url)}; try again when "
+                "it is done."
+            )
+        if error.connection_invalidated or state is None or state.startswith(("08", "25P03", "57P")):
+            return self._gone(cause)
         hint = "check the rights of its user" if state.startswith("42") else "see its log"
-        return StoreServerError(f"{server} answers with an error", cause_of(error, self.url), hint)
+        return StoreServerError(f"The PostgreSQL server at {place(self.url)} answers with an error", cause, hint)
+
+
+def _unlock(connection: Connection) -> None:
+    """Give back the locks of a connection."""
+    if connection.invalidated:  # they ended with it
+        return
+    try:
+        connection.execute(select(func.pg_advisory_unlock_all()))
+        connection.commit()
+    except SQLAlchemyError:
+        connection.invalidate()
+
+
+def _state(error: DBAPIError) -> str | None:
+    """PostgreSQL's code of an error; None if the server did not say it."""
+    return getattr(error.orig, "sqlstate", None)
 
 
 def open_postgresql(address: str, library_id: str) -> PostgresqlDatabase:

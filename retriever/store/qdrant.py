@@ -63,6 +63,11 @@ class QdrantPoints:
             if start is None:
                 return ids
 
+    @calls_qdrant
+    def count(self) -> int:
+        """Number of stored passages."""
+        return self._client.count(self._name, exact=True).count
+
     def close(self) -> None:
         """Change nothing: the connection is the library's."""
 
@@ -150,9 +155,8 @@ class QdrantVectors(QdrantPoints):
             if collection.name != self._name and is_leftover(collection.name):
                 self._client.delete_collection(collection.name)
 
-    @calls_qdrant
     def __len__(self) -> int:
-        return self._client.count(self._name, exact=True).count
+        return self.count()
 
 
 class QdrantTokenVectors(QdrantPoints):

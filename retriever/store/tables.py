@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    DateTime,
     Dialect,
     ForeignKey,
     Index,
@@ -111,6 +112,15 @@ postings = Table(
     sqlite_with_rowid=False,
 )
 WORD_TABLES = (recent_words, blocks, postings)
+outbox = Table(
+    "outbox",
+    MetaData(),
+    _text("passage", primary_key=True),
+    _text("document"),
+    Column("due", DateTime(timezone=True)),
+    Index("outbox_document", "document"),
+)
+"""In PostgreSQL alone: passages whose vectors may be there though the passage is not; see `retriever.store.outbox`."""
 
 
 def create(connection: Connection, tables: Sequence[Table] = metadata.sorted_tables) -> None:
@@ -121,15 +131,20 @@ def create(connection: Connection, tables: Sequence[Table] = metadata.sorted_tab
             connection.execute(CreateIndex(index, if_not_exists=True))
 
 
+def names_in_postgresql() -> set[str]:
+    """The tables that a library has in PostgreSQL."""
+    return {*metadata.tables, outbox.name}
+
+
 def create_in_postgresql(connection: Connection) -> None:
-    """Make all tables in PostgreSQL, where a passage's number is a column."""
+    """Make the tables in PostgreSQL that are not there. A passage's number is a column there."""
     copy = MetaData()
-    for table in metadata.sorted_tables:
+    for table in (*metadata.sorted_tables, outbox):
         table.to_metadata(copy)
     numbered = copy.tables["passages"]
     numbered.c.rowid.system = False
     numbered.append_constraint(UniqueConstraint("rowid"))
-    copy.create_all(connection, checkfirst=False)
+    copy.create_all(connection)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

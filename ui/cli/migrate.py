@@ -116,7 +116,8 @@ def _open_all(settings: Settings, opened: ExitStack) -> "list[Library]":
         if has_documents(folder) and not read_id(folder):
             changes["documents_url"] = None
         own = settings.model_copy(update=changes)
-        return opened.enter_context(Library(own, first.encoder if first else None, holder="isthmus migrate"))
+        encoder = first.encoder if first else None
+        return opened.enter_context(Library(own, encoder, holder="isthmus migrate", alone=True))
 
     library = open_one(settings.library)
     folders = sorted(path for path in (settings.library / "collections").glob("*") if has_documents(path))

@@ -22,6 +22,7 @@ from retriever.store.lock import read_holder
 from retriever.store.opening import list_documents
 from tests.conftest import unused_port
 from tests.qdrant_rest import qdrant_app, running
+from tests.rag.documents.killed import KINDS, read_changes, started
 from tests.rag.documents.numbered import HashEncoder, numbered_text, stored_numbers
 
 
@@ -156,72 +157,6 @@ from rag.settings import load_settings
 with Library(load_settings(library=Path(sys.argv[1]))) as library:
     print(library.check(), library.search("coffee")[0].passage.title)
 """
-WORKER = """
-import itertools
-import json
-import os
-import sys
-from pathlib import Path
-import scipy.cluster.hierarchy  # imported here, not by each round: it would take longer than the round has
-from rag.documents.library import Library
-from rag.settings import load_settings
-from retriever.languages.detection import detect_language
-from retriever.store.opening import open_documents
-from tests.conftest import unused_port
-from tests.qdrant_rest import qdrant_app, running
-from tests.rag.documents.numbered import HashEncoder, numbered_text
-
-detect_language(numbered_text(1))  # its models, too, are loaded here
-settings = load_settings(library=Path(sys.argv[1]))
-
-
-def say(**words):
-    os.write(1, (json.dumps(words) + "\\n").encode())  # at once: a kill leaves no half of a line
-
-
-def change(library, numbers):
-    say(begin=numbers)  # document name: its new number, or None if it is removed
-    if texts := [(name, numbered_text(n)) for name, n in numbers.items() if n is not None]:
-        library.add_texts(texts)
-    if removed := [name for name, n in numbers.items() if n is None]:
-        library.remove(removed)
-    say(end=True)
-
-
-def work(kind, start):
-    say(pid=os.getpid())
-    if kind in ("reopen", "recovery"):
-        for cycle in itertools.count():
-            if kind == "recovery":
-                documents = open_documents(settings.library, settings.documents_address)
-                documents.clean_shutdown = False
-                documents.close()
-            Library(settings, HashEncoder()).close()
-            if cycle == 0:
-                say(opened=True)
-    library = Library(settings, HashEncoder())
-    say(opened=True)
-    for n in itertools.count(start):
-        if kind == "add":
-            change(library, {f"new {n % 20}.txt": n})
-        elif kind == "replace":
-            change(library, {f"old {n % 3}.txt": n})
-        elif kind == "bulk":
-            change(library, {f"many {i}.txt": n * 100 + i for i in range(12)})
-        else:
-            change(library, {f"gone {n % 4}.txt": n})
-            change(library, {f"gone {n % 4}.txt": None})
-
-
-for line in sys.stdin:
-    kind, start = line.split()
-    if child := os.fork():  # which spares each round the imports
-        os.waitpid(child, 0)
-        say(dead=True)
-    else:
-        work(kind, int(start))
-"""
-KINDS = ("add", "replace", "remove", "bulk", "reopen", "recovery")
 
 
 @pytest.mark.parametrize(
@@ -272,18 +207,9 @@ def test_kill_at_any_moment_leaves_the_library_whole(place):
     rng = random.Random(seed)
     revisions = set()
     numbers: dict[str, int] = {"first.txt": 999_999}
-    environment = {key: value for key, value in addresses(place).items() if value}
     with Library(place, HashEncoder()) as library:
         library.add_texts([("first.txt", numbered_text(999_999))])
-    with subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(place.library)],
-        env={**os.environ, **environment},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-        cwd=Path(__file__).parents[3],
-    ) as worker:
+    with started(place) as worker:
         longest = 0.0
         for round_ in range(60):
             worker.stdin.write(f"{KINDS[round_ % len(KINDS)]} {round_ * 1000}\n")
@@ -303,27 +229,6 @@ def test_kill_at_any_moment_leaves_the_library_whole(place):
                 stored = stored_numbers(library)
                 revisions.add(library.collection.documents.revision)
             for name in stored.keys() | numbers.keys() | pending.keys():
-                allowed = {numbers.get(name)} | ({pending[name]} if name in pending else set())
-                assert stored.get(name) in allowed, (round_, name)
+                assert stored.get(name) in {numbers.get(name)} | pending.get(name, set()), (round_, name)
             numbers = dict(stored)
-        worker.stdin.close()
     assert len(revisions) > 15
-
-
-def addresses(settings):
-    """Where vectors and documents are, for the environment of a process."""
-    return {"ISTHMUS_QDRANT_URL": settings.qdrant_url, "ISTHMUS_DOCUMENTS_URL": settings.documents_address}
-
-
-def read_changes(lines):
-    """The changes that a killed process had made, and those that it was at work on."""
-    done: dict[str, int | None] = {}
-    pending: dict[str, int | None] = {}
-    for line in lines:
-        message = json.loads(line)
-        if "dead" in message:
-            break
-        if "end" in message:
-            done |= pending
-        pending = message.get("begin", {})
-    return done, pending

@@ -1,7 +1,8 @@
-"""Documents in PostgreSQL: whose they are, a server that goes, and one writer at a time."""
+"""Documents in PostgreSQL: whose they are, a server that goes, moving; for writing see test_shared_collection.py."""
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -115,26 +116,45 @@ def test_characters_that_postgresql_does_not_take_are_replaced(tmp_path, url, ma
     store.close()
 
 
-# One writer at a time
+# Who has them, and a server that goes
 
 
-def test_one_process_has_a_library(remote, fake_encoder, tmp_path):
-    with Library(remote, fake_encoder) as library:
+def test_several_processes_have_a_library_unless_one_has_it_alone(remote, fake_encoder, monkeypatch):
+    monkeypatch.setattr("retriever.store.postgresql.BUSY_SECONDS", 1)
+    with Library(remote, fake_encoder) as library, Library(remote, fake_encoder) as other:
         library.add_texts([("tea.txt", "Tea comes from China.")])
-        copy = remote.model_copy(update={"library": tmp_path / "copy"})
-        copy.library.mkdir()
-        (copy.library / ID_FILE).write_text((remote.library / ID_FILE).read_text())
+        assert [document.title for document in other.documents()] == ["tea"]
         with pytest.raises(LibraryBusyError, match="Another process has this library open"):
-            Library(copy, fake_encoder)
-    with Library(copy, fake_encoder) as library:
-        assert [document.title for document in library.documents()] == ["tea"]
-        assert library.check() == []
+            Library(remote, fake_encoder, alone=True)
+    with (
+        Library(remote, fake_encoder, alone=True),
+        pytest.raises(LibraryBusyError, match="Another process has this library open"),
+    ):
+        Library(remote, fake_encoder)
+
+
+def test_processes_that_begin_a_library_at_once_make_one(tmp_path, url):
+    with ThreadPoolExecutor() as threads:
+        stores = list(threads.map(lambda _: open_documents(tmp_path, url), range(8)))
+    assert schemas(url) == {f"isthmus_{stores[0].library_id}"}
+    for store in stores:
+        store.close()
+
+
+def test_a_library_of_an_earlier_version_gets_the_tables_that_it_lacks(tmp_path, url, make_document):
+    store = open_documents(tmp_path, url)
+    store.replace([], *make_document("a", "Alpha."))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP TABLE isthmus_{store.library_id}.outbox")
+    store.close()
+    again = open_documents(tmp_path, url)
+    assert again.noted_passages() == set()
+    assert again.passage_ids() == ["a-0"]
+    again.close()
 
 
 def test_a_server_that_is_started_again_costs_nothing(own_server, tmp_path, make_document):
-    url = own_server.new_database()
-    store = open_documents(tmp_path, url)
-    store.acquire()
+    store = open_documents(tmp_path, own_server.new_database())
     store.replace([], *make_document("a", "Alpha."))
     own_server.stop()
     gone = r"The PostgreSQL server at postgresql://.* does not answer any more"
@@ -144,26 +164,25 @@ def test_a_server_that_is_started_again_costs_nothing(own_server, tmp_path, make
     own_server.start()
     assert store.passage_ids() == ["a-0"]
     store.replace([], *make_document("b", "Beta."))
-    other = open_documents(tmp_path, url)
-    with pytest.raises(LibraryBusyError):
-        other.acquire()
+    assert store.passage_ids() == ["a-0", "b-0"]
     store.close()
-    other.acquire()
-    assert other.passage_ids() == ["a-0", "b-0"]
-    other.close()
 
 
-def test_a_writer_whose_library_another_has_meanwhile_writes_nothing(own_server, tmp_path, make_document):
+def test_a_writer_that_lost_its_lock_writes_nothing(own_server, tmp_path, make_document):
     url = own_server.new_database()
-    store = open_documents(tmp_path, url)
-    store.acquire()
-    own_server.stop()
-    own_server.start()
-    other = open_documents(tmp_path, url)
-    other.acquire()
-    with pytest.raises(LibraryBusyError):
-        store.replace([], *make_document("a", "Alpha."))
+    store, other = open_documents(tmp_path, url), open_documents(tmp_path, url)
+    document, passages = make_document("a", "Alpha.")
+    with store.writing(document):
+        own_server.stop()
+        own_server.start()
+        with other.writing(document):  # which another process has now
+            for _ in range(2):  # nor does it connect anew, without the lock
+                with pytest.raises(StoreServerError, match="does not answer any more"):
+                    store.replace([], document, passages)
     assert other.passage_ids() == []
+    with store.writing(document):
+        store.replace([], document, passages)
+    assert other.passage_ids() == ["a-0"]
     for each in (store, other):
         each.close()
 

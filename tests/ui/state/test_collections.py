@@ -7,6 +7,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from rag.settings import load_settings
+from retriever.errors import NotFoundError
 from tests.conftest import unused_port
 from tests.qdrant_rest import qdrant_app, running
 from tests.ui.server.conftest import QuotingEngine
@@ -109,3 +110,25 @@ def test_collections_share_a_database_of_documents_and_leave_nothing_there(
             assert len(schemas) == 3  # the library's, and those of two collections
         with Collections(remote, encoder=fake_encoder, engine=QuotingEngine()) as collections:
             assert [titles(collections, name) for name in ("a", "c")] == [["a"], ["c"]]
+
+
+@pytest.mark.slow
+def test_two_servers_share_a_library_and_its_collections(settings, fake_encoder, postgresql, caplog):
+    database = postgresql.new_database()
+    with running(qdrant_app(QdrantClient(":memory:")), unused_port()) as url:
+        shared = load_settings(settings, qdrant_url=url, documents_url=database, state_url=database)
+        with (
+            Collections(shared, encoder=fake_encoder, engine=QuotingEngine()) as one,
+            Collections(shared, encoder=fake_encoder, engine=QuotingEngine()) as other,
+        ):
+            create_all(one)
+            assert [titles(other, name) for name in NAMES] == [["a"], ["b"], ["c"]]
+            with other.of(OWNER).use("a") as rag:
+                rag.library.add_texts([("d.txt", "Other words of the collection.")])
+            assert sorted(titles(one, "a")) == ["a", "d"]
+            one.of(OWNER).delete("a")  # which the other one has open
+            assert other.of(OWNER).names() == ["library", "b", "c"]
+            with pytest.raises(NotFoundError):
+                titles(other, "a")
+            assert titles(other, "b") == ["b"]
+    assert "Traceback" not in caplog.text
