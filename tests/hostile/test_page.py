@@ -152,7 +152,7 @@ def test_a_tunnel_may_have_another_port(page):
 
 def test_a_proxy_is_known_by_the_public_url_alone(tmp_path):
     address = Address("127.0.0.1", 7860, "https://help.example")
-    page = TestClient(Guard(PlainTextResponse("The page."), address, Uploads(tmp_path, MAX_UPLOADS)))
+    page = TestClient(Guard(PlainTextResponse("The page."), address, Uploads(tmp_path, tmp_path / "jobs", MAX_UPLOADS)))
     own = {"Host": "help.example", "Origin": "https://help.example", "Sec-Fetch-Site": "same-origin"}
     assert page.get("/config", headers=own).status_code == 200
     assert page.get("/config", headers={**own, "Origin": "http://help.example"}).status_code == 403
@@ -287,6 +287,17 @@ def test_uploads_of_a_killed_page_are_deleted(tmp_path, monkeypatch):
     with open_uploads(folder, 1) as uploads:
         assert not list(uploads.folder.iterdir())
         assert uploads.folder.stat().st_mode & 0o077 == 0
+    assert not folder.exists()
+
+
+def test_uploads_of_another_page_stay(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    folder = tmp_path / "uploads"
+    with open_uploads(folder, 1) as uploads:
+        (uploads.folder / "mine.txt").write_text("Words.")
+        with open_uploads(folder, 1) as others:
+            assert not list(others.folder.iterdir())
+        assert (uploads.folder / "mine.txt").exists()
     assert not folder.exists()
 
 

@@ -82,7 +82,8 @@ def application(collections: Collections, address: Address, uploads: Uploads, an
         collections, uploads, answering, lambda: limits(settings, uploads, answering.queue.at_once)
     )
     mount(app, page, translations, address.host, address.port, settings.max_file_mb)
-    token = None if settings.login == "off" else owner_token(settings.library)
+    is_reached = settings.login != "off" and not settings.documents_url  # by commands, which else open the library
+    token = owner_token(settings.library) if is_reached else None
     proxy = TrustedProxy(settings.trusted_proxies, settings.proxy_user_header) if settings.login == "proxy" else None
     scripts = re.findall(r"<script>(.*?)</script>", HEAD, re.DOTALL)
     guard = Guard(Gate(app, collections.accounts, token, proxy), address, uploads, scripts)

@@ -1,4 +1,8 @@
-"""Jobs: documents are taken in one after the other while requests go on, and after a new start of the server."""
+"""Jobs: documents are taken in one after the other while requests go on, and after the server that had them has ended.
+
+Several servers may share a library and the folder of its jobs. A server has a job while it holds the file lock beside
+the job's files; the system gives that back when the server ends, however it does, and another one takes the job over.
+"""
 
 import logging
 import shutil
@@ -10,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
+from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
 from retriever.errors import IsthmusError, NotFoundError
@@ -20,16 +25,21 @@ from ui.state.view import CollectionsView
 
 logger = logging.getLogger(__name__)
 
+TAKE_OVER_SECONDS = 10.0
+"""From one look for jobs that no server has to the next."""
+
 
 class Jobs:
-    """The jobs of one server, in the order in which they came. Their files wait in a folder, in one for each job."""
+    """The jobs of a server, in the order in which they came. Their files wait in a folder, in one for each job."""
 
     def __init__(self, collections: Collections, folder: Path) -> None:
         self._collections = collections
         self._folder = folder
         self._table = JobTable(collections.database)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="intake")
+        self._locks: dict[str, FileLock] = {}  # of the jobs that this server has
         self._stopping = threading.Event()
+        self._taking_over = threading.Thread(target=self._keep_taking_over, name="jobs", daemon=True)
 
     def start(
         self, view: CollectionsView, collection: str, files: Sequence[tuple[str, BinaryIO]], *, replace: bool
@@ -41,15 +51,16 @@ class Jobs:
         row = view.writable(collection)
         id_ = uuid.uuid4().hex
         try:
+            self._claim(id_)
             self._store(id_, [content for _, content in files])
             job = self._table.add(id_, view.access.name, row, [name for name, _ in files], replace=replace)
         except OSError as error:
-            self._remove_files(id_)
+            self._let_go(id_)
             raise IsthmusError(
                 f"The upload cannot be kept ({error.strerror}); the server's disk is full or fails."
             ) from error
         except BaseException:
-            self._remove_files(id_)
+            self._let_go(id_)
             raise
         self._worker.submit(self._run, job)
         return job
@@ -62,24 +73,68 @@ class Jobs:
         return job
 
     def resume(self) -> None:
-        """Take up what an earlier server left undone."""
-        jobs = self._table.unfinished()
+        """Take up what a server left undone that has ended, now and as long as this one runs."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        for leftover in {path.name for path in self._folder.iterdir()} - {job.id for job in jobs}:
-            self._remove_files(leftover)
-        for job in jobs:
-            self._worker.submit(self._run, job)
+        self._take_over()
+        self._taking_over.start()
 
     def close(self) -> None:
-        """Wait for the file that is being taken in; the others are for the next server."""
+        """Wait for the file that is being taken in; the others are for the next server, or another one."""
         self._stopping.set()
+        if self._taking_over.is_alive():
+            self._taking_over.join()
         self._worker.shutdown(cancel_futures=True)
+        for lock in self._locks.values():
+            lock.release()
+        self._locks.clear()
+
+    def _keep_taking_over(self) -> None:
+        while not self._stopping.wait(TAKE_OVER_SECONDS):
+            try:
+                self._take_over()
+            except (SQLAlchemyError, OSError) as error:
+                logger.warning("Jobs that another server left cannot be looked for now (%s).", type(error).__name__)
+
+    def _take_over(self) -> None:
+        """Take the jobs that no server has; delete files that are of no job, or of one that has ended."""
+        unfinished = [job.id for job in self._table.unfinished()]
+        stored = {path.stem for path in self._folder.iterdir()}
+        for id_ in [*unfinished, *sorted(stored - set(unfinished))]:
+            if id_ in self._locks or not self._claim(id_):
+                continue
+            job = self._table.get(id_)  # as it is since nobody else has it
+            if job and job.status in ("waiting", "running"):
+                self._worker.submit(self._run, job)
+            else:
+                self._let_go(id_)
+
+    def _claim(self, id_: str) -> bool:
+        """Whether no other server has a job; then this one has it."""
+        lock = FileLock(self._lock_file(id_), thread_local=False)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        self._locks[id_] = lock
+        return True
+
+    def _let_go(self, id_: str) -> None:
+        """Delete the files of a job that has ended, or has not begun."""
+        shutil.rmtree(self._folder / id_, ignore_errors=True)
+        self._lock_file(id_).unlink(missing_ok=True)
+        if lock := self._locks.pop(id_, None):
+            lock.release()
+
+    def _lock_file(self, id_: str) -> Path:
+        return self._folder / f"{id_}.lock"
 
     def _run(self, job: Job) -> None:
         try:
             self._work(job)
         except SQLAlchemyError:
-            logger.exception("The server's database failed; the job is taken up again when the server next starts.")
+            logger.exception("The server's database failed; the job is taken up again in a moment.")
+            self._locks.pop(job.id).release()
 
     def _work(self, job: Job) -> None:
         error = None
@@ -94,7 +149,7 @@ class Jobs:
             logger.exception("A job failed.")
             error = "The job failed; the server's log says why."
         self._table.end(job.id, error)  # first, so that what a kill leaves undone is to delete files
-        self._remove_files(job.id)
+        self._let_go(job.id)
 
     def _take_in(self, job: Job) -> bool:
         """Add the files that are not through; returns whether all are, which they are not if the server stops."""
@@ -121,9 +176,6 @@ class Jobs:
                 shutil.copyfileobj(content, stored)
         sync_tree(folder)
         sync(self._folder)
-
-    def _remove_files(self, id_: str) -> None:
-        shutil.rmtree(self._folder / id_, ignore_errors=True)
 
     def _file(self, id_: str, number: int) -> Path:
         return self._folder / id_ / str(number)

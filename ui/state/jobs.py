@@ -34,7 +34,7 @@ class Job:
 
 
 class JobTable:
-    """The jobs of one server. What is recorded here outlasts a kill."""
+    """The jobs of all servers of a library. What is recorded here outlasts a kill."""
 
     def __init__(self, database: Engine) -> None:
         self._database = database

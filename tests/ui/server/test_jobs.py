@@ -119,6 +119,26 @@ def test_a_stop_waits_for_one_file_and_the_next_server_goes_on(collections, star
     assert not list((tmp_path / "jobs").iterdir())
 
 
+def test_a_job_is_one_servers_and_another_takes_it_over_when_that_one_ends(collections, start_jobs, monkeypatch):
+    monkeypatch.setattr(jobs_worker, "TAKE_OVER_SECONDS", 0.05)
+    reading = SlowReading(monkeypatch)
+    first, second = start_jobs(), start_jobs()
+    running = upload(first, collections, "One.", "Two.")
+    waiting = upload(first, collections, "Three.", replace=True)
+    assert reading.begun.wait(30)
+    third = start_jobs()
+    assert not third._locks
+    assert upload(second, collections, "Four.") in second._locks
+    stopping = threading.Thread(target=first.close)
+    stopping.start()
+    while not first._stopping.is_set():
+        time.sleep(0.01)
+    reading.go.set()
+    stopping.join()
+    assert statuses(ended(second, running)) == ["added", "added"]
+    assert statuses(ended(third, waiting)) == ["replaced"]
+
+
 def test_a_file_that_a_kill_left_half_recorded_is_not_added_twice(collections, start_jobs, monkeypatch, caplog):
     collections.library.library.add_texts([("0.txt", "Another document of that name.")])
     first = start_jobs()
@@ -176,6 +196,7 @@ def test_files_without_a_job_go_and_a_job_without_files_says_so(collections, sta
     table.add("a", OWNER.name, row, ["a.txt"], replace=False)  # as a backup brings it along
     jobs = start_jobs()
     assert "upload them again" in ended(jobs, "a").error
+    jobs.close()
     assert not list((tmp_path / "jobs").iterdir())
 
 
