@@ -79,12 +79,16 @@ class SharedDocuments(DocumentDatabase):
             due = outbox.due_documents(connection)
         for start in range(0, len(due), PART):
             with self._locking(due[start : start + PART]) as document_ids:
-                with self._database.writing() as connection:
-                    surplus = outbox.surplus_passages(connection, document_ids)
-                if surplus:
-                    erase(surplus)
-                    with self._database.writing() as connection:
-                        outbox.note_erased(connection, surplus)
+                if document_ids:
+                    self._erase(document_ids, erase)
+
+    def _erase(self, document_ids: Sequence[str], erase: Callable[[Sequence[str]], None]) -> None:
+        with self._database.writing() as connection:
+            surplus = outbox.surplus_passages(connection, document_ids)
+        if surplus:
+            erase(surplus)
+            with self._database.writing() as connection:
+                outbox.note_erased(connection, surplus)
 
     @contextmanager
     def _locking(self, document_ids: Sequence[str]) -> Iterator[list[str]]:

@@ -21,7 +21,6 @@ POLL_SECONDS = 5.0
 """How long it takes at most until a change is seen that PostgreSQL did not tell of."""
 REST_SECONDS = 0.3
 """From one look to the next: many changes in a row are seen together."""
-
 RETRY_SECONDS = 1.0
 """From one attempt to connect to the next."""
 
@@ -72,7 +71,8 @@ class Watch:
                 if self._is_deleted():
                     return
                 if not is_told:  # once, however long it lasts
-                    logger.warning("Changes of other processes are not seen for the moment: %s", error)
+                    cause = str(error) if isinstance(error, IsthmusError) else "the connection to PostgreSQL was lost."
+                    logger.warning("Changes of other processes are not seen for the moment: %s", cause)
                 is_told = True
                 if not self._connect():
                     return

@@ -114,17 +114,19 @@ def started(place: Settings, *options: str) -> Iterator[subprocess.Popen[str]]:
         cwd=Path(__file__).parents[3],
     ) as worker:
         yield worker
-        worker.stdin.close()
+        if worker.stdin:
+            worker.stdin.close()
 
 
-def read_changes(lines: Iterator[str]) -> tuple[Numbers, Mapping[str, set[int | None]]]:
+def read_changes(worker: subprocess.Popen[str]) -> tuple[Numbers, Mapping[str, set[int | None]]]:
     """The changes that a killed process had made, and by name those that it may have made: it was killed meanwhile, or
     was told that they failed.
     """
     done: Numbers = {}
     open_: dict[str, set[int | None]] = {}
     pending: Numbers = {}
-    for line in lines:
+    assert worker.stdout
+    for line in worker.stdout:
         message = json.loads(line)
         if "end" in message:
             done |= pending

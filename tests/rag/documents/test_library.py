@@ -206,7 +206,7 @@ def test_kill_at_any_moment_leaves_the_library_whole(place):
     print("seed", seed)  # shown by pytest if the test fails
     rng = random.Random(seed)
     revisions = set()
-    numbers: dict[str, int] = {"first.txt": 999_999}
+    numbers: dict[str, int | None] = {"first.txt": 999_999}
     with Library(place, HashEncoder()) as library:
         library.add_texts([("first.txt", numbered_text(999_999))])
     with started(place) as worker:
@@ -223,7 +223,7 @@ def test_kill_at_any_moment_leaves_the_library_whole(place):
                 assert json.loads(worker.stdout.readline()) == {"opened": True}
             time.sleep(rng.uniform(0.01, longest))
             os.kill(pid, signal.SIGKILL)
-            done, pending = read_changes(worker.stdout)
+            done, pending = read_changes(worker)
             numbers |= done
             with Library(place, HashEncoder()) as library:
                 stored = stored_numbers(library)

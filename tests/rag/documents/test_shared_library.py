@@ -13,6 +13,7 @@ from qdrant_client import QdrantClient
 
 from rag.documents.library import Library
 from rag.settings import load_settings
+from retriever.store.opening import open_shared_documents
 from tests.conftest import unused_port
 from tests.postgresql import is_installed, running_postgresql
 from tests.qdrant_rest import qdrant_app, running
@@ -59,7 +60,7 @@ def test_kills_of_two_writers_and_servers_that_go_lose_nothing(servers):
     seed = random.SystemRandom().randrange(10**6)
     print("seed", seed)  # shown by pytest if the test fails
     rng = random.Random(seed)
-    numbers: dict[str, int] = {"first.txt": 999_999}
+    numbers: dict[str, int | None] = {"first.txt": 999_999}
     changes = failures = 0
     with Library(place, HashEncoder()) as library:
         library.add_texts([("first.txt", numbered_text(999_999))])
@@ -85,7 +86,7 @@ def test_kills_of_two_writers_and_servers_that_go_lose_nothing(servers):
             for pid in rng.sample(pids, 2):
                 time.sleep(rng.uniform(0.01, longest))
                 os.kill(pid, signal.SIGKILL)
-            made = [read_changes(worker.stdout) for worker in workers]
+            made = [read_changes(worker) for worker in workers]
             with Library(place, HashEncoder()) as library:
                 stored = stored_numbers(library)
             for name in stored.keys() | numbers.keys() | {name for each in made for part in each for name in part}:
@@ -101,11 +102,12 @@ def test_kills_of_two_writers_and_servers_that_go_lose_nothing(servers):
 
 def assert_nothing_is_left(place):
     """What the killed ones left goes, once what they sent has arrived."""
-    with Library(place, HashEncoder()) as library:
-        schema = f"isthmus_{library.collection.documents.library_id}"
-    with psycopg.connect(place.documents_address) as connection:
-        connection.execute(f"UPDATE {schema}.outbox SET due = now() WHERE due IS NOT NULL")
-    with Library(place, HashEncoder()) as library:
-        assert library.collection.documents.noted_passages() == set()
-        known = set(library.collection.documents.passage_ids())
-        assert library.collection.vectors.ids() == library.collection.tokens.ids() == known
+    Library(place, HashEncoder()).close()
+    with contextlib.closing(open_shared_documents(place.library, place.documents_address)) as documents:
+        with psycopg.connect(place.documents_address) as connection:
+            outbox = f"isthmus_{documents.library_id}.outbox"
+            connection.execute(f"UPDATE {outbox} SET due = now() WHERE due IS NOT NULL")
+        with Library(place, HashEncoder()) as library:
+            assert documents.noted_passages() == set()
+            known = set(documents.passage_ids())
+            assert library.collection.vectors.ids() == library.collection.tokens.ids() == known

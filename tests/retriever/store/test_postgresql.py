@@ -16,7 +16,7 @@ from retriever.data.squad import read_squad
 from retriever.errors import IsthmusError, LibraryBusyError, StoreServerError
 from retriever.store.document_migration import migrate_to_file, migrate_to_postgresql
 from retriever.store.documents import DOCUMENTS_FILE, DocumentDatabase, sqlite_documents
-from retriever.store.opening import ID_FILE, delete_documents, open_documents
+from retriever.store.opening import ID_FILE, delete_documents, open_documents, open_shared_documents
 from tests.conftest import ROOT, unused_port
 from tests.postgresql import PASSWORD, is_installed, running_postgresql
 from tests.qdrant_rest import qdrant_app, running
@@ -147,7 +147,7 @@ def test_a_library_of_an_earlier_version_gets_the_tables_that_it_lacks(tmp_path,
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP TABLE isthmus_{store.library_id}.outbox")
     store.close()
-    again = open_documents(tmp_path, url)
+    again = open_shared_documents(tmp_path, url)
     assert again.noted_passages() == set()
     assert again.passage_ids() == ["a-0"]
     again.close()
@@ -170,7 +170,7 @@ def test_a_server_that_is_started_again_costs_nothing(own_server, tmp_path, make
 
 def test_a_writer_that_lost_its_lock_writes_nothing(own_server, tmp_path, make_document):
     url = own_server.new_database()
-    store, other = open_documents(tmp_path, url), open_documents(tmp_path, url)
+    store, other = open_shared_documents(tmp_path, url), open_shared_documents(tmp_path, url)
     document, passages = make_document("a", "Alpha.")
     with store.writing(document):
         own_server.stop()

@@ -341,4 +341,5 @@ def test_nothing_is_left_open(open_collection, make_document, url):
 def count_sessions(url):
     with psycopg.connect(url) as connection:
         sessions = "FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
-        return connection.execute(f"SELECT count(*) {sessions}").fetchone()[0]
+        [(count,)] = connection.execute(f"SELECT count(*) {sessions}").fetchall()
+    return count
