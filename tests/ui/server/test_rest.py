@@ -191,16 +191,16 @@ def test_a_file_that_cannot_be_read_fails_alone(server):
 
 def test_uploads_are_gone_once_they_are_taken_in(server):
     add(server, "gone.txt", "Gone.")
-    uploads = server.collections.library.settings.library / "uploads"
-    assert not [file for file in uploads.glob("*/files/**/*") if file.is_file()]
+    [uploads] = server.collections.library.settings.library.glob("uploads/*/files")
+    assert not [file for file in uploads.rglob("*") if file.is_file()]
     server.collections.library.remove("gone.txt")
 
 
 def test_an_upload_to_no_collection_leaves_nothing(server):
     response = server.http.post("/v1/documents", files=[("files", ("x.txt", b"Words."))], data={"collection": "none"})
     assert response.status_code == 404
-    uploads = server.collections.library.settings.library / "uploads"
-    assert not [file for file in uploads.glob("*/files/**/*") if file.is_file()]
+    [uploads] = server.collections.library.settings.library.glob("uploads/*/files")
+    assert not [file for file in uploads.rglob("*") if file.is_file()]
 
 
 def test_an_upload_that_is_too_large_is_refused_before_it_is_read(server):
