@@ -289,7 +289,7 @@ class Library:
                 if self._is_unchanged(name, digest):
                     return Added(name, "unchanged")
             document, passages = read_document(name, data, digest, self.settings.passage_chars)
-            with self._change(), self.collection.writing(document):
+            with self.collection.writing(document), self._change():
                 if self._is_unchanged(name, digest):  # somebody else added it meanwhile
                     return Added(name, "unchanged")
                 replaced = self.collection.documents.from_source(name)

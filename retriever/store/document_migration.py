@@ -15,6 +15,7 @@ from retriever.store.documents import DocumentDatabase, sqlite_documents
 from retriever.store.files import sync, write_file
 from retriever.store.opening import ID_FILE, open_postgresql_documents
 from retriever.store.ports import DocumentStore
+from retriever.store.shared_documents import SharedDocuments
 
 SAMPLE, HITS, WORDS = 20, 10, 8
 """Passages that are compared and searched for in both stores, the hits that are compared, and the words of a query."""
@@ -34,14 +35,15 @@ def migrate_to_postgresql(folder: Path, documents: DocumentStore, url: str) -> i
         return len(copy.passage_ids())
 
 
-def migrate_to_file(folder: Path, documents: DocumentStore) -> int:
+def migrate_to_file(folder: Path, documents: SharedDocuments) -> int:
     """Copy the documents from PostgreSQL into the file in the library's folder; see `migrate_to_postgresql`.
 
-    The caller has the library alone.
+    The caller has the library alone. Raises LibraryBusyError if it has lost that meanwhile.
     """
     with closing(sqlite_documents(folder)) as copy:
         _copy(documents, copy)
         count = len(copy.passage_ids())
+    documents.confirm_alone()
     (folder / ID_FILE).unlink()
     sync(folder)
     return count

@@ -8,10 +8,11 @@ open no other may have it alone (`PostgresqlDatabase.joined`).
 import hashlib
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import URL, Connection, Engine, create_engine, func, inspect, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, func, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
@@ -52,6 +53,7 @@ class PostgresqlDatabase(Database):
         self._schema = schema_name(library_id)
         self._presence = int(library_id[:15], 16)
         self._held = threading.local()  # the connection that has the locks of this thread
+        self._alone: int | None = None  # the server's process that has the library alone for this one
 
     @property
     def url(self) -> URL:
@@ -95,9 +97,13 @@ class PostgresqlDatabase(Database):
                         f"Another process has this library open in the PostgreSQL database at {place(self.url)}; use "
                         "it there, or stop it first."
                     ) from error
+                if alone:
+                    self._alone = connection.scalar(select(func.pg_backend_pid()))
                 connection.exec_driver_sql(f"LISTEN {self._schema}")
                 yield connection
             finally:
+                if alone:
+                    self._alone = None
                 connection.invalidate()  # locks end with the connection
 
     def notify(self, connection: Connection) -> None:
@@ -113,17 +119,21 @@ class PostgresqlDatabase(Database):
         has them for so many seconds.
         """
         lock = func.pg_advisory_lock if alone else func.pg_advisory_lock_shared
+        locks = [lock(self._key())]
+        locks += [func.pg_advisory_lock(key) for key in sorted({self._key(name) for name in names})]  # in one order
+        deadline = time.monotonic() + seconds
+        outer = getattr(self._held, "connection", None)
         with self._errors(), self._engine.connect() as connection:
             try:
                 with connection.begin():
-                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{seconds}s'")
-                    connection.execute(select(lock(self._key())))
-                    for key in sorted({self._key(name) for name in names}):  # so that no two wait for each other
-                        connection.execute(select(func.pg_advisory_lock(key)))
+                    for each in locks:
+                        left = max(1, round(1000 * (deadline - time.monotonic())))
+                        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {left}")
+                        connection.execute(select(each))
                 self._held.connection = connection
                 yield
             finally:
-                self._held.connection = None
+                self._held.connection = outer
                 _unlock(connection)
 
     def try_lock(self, names: Iterable[str]) -> list[str]:
@@ -148,13 +158,32 @@ class PostgresqlDatabase(Database):
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """As `Database.writing`; see `locked`."""
+        """As `Database.writing`; see `locked`.
+
+        Raises LibraryBusyError, and writes nothing, if another process has the library alone by now or, where this one
+        had it alone, if it has lost that.
+        """
         is_locked = getattr(self._held, "connection", None) is not None
         with self._transaction() as connection:
+            if not self._may_write(connection):
+                raise LibraryBusyError(
+                    f"Another process has the library in the PostgreSQL database at {place(self.url)} for itself by "
+                    "now; nothing was written."
+                )
             if not is_locked:
                 connection.execute(select(func.pg_advisory_xact_lock_shared(self._key())))
             connection.exec_driver_sql(self._begin_writing)
             yield connection
+
+    def _may_write(self, connection: Connection) -> bool:
+        """Whether nobody else has the library alone, until the transaction ends; or whether this process still has."""
+        if self._alone is None:
+            return bool(connection.scalar(select(func.pg_try_advisory_xact_lock_shared(self._presence))))
+        is_alone = text(
+            "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "
+            "AND mode = 'ExclusiveLock' AND pid = :pid AND (classid::bigint << 32) | objid::bigint = :key)"
+        )
+        return bool(connection.scalar(is_alone, {"pid": self._alone, "key": self._presence}))
 
     def drop(self) -> None:
         """Delete the schema, with all that it holds."""

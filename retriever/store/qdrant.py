@@ -111,7 +111,8 @@ class QdrantVectors(QdrantPoints):
                 models.VectorParams(size=len(probe), distance=models.Distance.COSINE),
                 metadata={"encoder": encoder.name, "probe": _numbers(probe)},
             )
-        self._client.create_payload_index(self._name, "language", models.PayloadSchemaType.KEYWORD)
+        for field in ("language", "document"):
+            self._client.create_payload_index(self._name, field, models.PayloadSchemaType.KEYWORD)
         if not same_encoder(self._stored_probe(), probe):
             raise IsthmusError(
                 f"The vectors in {self._name} on {self.place} were made by the encoder "

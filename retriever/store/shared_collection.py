@@ -15,6 +15,7 @@ are not in the library.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 SURPLUS_SECONDS = 30.0
 """From one time to the next that vectors are deleted which killed processes left."""
+MAX_HIDDEN = 200
+"""Documents that a search leaves out, at most, of those that are not in the library but may still have vectors."""
 
 
 class SharedCollection(StoredPassages):
@@ -64,12 +67,13 @@ class SharedCollection(StoredPassages):
         self.documents = documents
         self._encoder = encoder
         self._unfinished: list[Sequence[Passage]] = []  # whose vectors a failed write may have left
+        self._erasing = threading.Lock()  # guards what failed writes left
         self._erased = 0.0  # when surplus vectors were last looked for
         with ExitStack() as stores:
             stores.callback(documents.close)
+            documents.index_words()
             watch = Watch(documents, self._look, alone=alone)
             stores.callback(watch.close)
-            documents.index_words()
             with documents.opening():
                 vectors = self.vectors = QdrantVectors(qdrant, encoder, documents.collection)
                 tokens = QdrantTokenVectors(qdrant, encoder, documents.library_id) if keep_tokens else None
@@ -84,8 +88,7 @@ class SharedCollection(StoredPassages):
 
     def nearest(self, vector: Vectors, k: int, where: Mapping[str, Any] | None = None) -> list[tuple[str, float]]:
         """See PassageIndex."""
-        hidden = self.documents.hidden_documents()
-        if hidden:
+        if hidden := self.documents.hidden_documents()[:MAX_HIDDEN]:  # `passages` has none of the others
             where = {"document": {"$nin": hidden}, **(where or {})}
         return self.vectors.search(vector, k, where)
 
@@ -108,7 +111,8 @@ class SharedCollection(StoredPassages):
             embed_passages(self._encoder, passages, self.vectors, self.tokens)
             self.documents.replace(replaced, document, passages)
         except BaseException:
-            self._unfinished.append(passages)
+            with self._erasing:
+                self._unfinished.append(passages)
             raise
 
     def remove(self, document_ids: Sequence[str]) -> None:
@@ -138,9 +142,10 @@ class SharedCollection(StoredPassages):
         """Delete vectors of passages that are in no document. Search leaves them out; it may be done later."""
         self._erased = time.monotonic()
         try:
-            while self._unfinished:  # if the lock was lost, another process may have taken them out of the outbox
-                self.documents.note_unfinished(self._unfinished[0])
-                del self._unfinished[0]
+            with self._erasing:
+                while self._unfinished:  # if the lock was lost, another process may have taken them out of the outbox
+                    self.documents.note_unfinished(self._unfinished[0])
+                    del self._unfinished[0]
             self.documents.erase_surplus(self._erase)
         except LibraryBusyError:
             pass

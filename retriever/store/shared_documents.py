@@ -34,6 +34,11 @@ class SharedDocuments(DocumentDatabase):
         """No other process, and no other thread, writes meanwhile. Raises LibraryBusyError if one does for long."""
         return self._shared.locked(alone=True, seconds=seconds)
 
+    def confirm_alone(self) -> None:
+        """Raises LibraryBusyError if this process, which had the library alone, may have lost that."""
+        with self._database.writing():
+            pass
+
     def writing(self, document: Document) -> AbstractContextManager[None]:
         """Nobody else writes this document, one of its source or one of its content meanwhile.
 
@@ -54,9 +59,9 @@ class SharedDocuments(DocumentDatabase):
         """See DocumentStore."""
         with self._database.reading() as connection:
             is_whole = DerivedTables(connection).fit()
-        if not is_whole:
-            with self.alone():
-                super().index_words()  # unless another process has done it
+        if not is_whole:  # another version of Isthmus wrote the words, and may still run
+            with self.joined(alone=True):
+                super().index_words()
 
     def note_unfinished(self, passages: Sequence[Passage]) -> None:
         """Before their vectors are written: they are surplus unless the document is added. May be done again."""
@@ -79,12 +84,12 @@ class SharedDocuments(DocumentDatabase):
             due = outbox.due_documents(connection)
         for start in range(0, len(due), PART):
             with self._locking(due[start : start + PART]) as document_ids:
-                if document_ids:
-                    self._erase(document_ids, erase)
+                for document_id in document_ids:  # one by one: each begins by a look whether the locks are still there
+                    self._erase(document_id, erase)
 
-    def _erase(self, document_ids: Sequence[str], erase: Callable[[Sequence[str]], None]) -> None:
+    def _erase(self, document_id: str, erase: Callable[[Sequence[str]], None]) -> None:
         with self._database.writing() as connection:
-            surplus = outbox.surplus_passages(connection, document_ids)
+            surplus = outbox.surplus_passages(connection, [document_id])
         if surplus:
             erase(surplus)
             with self._database.writing() as connection:

@@ -4,6 +4,7 @@ import logging
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import cast
@@ -19,8 +20,10 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
 """How long it takes at most until a change is seen that PostgreSQL did not tell of."""
-REST_SECONDS = 0.3
-"""From one look to the next: many changes in a row are seen together."""
+REST_SECONDS, MAX_REST_SECONDS = 0.3, 10.0
+"""From one look to the next, at least and at most: many changes in a row are seen together."""
+BUSY_SHARE = 0.05
+"""Share of the time that looks may take, as long as MAX_REST_SECONDS is not reached."""
 RETRY_SECONDS = 1.0
 """From one attempt to connect to the next."""
 
@@ -29,7 +32,8 @@ class Watch:
     """Calls `look` in a thread of its own when the documents have changed, and every POLL_SECONDS.
 
     As long as it is not closed, this process counts as one that uses the library, with `alone` as the only one. After
-    a loss of the connection it connects anew. Raises LibraryBusyError as `SharedDocuments.joined`.
+    a loss of the connection it connects anew; with `alone` it does not, and this process writes nothing any more.
+    Raises LibraryBusyError as `SharedDocuments.joined`.
     """
 
     def __init__(self, documents: SharedDocuments, look: Callable[[], None], *, alone: bool = False) -> None:
@@ -37,9 +41,9 @@ class Watch:
         self._look = look
         self._alone = alone
         self._is_closing = threading.Event()
-        self._wake, self._waker = socket.socketpair()
         self._joined = ExitStack()
         self._connection = self._join()
+        self._wake, self._waker = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -60,31 +64,43 @@ class Watch:
         return self._joined.enter_context(self._documents.joined(alone=self._alone))
 
     def _run(self) -> None:
-        is_told = False
+        was_told = False
         while not self._is_closing.is_set():
-            try:
-                self._look()
-                self._is_closing.wait(REST_SECONDS)
-                self._wait()
-                is_told = False
-            except (IsthmusError, SQLAlchemyError, psycopg.Error) as error:
+            start = time.monotonic()
+            failure = self._failure_of(self._look)
+            rest = (time.monotonic() - start) / BUSY_SHARE
+            self._is_closing.wait(min(MAX_REST_SECONDS, max(REST_SECONDS, rest)))
+            loss = self._failure_of(self._wait)
+            if cause := loss or failure:
                 if self._is_deleted():
                     return
-                if not is_told:  # once, however long it lasts
-                    cause = str(error) if isinstance(error, IsthmusError) else "the connection to PostgreSQL was lost."
+                if not was_told:  # once, however long it lasts
                     logger.warning("Changes of other processes are not seen for the moment: %s", cause)
-                is_told = True
-                if not self._connect():
-                    return
+            was_told = bool(cause)
+            if loss and (self._alone or not self._connect()):
+                return
+
+    def _failure_of(self, action: Callable[[], None]) -> str:
+        """Why an action failed, in a sentence; empty if it did not."""
+        try:
+            action()
+        except IsthmusError as error:
+            return str(error)
+        except (SQLAlchemyError, psycopg.Error):
+            return "the connection to PostgreSQL was lost."
+        except Exception:
+            logger.exception("Looking for changes of other processes failed.")
+            return "see the error above."
+        return ""
 
     def _wait(self) -> None:
-        """Until a change is told of, or POLL_SECONDS."""
+        """Until a change is told of, or POLL_SECONDS. Fails if the connection was lost."""
         driver = cast(psycopg.Connection, self._connection.connection.driver_connection)
         with selectors.DefaultSelector() as selector:
             selector.register(driver.fileno(), selectors.EVENT_READ)
             selector.register(self._wake, selectors.EVENT_READ)
             selector.select(POLL_SECONDS)
-        self._connection.execute(select(1))  # fails if the server has gone
+        self._connection.execute(select(1))
         for _ in driver.notifies(timeout=0):  # what it told of has been heard
             pass
 

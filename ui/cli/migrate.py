@@ -78,13 +78,13 @@ def _documents_to_postgresql(settings: Settings) -> None:
 
 def _documents_to_folder(settings: Settings) -> None:
     from retriever.store.document_migration import migrate_to_file
-    from retriever.store.opening import read_id
+    from retriever.store.shared_documents import SharedDocuments
 
     count = 0
     with ExitStack() as opened:
         for each in _open_all(settings, opened):
-            if read_id(each.folder):
-                count += migrate_to_file(each.folder, each.collection.documents)
+            if isinstance(documents := each.collection.documents, SharedDocuments):
+                count += migrate_to_file(each.folder, documents)
     _say(f"copied the documents of {count} passages, and checked them")
     _say("Unset documents_url now.")
 

@@ -49,9 +49,9 @@ class Jobs:
         Raises NotFoundError and ForbiddenError, and IsthmusError if the disk is full or fails.
         """
         row = view.writable(collection)
-        id_ = uuid.uuid4().hex
+        while not self._claim(id_ := uuid.uuid4().hex):  # another server may look at the new lock file just now
+            pass
         try:
-            self._claim(id_)
             self._store(id_, [content for _, content in files])
             job = self._table.add(id_, view.access.name, row, [name for name, _ in files], replace=replace)
         except OSError as error:
@@ -94,6 +94,8 @@ class Jobs:
                 self._take_over()
             except (SQLAlchemyError, OSError) as error:
                 logger.warning("Jobs that another server left cannot be looked for now (%s).", type(error).__name__)
+            except Exception:
+                logger.exception("Jobs that another server left cannot be looked for now.")
 
     def _take_over(self) -> None:
         """Take the jobs that no server has; delete files that are of no job, or of one that has ended."""
@@ -102,7 +104,11 @@ class Jobs:
         for id_ in [*unfinished, *sorted(stored - set(unfinished))]:
             if id_ in self._locks or not self._claim(id_):
                 continue
-            job = self._table.get(id_)  # as it is since nobody else has it
+            try:
+                job = self._table.get(id_)  # as it is since nobody else has it
+            except BaseException:
+                self._locks.pop(id_).release()
+                raise
             if job and job.status in ("waiting", "running"):
                 self._worker.submit(self._run, job)
             else:

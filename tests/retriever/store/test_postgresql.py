@@ -187,6 +187,33 @@ def test_a_writer_that_lost_its_lock_writes_nothing(own_server, tmp_path, make_d
         each.close()
 
 
+def test_a_writer_whose_library_another_has_alone_meanwhile_writes_nothing(url, tmp_path, make_document):
+    store, other = open_shared_documents(tmp_path, url), open_shared_documents(tmp_path, url)
+    with other.joined(alone=True):
+        with pytest.raises(LibraryBusyError, match="for itself by now; nothing was written"):
+            store.replace([], *make_document("a", "Alpha."))
+        other.replace([], *make_document("b", "Beta."))
+    store.replace([], *make_document("c", "Gamma."))
+    assert sorted(store.passage_ids()) == ["b-0", "c-0"]
+    for each in (store, other):
+        each.close()
+
+
+def test_who_lost_the_library_that_it_had_alone_writes_nothing_and_does_not_migrate(url, tmp_path, make_document):
+    store = open_shared_documents(tmp_path, url)
+    store.replace([], *make_document("a", "Alpha."))
+    with store.joined(alone=True):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        with pytest.raises(LibraryBusyError, match="nothing was written"):
+            migrate_to_file(tmp_path, store)
+        assert (tmp_path / ID_FILE).exists()
+    store.close()
+
+
 def test_a_library_says_in_one_sentence_that_the_server_has_gone(own_server, remote, fake_encoder):
     settings = load_settings(remote, documents_url=own_server.new_database())
     with Library(settings, fake_encoder) as library:
