@@ -250,7 +250,7 @@ def test_documents_move_and_come_back(tmp_path, url, make_document, monkeypatch)
         assert sorted(moved.all_passages(), key=lambda p: p.id) == sorted(passages, key=lambda p: p.id)
         assert sorted(moved.matching("coffee drink", 9)) == [(id_, pytest.approx(score)) for id_, score in hits]
 
-    there = open_documents(tmp_path, url)
+    there = open_shared_documents(tmp_path, url)
     assert_same(there)
     there.remove(["tea"])
     there.replace([], *make_document("tea", "tea is a drink.", "tea grows."))
