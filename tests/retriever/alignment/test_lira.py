@@ -15,7 +15,7 @@ from retriever.alignment.methods.lira import objectives
 from retriever.alignment.methods.lira.candidates import add_noise, learn_gloss
 from retriever.alignment.methods.lira.losses import Weights, unsafe_negatives
 from retriever.alignment.methods.lira.method import Lira
-from retriever.alignment.methods.lira.rows import LiraRows
+from retriever.alignment.methods.lira.rows import LiraRows, reciprocal_ranks
 from retriever.alignment.methods.lira.train import first_hits, fuse_rows, train_lira
 from retriever.alignment.recipe import Recipe
 from retriever.errors import IsthmusError
@@ -230,3 +230,32 @@ def test_a_gloss_learns_the_word_that_goes_best_with_another():
     ]
     gloss = learn_gloss(pairs)
     assert gloss("un chat inconnu") == "a cat inconnu"
+
+
+# Choice
+
+
+def test_reciprocal_ranks_by_hand():
+    """The first row's translations find its document first and second; the second row's both first."""
+    vectors = torch.eye(3, WIDTH)
+    rows = views(rows=2)
+    own = torch.zeros(2, WIDTH)
+    candidates = torch.stack([torch.stack([vectors[0], vectors[1]]), torch.stack([vectors[1], vectors[1]])])
+    rows = replace(
+        rows, own=View(own, rows.own.bins), candidates=View(candidates, rows.candidates.bins), documents=vectors[:2]
+    )
+    assert reciprocal_ranks(rows).tolist() == [[1.0, 0.5], [1.0, 1.0]]
+
+
+@pytest.mark.parametrize("method", [Lira(arca_share=1.0), Lira(arca_share=1.0, task_reward=True)])
+def test_the_actor_learns_the_better_translation(method, tmp_path):
+    """One translation of each query is of another text: both rewards are against it."""
+    rows = views(candidates=2, noise=0.05)
+    wrong = rows.candidates.vectors.clone()
+    wrong[:, 1] = wrong[torch.arange(len(rows)).roll(1), 0]
+    rows = replace(rows, candidates=View(wrong, wrong[:, :, None].repeat(1, 1, BINS, 1)))
+    network = train_lira(method, rows, Recipe(steps=80, batch=24, learning_rate=1e-2), tmp_path)
+    with torch.no_grad():
+        query, english = network.embed(rows.own), network.embed(rows.candidates)
+        logits = network.preferences(rows.ratings, (english @ query[..., None]).squeeze(-1))
+    assert float((logits[:, 0] > logits[:, 1]).float().mean()) > 0.9

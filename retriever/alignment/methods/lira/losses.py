@@ -6,6 +6,7 @@ A row of the trainer's is the number of one of the `LiraRows`: the encoders are 
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from retriever.alignment.distributed import share_rows
 from retriever.alignment.methods.lira import objectives
-from retriever.alignment.methods.lira.rows import LiraRows
+from retriever.alignment.methods.lira.rows import LiraRows, SimilarRows
 from retriever.errors import DataError
 from retriever.models.lira import LiraNetwork, View, load_lira
 
@@ -57,8 +58,9 @@ class Weights:
     """The weights of rewards and terms; they are ours, since the paper gives none.
 
     `reward` are α, β, γ and δ (`objectives.reward`), `anchor` is η, `contrast` the anchor's second term, `hinge` and
-    `consistency` are DocQueue's λ. `penalty` holds what the adaptor and the fuser add near zero, in both stages: with a
-    tenth of it the network learns the training passages by heart (docs/decisions.md).
+    `consistency` are DocQueue's λ, `correlation` is CorrQueue's part. `penalty` holds what the adaptor and the fuser
+    add near zero, in both stages: with a tenth of it the network learns the training passages by heart
+    (docs/decisions.md).
     """
 
     reward: tuple[float, float, float, float] = (1 / 3, 1 / 3, 1 / 3, 1.0)
@@ -67,16 +69,23 @@ class Weights:
     penalty: float = 10.0
     hinge: float = 0.5
     consistency: float = 0.1
+    correlation: float = 1.0
 
 
 class ArcaLoss(nn.Module):
-    """Stage 1: the actor chooses one of the translations, and the adaptor is anchored to it."""
+    """Stage 1: the actor chooses one of the translations, and the adaptor is anchored to it.
 
-    def __init__(self, model: SentenceTransformer, rows: LiraRows, weights: Weights) -> None:
+    The reward of a choice is the critics' (`objectives.reward`), or `task_rewards` (N, K) where these are given.
+    """
+
+    def __init__(
+        self, model: SentenceTransformer, rows: LiraRows, weights: Weights, task_rewards: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.network = network_of(model)
         self.rows = rows
         self.weights = weights
+        self._task_rewards = task_rewards
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         """REINFORCE of the choice + η · the anchor of the chosen translation."""
@@ -87,9 +96,11 @@ class ArcaLoss(nn.Module):
             ratings = self.rows.ratings[numbers].to(self.network.device)
             actions = torch.multinomial(logits.detach().softmax(dim=1), 1)[:, 0]
             chosen = english[torch.arange(len(numbers)), actions]
-            return objectives.actor_loss(
-                logits, actions, objectives.reward(ratings, similarities, self.weights.reward)
-            ) + self.weights.anchor * objectives.anchor_loss(
+            if self._task_rewards is None:
+                rewards = objectives.reward(ratings, similarities, self.weights.reward)
+            else:
+                rewards = self._task_rewards[numbers].to(logits)
+            return objectives.actor_loss(logits, actions, rewards) + self.weights.anchor * objectives.anchor_loss(
                 query, chosen, shift, contrast=self.weights.contrast, penalty=self.weights.penalty
             )
 
@@ -104,26 +115,38 @@ class ArcaLoss(nn.Module):
 
 
 class LasrLoss(nn.Module):
-    """Stage 2: the fuser ranks the right document first, among those of the batch and of the last `queue` rows.
+    """Stage 2: the fuser ranks the right document first (DocQueue), and similar sentences as people do (CorrQueue).
 
-    Each row is fused with one of its translations at random, so that the fuser learns when not to rely on one.
+    The documents are those of the batch and of the last `queue` rows. Each row is fused with one of its translations at
+    random, so that the fuser learns when not to rely on one. Without `similar` there is no CorrQueue.
     """
 
-    def __init__(self, model: SentenceTransformer, rows: LiraRows, weights: Weights, queue: int) -> None:
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        rows: LiraRows,
+        weights: Weights,
+        queue: int,
+        similar: SimilarRows | None = None,
+        similar_queue: int = 0,
+    ) -> None:
         super().__init__()
         self.network = network_of(model)
         self.rows = rows
         self.weights = weights
+        self.similar = similar
         self._queue = deque[int](maxlen=queue)
+        self._similar_queue = deque[tuple[int, int]](maxlen=similar_queue)
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
-        """1 - soft nDCG + λ_h · hinge + λ_r · consistency with both single views + the penalty."""
+        """1 - soft nDCG + λ_h · hinge + λ_r · consistency with both single views + the penalty + the correlation."""
         (features,) = sentence_features
         numbers = features["input_ids"].cpu()
         with torch.autocast(features["input_ids"].device.type, enabled=False):
             rows, device = self.rows, self.network.device
-            chosen = torch.randint(rows.candidates.vectors.shape[1], (len(numbers),))
-            fused, own, english, residual, shift = share_rows(self._fuse, {"numbers": numbers, "chosen": chosen})
+            chosen = draw_candidates(rows, len(numbers))
+            fuse = partial(fuse_chosen, self.network, rows)
+            fused, own, english, residual, shift = share_rows(fuse, {"numbers": numbers, "chosen": chosen})
             places = torch.cat([numbers, torch.tensor(list(self._queue), dtype=torch.long)])
             excluded = unsafe_negatives(rows, numbers, places).to(device)
             documents = rows.documents[places].to(device)
@@ -132,22 +155,50 @@ class LasrLoss(nn.Module):
             )
             self._queue.extend(numbers.tolist())
             right = torch.arange(len(numbers), device=device)
-            return (
+            loss = (
                 objectives.ndcg_loss(scores, right)
                 + self.weights.hinge * objectives.hinge_loss(scores, right)
                 + self.weights.consistency * objectives.consistency_loss(scores, own_scores, english_scores)
                 + self.weights.penalty * objectives.size_penalty(residual, shift)
             )
+            if self.similar:
+                loss = loss + self.weights.correlation * self._correlation_loss(self.similar, len(numbers))
+            return loss
 
-    def _fuse(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """Queries fused with the chosen translations, both single views, and what fuser and adaptor add."""
-        network, numbers = self.network, batch["numbers"]
-        own, candidates = (take(view, numbers, network.device) for view in (self.rows.own, self.rows.candidates))
-        places = torch.arange(len(numbers))
-        english = View(candidates.vectors[places, batch["chosen"]], candidates.bins[places, batch["chosen"]])
-        languages = network.language_numbers([self.rows.languages[n] for n in numbers.tolist()])
-        fused = network.fuse(own, english, languages)
-        return fused.vectors, fused.own, fused.english, fused.residual, network.shift(own)
+    def _correlation_loss(self, similar: SimilarRows, count: int) -> Tensor:
+        """Of `count` pairs drawn anew, and of those in the queue; these are fused anew too, but have no gradients."""
+        rows, device = similar.rows, self.network.device
+        numbers, chosen = torch.randint(len(similar), (count,)), draw_candidates(rows, count)
+        batch = {"numbers": numbers, "chosen": chosen}
+        fused = [share_rows(partial(fuse_chosen, self.network, rows), batch)[0]]
+        places = numbers
+        if self._similar_queue:
+            earlier, earlier_chosen = torch.tensor(list(self._similar_queue)).T
+            with torch.no_grad():
+                fused.append(fuse_chosen(self.network, rows, {"numbers": earlier, "chosen": earlier_chosen})[0])
+            places = torch.cat([numbers, earlier])
+        self._similar_queue.extend(zip(numbers.tolist(), chosen.tolist(), strict=True))
+        predicted = (torch.cat(fused) * rows.documents[places].to(device)).sum(dim=1)
+        return objectives.correlation_loss(predicted, similar.scores[places].to(device))
+
+
+def draw_candidates(rows: LiraRows, count: int) -> Tensor:
+    """The numbers of translations drawn at random, (count,)."""
+    return torch.randint(rows.candidates.vectors.shape[1], (count,))
+
+
+def fuse_chosen(network: LiraNetwork, rows: LiraRows, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    """Queries fused with the chosen translations, both single views, and what fuser and adaptor add.
+
+    `batch` has the `numbers` of the rows and of their `chosen` translations, (B,) each.
+    """
+    numbers = batch["numbers"]
+    own, candidates = (take(view, numbers, network.device) for view in (rows.own, rows.candidates))
+    places = torch.arange(len(numbers))
+    english = View(candidates.vectors[places, batch["chosen"]], candidates.bins[places, batch["chosen"]])
+    languages = network.language_numbers([rows.languages[n] for n in numbers.tolist()])
+    fused = network.fuse(own, english, languages)
+    return fused.vectors, fused.own, fused.english, fused.residual, network.shift(own)
 
 
 def take(view: View, numbers: Tensor, device: torch.device) -> View:

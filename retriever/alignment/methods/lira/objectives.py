@@ -92,3 +92,34 @@ def consistency_loss(fused: Tensor, *views: Tensor) -> Tensor:
         for view in views
     ]
     return torch.stack(divergences).mean()
+
+
+def correlation_loss(
+    predicted: Tensor, targets: Tensor, *, pearson: float = 0.5, temperature: float = RANK_TEMPERATURE
+) -> Tensor:
+    """The loss a · (1 - Pearson) + (1 - a) · (1 - soft Spearman) of predicted similarities, (n,), to people's scores.
+
+    `pearson` is a. Soft Spearman is Pearson's correlation of the soft ranks of what is predicted and the exact ranks of
+    the scores. Values that are all equal correlate with nothing: 0.
+    """
+    by_rank = correlation(soft_ranks(predicted, temperature), exact_ranks(targets).to(predicted))
+    return pearson * (1 - correlation(predicted, targets)) + (1 - pearson) * (1 - by_rank)
+
+
+def correlation(first: Tensor, second: Tensor) -> Tensor:
+    """Pearson's correlation of two (n,)."""
+    return functional.cosine_similarity(first - first.mean(), second - second.mean(), dim=0)
+
+
+def soft_ranks(values: Tensor, temperature: float = RANK_TEMPERATURE) -> Tensor:
+    """Ranks from 1, the least value's, of (n,): each other value counts by sigmoid(difference / temperature).
+
+    At a low temperature they are the exact ranks.
+    """
+    return 0.5 + torch.sigmoid((values[:, None] - values[None, :]) / temperature).sum(dim=1)
+
+
+def exact_ranks(values: Tensor) -> Tensor:
+    """Ranks from 1, the least value's, of (n,); equal values share their mean rank."""
+    differences = torch.sign(values[:, None] - values[None, :])
+    return 0.5 + (differences + 1).sum(dim=1) / 2

@@ -1,7 +1,7 @@
 """What LiRA is trained and measured on, embedded once: both encoders are frozen."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,11 @@ from retriever.alignment.methods.lira.candidates import NOISE, add_noise, learn_
 from retriever.data.squad import ParallelSquad
 from retriever.models.encoder import EMBED_TURN, Encoder
 from retriever.models.lira import RATINGS, View, make_view
+
+Critic = Callable[[str, str, str], Sequence[float]]
+"""From a text, its language and an English translation to ratings from 0 to 1, in the order of RATINGS."""
+RANK_PART = 1024
+"""Queries whose scores with all documents are in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,20 @@ class LiraRows:
         return len(self.languages)
 
 
+@dataclass(frozen=True, slots=True)
+class SimilarRows:
+    """Queries beside English sentences, and how people score their similarity.
+
+    The `documents` of `rows` are the sentences, as the encoder embeds queries. `scores` are (N,).
+    """
+
+    rows: LiraRows
+    scores: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
 def embed_view(encoder: Encoder, texts: Sequence[str], languages: Sequence[str]) -> View:
     """The view of queries, each by the encoder of its language, in 16 bits: there are many."""
     unique = list(dict.fromkeys(zip(texts, languages, strict=True)))
@@ -61,19 +80,42 @@ def embed_view(encoder: Encoder, texts: Sequence[str], languages: Sequence[str])
     return View(torch.cat(vectors)[places], torch.cat(bins)[places])
 
 
-def embed_rows(queries: Sequence[LiraQuery], candidates: Sequence[Sequence[str]], encoder: Encoder) -> LiraRows:
-    """Queries and as many candidates of each, embedded; the ratings are 0, for there is no critic."""
+def embed_rows(
+    queries: Sequence[LiraQuery], candidates: Sequence[Sequence[str]], encoder: Encoder, critic: Critic | None = None
+) -> LiraRows:
+    """Queries and as many candidates of each, embedded, and rated by the critic; without one the ratings are 0."""
     count, width = len(queries), len(candidates[0])
     flat = [text for row in candidates for text in row]
     view = embed_view(encoder, flat, ["en"] * len(flat))
     return LiraRows(
         own=embed_view(encoder, [query.text for query in queries], [query.language for query in queries]),
         candidates=View(view.vectors.reshape(count, width, -1), view.bins.reshape(count, width, *view.bins.shape[1:])),
-        ratings=torch.zeros(count, width, len(RATINGS)),
+        ratings=torch.tensor(
+            [
+                [critic(query.text, query.language, text) for text in row]
+                for query, row in zip(queries, candidates, strict=True)
+            ]
+        )
+        if critic
+        else torch.zeros(count, width, len(RATINGS)),
         english=embed_view(encoder, [query.english for query in queries], ["en"] * count).vectors.float(),
         documents=from_numpy(encoder.encode_passages([query.document for query in queries])),
         languages=[query.language for query in queries],
     )
+
+
+def reciprocal_ranks(rows: LiraRows) -> Tensor:
+    """How well each translation would do: 1 / the rank of the right document, (N, K).
+
+    It is searched for among all rows' documents, by the mean of the query's and the translation's vectors.
+    """
+    documents = rows.documents.unique(dim=0)
+    ranks = []
+    for numbers in torch.split(torch.arange(len(rows)), RANK_PART):
+        both = rows.own.vectors[numbers, None].float() + rows.candidates.vectors[numbers].float()
+        own = (both * rows.documents[numbers, None]).sum(dim=2, keepdim=True)
+        ranks.append(1 + (both @ documents.T > own + 1e-4).sum(dim=2))  # above its rounding
+    return 1 / torch.cat(ranks)
 
 
 def parallel_queries(texts: Sequence[ParallelText], squad: ParallelSquad | None) -> list[LiraQuery]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from retriever.alignment.methods.lira.losses import ArcaLoss, LasrLoss, NetworkModule, network_of, take
 from retriever.alignment.methods.lira.method import Lira
-from retriever.alignment.methods.lira.rows import LiraRows
+from retriever.alignment.methods.lira.rows import LiraRows, SimilarRows, reciprocal_ranks
 from retriever.alignment.recipe import Recipe
 from retriever.alignment.train import run_trainer
 from retriever.models.lira import LiraNetwork, View
@@ -45,19 +45,32 @@ class DevelopmentRecall(BaseEvaluator):
 
 
 def train_lira(
-    method: Lira, rows: LiraRows, recipe: Recipe, folder: Path, development: LiraRows | None = None
+    method: Lira,
+    rows: LiraRows,
+    recipe: Recipe,
+    folder: Path,
+    development: LiraRows | None = None,
+    similar: SimilarRows | None = None,
 ) -> LiraNetwork:
-    """A network trained on rows; checkpoints go to subfolders of `folder`, and training resumes from them."""
+    """A network trained on rows; checkpoints go to subfolders of `folder`, and training resumes from them.
+
+    With `similar` it learns to score similarity too.
+    """
     torch.manual_seed(recipe.seed)
     network = LiraNetwork(rows.own.vectors.shape[-1], sorted(set(rows.languages)))
     model = SentenceTransformer(modules=[NetworkModule(network)], device="cpu")
     arca_steps = round(recipe.steps * method.arca_share)
     stages = (
-        ("arca", arca_steps, ArcaLoss(model, rows, method.weights), None),
+        (
+            "arca",
+            arca_steps,
+            ArcaLoss(model, rows, method.weights, reciprocal_ranks(rows) if method.task_reward else None),
+            None,
+        ),
         (
             "lasr",
             recipe.steps - arca_steps,
-            LasrLoss(model, rows, method.weights, method.queue),
+            LasrLoss(model, rows, method.weights, method.queue, similar, method.similar_queue),
             DevelopmentRecall(development) if development else None,
         ),
     )
