@@ -30,6 +30,13 @@ FIELDS = {
         "confirm": {"passage", "question", "answer"},
     },
     "rerank": {"system": set[str](), "user": {"passage", "question"}},
+    "critic": {
+        "system": set[str](),
+        "user": {"source_language", "text", "translation", "aspect"},
+        "semantics": set[str](),
+        "emotion": set[str](),
+        "pragmatics": set[str](),
+    },
     "expand": {"system": {"language"}, "user": {"text"}},
     "ask": {"system": {"language"}, "user": {"text"}},
     "similar": {"system": {"language"}, "user": {"text"}},
