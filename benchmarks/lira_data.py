@@ -1,17 +1,20 @@
 """The rows that `benchmarks.lira` trains on, selects weights by, and reports."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.answer_data import LANGUAGES
 from benchmarks.stages import default_split
 from retriever.alignment.data import parallel_texts
+from retriever.alignment.methods.lira.candidates import add_noise
 from retriever.alignment.methods.lira.rows import LiraQuery, parallel_queries
 from retriever.data.afriqa import AfriqaQuestion, read_afriqa
 from retriever.data.pairs import read_pairs
 from retriever.data.sib200 import read_sib200
 from retriever.data.squad import read_squad
 
+DATA_SEED = 1
 TRAINED_AFRIQA = ("hau", "ibo", "twi")
 """AfriQA's languages in training; Yoruba and Zulu are only reported."""
 PAIRS, SENTENCES, QUESTIONS = 150, 100, 40
@@ -69,6 +72,13 @@ def reported_queries(data: Path, seed: int) -> dict[str, tuple[list[LiraQuery], 
         "SIB-200": (translated, list(english.values())),
         "XQuAD": (questions, list(squad.passages["en"].values())),
     }
+
+
+def spoil_translations(queries: Sequence[LiraQuery], share: float) -> list[str]:
+    """The human translations with a share of their words spoilt."""
+    rng = random.Random(f"{DATA_SEED} {share}")
+    vocabulary = sorted({word for query in queries for word in query.english.split()})
+    return [add_noise(query.english, share, vocabulary, rng) for query in queries]
 
 
 def _from_afriqa(row: AfriqaQuestion) -> LiraQuery:
