@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from torch import from_numpy
 
@@ -99,7 +100,7 @@ def _seconds(work: Work, network: LiraNetwork) -> list[list[object]]:
         folder = Path(parent, "lira")
         shutil.copytree(work.encoder.folder, folder)
         network.save(folder)
-        options = {"cache": work.encoder.cache, "backend": "torch"}
+        options: dict[str, Any] = {"cache": work.encoder.cache, "backend": "torch"}
         alone = Encoder(str(folder), **options)
         fused = LiraEncoder(str(folder), translators=[lambda text, *_: (english | again)[text]], **options)
         for encoder in (alone, fused):
