@@ -11,7 +11,8 @@ default in the cache), and a part that broke off goes on from there. Parts, each
 - search: nDCG@10 and R@1 of LiRA and of its baselines, queries clean and spoilt
 - curve: the gain against the word error rate of the translation, with the generator's own translations on it
 - ablation: the method with parts left out, beside the paper's figures
-- encoders: the packaged, the aligned and an encoder anchored by training on LiRA's data; seconds a query
+- encoders: the packaged, the aligned and an encoder anchored by training on LiRA's data
+- seconds: what fusing adds to a query
 - bounds: the anchoring error, the divergence, the Lipschitz constant, and how often the paper's bound holds
 - critic: whether the language model rates true translations above noised and shuffled ones
 - choice: the actor beside simpler ways to choose a translation
@@ -26,7 +27,7 @@ from pathlib import Path
 from benchmarks.lira_bounds import bounds
 from benchmarks.lira_choice import choice, critic
 from benchmarks.lira_curve import curve
-from benchmarks.lira_encoders import encoders
+from benchmarks.lira_encoders import encoders, seconds
 from benchmarks.lira_reasoning import reasoning
 from benchmarks.lira_search import ablation, search
 from benchmarks.lira_similarity import similarity
@@ -40,6 +41,7 @@ PARTS: Mapping[str, Callable[[Work, Sequence[int]], None]] = {
     "curve": curve,
     "ablation": ablation,
     "encoders": encoders,
+    "seconds": seconds,
     "bounds": bounds,
     "critic": critic,
     "choice": choice,

@@ -38,7 +38,7 @@ TIMED = 200
 
 
 def encoders(work: Work, seeds: Sequence[int]) -> None:
-    """The tables `lira-encoders` and `lira-seconds`."""
+    """The table `lira-encoders`."""
     base = build_encoder(load_settings(encoder="base"))
     systems = {PACKAGED: base, work.encoder.name: work.encoder, "anchored by training": anchored(work)}
     table: list[list[object]] = []
@@ -57,11 +57,16 @@ def encoders(work: Work, seeds: Sequence[int]) -> None:
         encoders=[base, work.encoder],
         details={"anchoring_steps": ANCHORED.steps, "anchoring_rate": ANCHORED.learning_rate},
     )
+
+
+def seconds(work: Work, seeds: Sequence[int]) -> None:
+    """The table `lira-seconds`."""
+    network = work.network("as it is", Lira(), *work.training(), seed=seeds[0])
     publish(
         "lira-seconds",
         f"Milliseconds a query, the median of {TIMED} of AfriQA’s, one by one",
         ["query", "milliseconds", "of the query alone"],
-        _seconds(work, work.network("as it is", Lira(), *work.training(), seed=seeds[0])),
+        _seconds(work, network),
         data="AfriQA",
         seeds=[seeds[0]],
         encoders=[work.encoder],
