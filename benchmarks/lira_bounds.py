@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -93,7 +94,7 @@ def _edits(work: Work, part: Reported) -> _Edits:
     english = spoil_translations(drawn.queries, 0.3)
     languages = list(drawn.rows.languages)
     views = [
-        work.view(f"{part.name}-edits-{name}", lambda t=side, c=codes: embed_view(work.encoder, t, c))
+        work.view(f"{part.name}-edits-{name}", partial(embed_view, work.encoder, side, codes))
         for name, side, codes in (
             ("own", texts, languages),
             ("own-edited", [edited(text, rng) for text in texts], languages),

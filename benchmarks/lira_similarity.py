@@ -4,9 +4,11 @@ import contextlib
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import stats
 from torch.nn import functional
 from tqdm import tqdm
@@ -121,9 +123,9 @@ def _correlations(predicted: Sequence[Values], scores: Values) -> list[float]:
     cells = []
     for measure in (stats.pearsonr, stats.spearmanr):
 
-        def mean(numbers: Values, measure: object = measure) -> float:
+        def mean(numbers: NDArray[Any], measure: Any = measure) -> float:
             chosen = numbers.astype(int)
-            return float(np.mean([measure(one[chosen], scores[chosen]).statistic for one in predicted]))  # type: ignore[operator]
+            return float(np.mean([measure(one[chosen], scores[chosen]).statistic for one in predicted]))
 
         interval = stats.bootstrap(
             (np.arange(len(scores)),), mean, n_resamples=1000, method="percentile", vectorized=False, rng=DATA_SEED

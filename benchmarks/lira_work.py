@@ -5,6 +5,7 @@ import random
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class Work:
         parts = {}
         for name, (queries, documents) in reported_queries(self.data, DATA_SEED).items():
             if not names or name in names:
-                pool = self.keep(f"{name}-pool.tensor", lambda texts=documents: self.passages(texts))
+                pool = self.keep(f"{name}-pool.tensor", partial(self.passages, documents))
                 parts[name] = Reported(name, queries, documents, self._embedded(name, queries), pool)
         return parts
 

@@ -1,6 +1,7 @@
 """The language-model critic: expected ratings, kept on disk."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_the_rating_is_the_expected_digit():
 
 
 def test_a_translation_is_rated_once_for_each_aspect(tmp_path):
-    rater = Rater()
+    rater: Any = Rater()
     critic = TranslationCritic(lambda: rater, tmp_path)
     good, bad = critic(TEXT, "yo", GOOD), critic(TEXT, "yo", BAD)
     # 5 with .96 and the four others with .01 each: (.96 · 4 + .01 · (0 + 1 + 2 + 3)) / 4

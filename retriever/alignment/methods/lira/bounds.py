@@ -24,7 +24,7 @@ def anchoring_errors(queries: Tensor, english: Tensor, *, centred: bool = False)
     """
     if centred:
         queries, english = queries - queries.mean(dim=0), english - english.mean(dim=0)
-    return (queries - english).norm(dim=1)
+    return torch.linalg.vector_norm(queries - english, dim=1)
 
 
 def divergences(scores: Tensor, translation_scores: Tensor, scale: float = SCORE_SCALE) -> Tensor:
@@ -35,7 +35,8 @@ def divergences(scores: Tensor, translation_scores: Tensor, scale: float = SCORE
 
 def deviations(queries: Tensor, translations: Tensor, ideal: Tensor) -> Tensor:
     """||z - z*|| of each query, (N,): both halves of z against the human translation's vector."""
-    return torch.hypot((queries - ideal).norm(dim=1), (translations - ideal).norm(dim=1))
+    own, translated = (torch.linalg.vector_norm(vectors - ideal, dim=1) for vectors in (queries, translations))
+    return torch.hypot(own, translated)
 
 
 def bounds(errors: Tensor, divergence: Tensor, constant: float = PAPER_CONSTANT) -> Tensor:

@@ -109,7 +109,7 @@ def reciprocal_ranks(rows: LiraRows) -> Tensor:
 
     It is searched for among all rows' documents, by the mean of the query's and the translation's vectors.
     """
-    documents = rows.documents.unique(dim=0)
+    documents = torch.unique(rows.documents, dim=0)
     ranks = []
     for numbers in torch.split(torch.arange(len(rows)), RANK_PART):
         both = rows.own.vectors[numbers, None].float() + rows.candidates.vectors[numbers].float()
