@@ -14,7 +14,7 @@ default in the cache), and a part that broke off goes on from there. Parts, each
 - encoders: the packaged, the aligned and an encoder anchored by training on LiRA's data
 - seconds: what fusing adds to a query
 - bounds: the anchoring error, the divergence, the Lipschitz constant, and how often the paper's bound holds
-- critic: whether the language model rates true translations above noised and shuffled ones
+- critic: whether the language model rates true translations above noised and shuffled ones, and its choice
 - choice: the actor beside simpler ways to choose a translation
 - similarity: STS 2017 Arabic-English, with CorrQueue and without
 - reasoning: XCOPA and MGSM with the question native, translated, and both
@@ -25,7 +25,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.lira_bounds import bounds
-from benchmarks.lira_choice import choice, critic
+from benchmarks.lira_choice import choice
+from benchmarks.lira_critic import critic
 from benchmarks.lira_curve import curve
 from benchmarks.lira_encoders import encoders, seconds
 from benchmarks.lira_reasoning import reasoning
