@@ -174,7 +174,7 @@ def test_without_contrast_and_penalty_the_adaptor_collapses(tmp_path):
     rows = views(noise=0.6)
     spread = {}
     for name, weight in (("distance alone", 0.0), ("all terms", 1.0)):
-        weights = Weights(contrast=weight, penalty=weight)
+        weights = Weights(contrast=weight, adaptor_penalty=weight)
         method = Lira(arca_share=1.0, weights=weights)
         recipe = Recipe(steps=150, batch=48, learning_rate=3e-3)
         network = train_lira(method, rows, recipe, tmp_path / name)

@@ -74,7 +74,7 @@ def spearman(network, similar):
 
 def test_training_orders_pairs_as_people_do(tmp_path):
     similar = similar_rows()
-    method = Lira(arca_share=0.0, similar_queue=32, weights=Weights(penalty=0.01))
+    method = Lira(arca_share=0.0, similar_queue=32, weights=Weights(penalty=0.01, adaptor_penalty=0.01))
     recipe = Recipe(steps=120, batch=24, learning_rate=3e-3)
     with_queue = train_lira(method, views(), recipe, tmp_path / "with", similar=similar)
     without = train_lira(method, views(), recipe, tmp_path / "without")

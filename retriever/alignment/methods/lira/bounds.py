@@ -24,7 +24,7 @@ def anchoring_errors(queries: Tensor, english: Tensor, *, centred: bool = False)
     """
     if centred:
         queries, english = queries - queries.mean(dim=0), english - english.mean(dim=0)
-    return torch.linalg.vector_norm(queries - english, dim=1)
+    return _lengths(queries - english)
 
 
 def divergences(scores: Tensor, translation_scores: Tensor, scale: float = SCORE_SCALE) -> Tensor:
@@ -35,8 +35,7 @@ def divergences(scores: Tensor, translation_scores: Tensor, scale: float = SCORE
 
 def deviations(queries: Tensor, translations: Tensor, ideal: Tensor) -> Tensor:
     """||z - z*|| of each query, (N,): both halves of z against the human translation's vector."""
-    own, translated = (torch.linalg.vector_norm(vectors - ideal, dim=1) for vectors in (queries, translations))
-    return torch.hypot(own, translated)
+    return torch.hypot(_lengths(queries - ideal), _lengths(translations - ideal))
 
 
 def bounds(errors: Tensor, divergence: Tensor, constant: float = PAPER_CONSTANT) -> Tensor:
@@ -50,3 +49,8 @@ def lipschitz_constant(score_changes: Tensor, input_changes: Tensor, share: floa
     if not moved.any():
         return 0.0
     return float(torch.quantile(score_changes[moved].abs() / input_changes[moved], share))
+
+
+def _lengths(vectors: Tensor) -> Tensor:
+    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1)
+    return lengths

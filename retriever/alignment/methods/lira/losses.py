@@ -58,15 +58,16 @@ class Weights:
     """The weights of rewards and terms; they are ours, since the paper gives none.
 
     `reward` are α, β, γ and δ (`objectives.reward`), `anchor` is η, `contrast` the anchor's second term, `hinge` and
-    `consistency` are DocQueue's λ, `correlation` is CorrQueue's part. `penalty` holds what the adaptor and the fuser
-    add near zero, in both stages: with a tenth of it the network learns the training passages by heart
-    (docs/decisions.md).
+    `consistency` are DocQueue's λ, `correlation` is CorrQueue's part. `penalty` holds what the fuser adds near zero, and
+    `adaptor_penalty` what the adaptor adds, in both stages: with a tenth of them the network learns the training
+    passages by heart (docs/decisions.md).
     """
 
     reward: tuple[float, float, float, float] = (1 / 3, 1 / 3, 1 / 3, 1.0)
     anchor: float = 1.0
     contrast: float = 1.0
     penalty: float = 10.0
+    adaptor_penalty: float = 10.0
     hinge: float = 0.5
     consistency: float = 0.1
     correlation: float = 1.0
@@ -101,7 +102,7 @@ class ArcaLoss(nn.Module):
             else:
                 rewards = self._task_rewards[numbers].to(logits)
             return objectives.actor_loss(logits, actions, rewards) + self.weights.anchor * objectives.anchor_loss(
-                query, chosen, shift, contrast=self.weights.contrast, penalty=self.weights.penalty
+                query, chosen, shift, contrast=self.weights.contrast, penalty=self.weights.adaptor_penalty
             )
 
     def _embed(self, batch: dict[str, Tensor]) -> tuple[Tensor, ...]:
@@ -159,7 +160,8 @@ class LasrLoss(nn.Module):
                 objectives.ndcg_loss(scores, right)
                 + self.weights.hinge * objectives.hinge_loss(scores, right)
                 + self.weights.consistency * objectives.consistency_loss(scores, own_scores, english_scores)
-                + self.weights.penalty * objectives.size_penalty(residual, shift)
+                + self.weights.penalty * objectives.size_penalty(residual)
+                + self.weights.adaptor_penalty * objectives.size_penalty(shift)
             )
             if self.similar:
                 loss = loss + self.weights.correlation * self._correlation_loss(self.similar, len(numbers))

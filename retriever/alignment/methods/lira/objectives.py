@@ -32,9 +32,9 @@ def anchor_loss(own: Tensor, english: Tensor, shift: Tensor, *, contrast: float 
     return distance + contrast * entropy + penalty * size_penalty(shift)
 
 
-def size_penalty(*added: Tensor) -> Tensor:
-    """The mean squared length of vectors (…, d), the sum over `added`: what trained layers add to an encoder's own."""
-    return torch.stack([vectors.square().sum(dim=-1).mean() for vectors in added]).sum()
+def size_penalty(added: Tensor) -> Tensor:
+    """The mean squared length of vectors (…, d): what a trained layer adds to an encoder's own."""
+    return added.square().sum(dim=-1).mean()
 
 
 def actor_loss(logits: Tensor, actions: Tensor, rewards: Tensor) -> Tensor:
