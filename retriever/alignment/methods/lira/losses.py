@@ -58,8 +58,8 @@ class Weights:
     """The weights of rewards and terms; they are ours, since the paper gives none.
 
     `reward` are α, β, γ and δ (`objectives.reward`), `anchor` is η, `contrast` the anchor's second term, `hinge` and
-    `consistency` are DocQueue's λ, `correlation` is CorrQueue's part. `penalty` holds what the fuser adds near zero, and
-    `adaptor_penalty` what the adaptor adds, in both stages: with a tenth of them the network learns the training
+    `consistency` are DocQueue's λ, `correlation` is CorrQueue's part. `penalty` holds near zero what the fuser adds,
+    `adaptor_penalty` what the adaptor adds, in both stages: with a tenth of both the network learns the training
     passages by heart (docs/decisions.md).
     """
 
