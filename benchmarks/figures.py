@@ -50,6 +50,7 @@ ORDER: Mapping[str, Sequence[str]] = {
         "alignment-kb-alone",
         "lira",
         "lira-curve",
+        "lira-generator",
         "lira-encoders",
         "lira-seconds",
         "lira-ablation",

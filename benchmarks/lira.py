@@ -9,7 +9,8 @@ hand. The human translation itself is never one. Rows, networks, translations an
 default in the cache), and a part that broke off goes on from there. Parts, each with its tables:
 
 - search: nDCG@10 and R@1 of LiRA and of its baselines, queries clean and spoilt
-- curve: the gain against the word error rate of the translation, with the generator's own translations on it
+- curve: the gain against the word error rate of the translation
+- generator: the gain with the translations of the generator at hand
 - ablation: the method with parts left out, beside the paper's figures
 - encoders: the packaged, the aligned and an encoder anchored by training on LiRA's data
 - seconds: what fusing adds to a query
@@ -27,7 +28,7 @@ from pathlib import Path
 from benchmarks.lira_bounds import bounds
 from benchmarks.lira_choice import choice
 from benchmarks.lira_critic import critic
-from benchmarks.lira_curve import curve
+from benchmarks.lira_curve import curve, generator
 from benchmarks.lira_encoders import encoders, seconds
 from benchmarks.lira_reasoning import reasoning
 from benchmarks.lira_search import ablation, search
@@ -40,6 +41,7 @@ from rag.settings import load_settings
 PARTS: Mapping[str, Callable[[Work, Sequence[int]], None]] = {
     "search": search,
     "curve": curve,
+    "generator": generator,
     "ablation": ablation,
     "encoders": encoders,
     "seconds": seconds,

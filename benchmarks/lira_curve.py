@@ -1,4 +1,4 @@
-"""LiRA's gain against the quality of the translation: human ones spoilt ever more, glosses, and a generator's."""
+"""LiRA's gain against the quality of the translation: human ones spoilt ever more, and a generator's."""
 
 import contextlib
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 TRANSLATED = 12
 """Questions a language for the generator."""
 SECONDS = 60.0
+CAPTION = "nDCG@10 by the quality of the translation"
 SYSTEMS = ("translation alone", "both by RRF", "mean of both")
 COLUMNS = (
     *("data", "translation", "queries", "word error rate", "query alone", *SYSTEMS, "LiRA"),
@@ -34,8 +35,7 @@ COLUMNS = (
 
 def curve(work: Work, seeds: Sequence[int]) -> None:
     """The table `lira-curve` and its plot."""
-    rows, development = work.training()
-    networks = [work.network("as it is", Lira(), rows, development, seed=seed) for seed in seeds]
+    networks = _networks(work, seeds)
     table: list[list[object]] = []
     for part in work.reported("AfriQA", "XQuAD").values():
         for share in SHARES:
@@ -43,19 +43,28 @@ def curve(work: Work, seeds: Sequence[int]) -> None:
             table.append(_row(work, part, networks, f"{share:.0%} of words spoilt", texts))
         glosses = [row[-1] for row in noised_candidates(part.queries, DATA_SEED)]
         table.append(_row(work, part, networks, "gloss", glosses))
+    _publish("lira-curve", f"{CAPTION}: the word error rate to the human one", work, seeds, table)
+    plot(table)
+
+
+def generator(work: Work, seeds: Sequence[int]) -> None:
+    """The table `lira-generator`: the same with the generator's own translations."""
+    networks = _networks(work, seeds)
+    table: list[list[object]] = []
+    for part in work.reported("AfriQA", "XQuAD").values():
         subset, texts, label = translated(work, part)
         if subset.queries:
             table.append(_row(work, subset, networks, label, texts))
-    publish(
-        "lira-curve",
-        "nDCG@10 against the quality of the translation: the word error rate to the human one",
-        COLUMNS,
-        table,
-        data="AfriQA, XQuAD",
-        seeds=seeds,
-        encoders=[work.encoder],
-    )
-    plot(table)
+    _publish("lira-generator", f"{CAPTION}: the generator’s own", work, seeds, table)
+
+
+def _networks(work: Work, seeds: Sequence[int]) -> list[LiraNetwork]:
+    rows, development = work.training()
+    return [work.network("as it is", Lira(), rows, development, seed=seed) for seed in seeds]
+
+
+def _publish(name: str, caption: str, work: Work, seeds: Sequence[int], table: list[list[object]]) -> None:
+    publish(name, caption, COLUMNS, table, data="AfriQA, XQuAD", seeds=seeds, encoders=[work.encoder])
 
 
 def translated(work: Work, part: Reported) -> tuple[Reported, list[str], str]:
