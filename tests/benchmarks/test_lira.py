@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import lira_curve
 from benchmarks.lira_bounds import edited
 from benchmarks.lira_curve import word_error_rate
 from benchmarks.lira_data import spoil_translations
@@ -141,3 +142,10 @@ def test_a_question_is_asked_in_four_ways_and_kept(work, scripted):
     assert set(shown[1:-1]) <= {"Who is he?", "Who?"}
     assert shown[-1].startswith(TEXTS[0])
     assert _ask(work, engine, "ha", "1", TEXTS[0], pytest.fail) == asked
+
+
+def test_the_curve_is_drawn_with_what_is_no_human_translation_as_a_point(tmp_path, monkeypatch):
+    monkeypatch.setattr(lira_curve, "RESULTS", tmp_path)
+    labels = {"10% of words spoilt": 0.1, "50% of words spoilt": 0.5, "gloss": 0.8}
+    lira_curve.plot([["AfriQA", label, 8, rate, 0.6, 0.8, 0.7, 0.8, 0.8, *[0.0] * 8] for label, rate in labels.items()])
+    assert (tmp_path / "lira-curve.png").stat().st_size > 5000
