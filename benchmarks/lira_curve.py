@@ -132,7 +132,7 @@ def plot(table: Sequence[Sequence[object]]) -> None:
         axis.set(title=name, xlabel="word error rate of the translation", ylabel="nDCG@10 - query alone")
     axes[0][0].legend(fontsize=7)
     figure.tight_layout()
-    figure.savefig(RESULTS / "lira-curve.png", dpi=110)
+    figure.savefig(RESULTS / "lira-curve.png", dpi=75)
 
 
 def _error_rate(row: dict[str, object]) -> float:
