@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from benchmarks.lira_data import DATA_SEED, spoil_translations
 from benchmarks.lira_search import CANDIDATES
-from benchmarks.lira_work import Reported, Work
+from benchmarks.lira_work import Reported, Work, digest
 from benchmarks.report import publish
 from retriever.alignment.methods.lira import bounds as measures
 from retriever.alignment.methods.lira.method import Lira
@@ -94,7 +94,7 @@ def _edits(work: Work, part: Reported) -> _Edits:
     english = spoil_translations(drawn.queries, 0.3)
     languages = list(drawn.rows.languages)
     views = [
-        work.view(f"{part.name}-edits-{name}", partial(embed_view, work.encoder, side, codes))
+        work.view(f"{part.name}-edits-{name}-{digest(side)}", partial(embed_view, work.encoder, side, codes))
         for name, side, codes in (
             ("own", texts, languages),
             ("own-edited", [edited(text, rng) for text in texts], languages),

@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from benchmarks.lira_data import DATA_SEED, spoil_translations
 from benchmarks.lira_measures import baseline_scores, compare_by_question, mean_of_languages, ndcg
-from benchmarks.lira_work import Reported, Work
+from benchmarks.lira_work import Reported, Work, digest
 from benchmarks.report import RESULTS, publish
 from rag.build import build_engine
 from rag.generation.rewriting import QueryRewriter
@@ -89,9 +89,8 @@ def word_error_rate(texts: Sequence[str], references: Sequence[str]) -> float:
 
 
 def _row(work: Work, part: Reported, networks: Sequence[LiraNetwork], label: str, texts: Sequence[str]) -> list[object]:
-    english = work.view(
-        f"{part.name}-curve-{label}".replace("/", "-"), lambda: embed_view(work.encoder, texts, ["en"] * len(texts))
-    )
+    name = f"{part.name}-curve-{label}-{digest(texts)}".replace("/", "-")
+    english = work.view(name, lambda: embed_view(work.encoder, texts, ["en"] * len(texts)))
     rows = replace(part.rows, candidates=View(english.vectors[:, None], english.bins[:, None]))
     right, languages = part.right, rows.languages
     values = {

@@ -15,8 +15,8 @@ from torch import from_numpy
 from benchmarks.lira_data import DATA_SEED, training_queries
 from benchmarks.lira_measures import first, mean_of_languages, ndcg
 from benchmarks.lira_search import LABELS
-from benchmarks.lira_work import Reported, Work, noised_queries
-from benchmarks.report import publish
+from benchmarks.lira_work import Reported, Work, digest, noised_queries
+from benchmarks.report import encoder_hash, publish
 from rag.build import build_encoder
 from rag.settings import load_settings
 from retriever.alignment.data import Material
@@ -46,7 +46,7 @@ def encoders(work: Work, seeds: Sequence[int]) -> None:
         for label, share in zip(LABELS, (0.0, *NOISE), strict=True):
             texts = noised_queries(part.queries, share) if share else [query.text for query in part.queries]
             for name, encoder in systems.items():
-                table.append([part.name, label, name, len(texts), *_cells(work, part, name, encoder, texts, label)])
+                table.append([part.name, label, name, len(texts), *_cells(work, part, name, encoder, texts)])
     publish(
         "lira-encoders",
         "LiRA’s baselines without a translation; “anchored by training” is the aligned encoder trained on LiRA’s data",
@@ -75,22 +75,24 @@ def seconds(work: Work, seeds: Sequence[int]) -> None:
 
 def anchored(work: Work) -> Encoder:
     """The aligned encoder trained by `distill` on the parallel texts that LiRA is trained on, once."""
-    out = work.folder / "anchored"
+    train, _ = training_queries(work.data, DATA_SEED)
+    pairs = [Pair(query.language, query.text, query.english) for query in train if query.language != "en"]
+    out = work.folder / f"anchored-{digest(ANCHORED, pairs)}"
     if not (out / DONE).is_file():
         shutil.rmtree(out, ignore_errors=True)
-        train, _ = training_queries(work.data, DATA_SEED)
-        pairs = [Pair(query.language, query.text, query.english) for query in train if query.language != "en"]
         plan = Plan(Anchoring(query_side=True), (), out, replace(ANCHORED, seed=DATA_SEED))
         tune(plan, Material(None, pairs, [], []), work.encoder)
         (out / DONE).touch()
     return build_encoder(load_settings(encoder=str(out)))
 
 
-def _cells(work: Work, part: Reported, name: str, encoder: Encoder, texts: Sequence[str], label: str) -> list[float]:
+def _cells(work: Work, part: Reported, name: str, encoder: Encoder, texts: Sequence[str]) -> list[float]:
     pool = part.pool
+    kept = f"{part.name}-{encoder_hash(encoder)}"
     if name == PACKAGED:
-        pool = work.keep(f"{part.name}-{name}-pool.tensor", lambda: from_numpy(encoder.encode_passages(part.documents)))
-    queries = work.keep(f"{part.name}-{name}-{label}.tensor", lambda: from_numpy(encoder.encode_queries(texts)))
+        file = f"{kept}-pool-{digest(part.documents)}.tensor"
+        pool = work.keep(file, lambda: from_numpy(encoder.encode_passages(part.documents)))
+    queries = work.keep(f"{kept}-{digest(texts)}.tensor", lambda: from_numpy(encoder.encode_queries(texts)))
     values = [measure(queries @ pool.T, part.right) for measure in (ndcg, first)]
     return [mean_of_languages(one, part.rows.languages) for one in values]
 

@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.lira_data import DATA_SEED
-from benchmarks.lira_work import Work
+from benchmarks.lira_work import Work, digest
 from benchmarks.report import publish
 from prompts import load_prompt
 from rag.build import build_engine
@@ -129,7 +129,8 @@ def _ask(work: Work, engine: Engine, language: str, id_: str, text: str, is_righ
                 answers[shown] = is_right(shown)
         return {"right": [answers[shown] for shown in (text, preferred, drawn, f"{text}\n\nIn English:\n{preferred}")]}
 
-    kept: Mapping[str, Any] = work.keep(f"reasoning-{engine.label}-{language}-{id_}.answer".replace("/", "-"), ask)
+    name = f"reasoning-{engine.label}-{language}-{id_}-{digest(text)}.answer".replace("/", "-")
+    kept: Mapping[str, Any] = work.keep(name, ask)
     return Asked(language, id_, tuple(kept["right"]))
 
 

@@ -17,7 +17,7 @@ from benchmarks.answer_data import LANGUAGES
 from benchmarks.lira_curve import SECONDS
 from benchmarks.lira_data import DATA_SEED
 from benchmarks.lira_measures import Values
-from benchmarks.lira_work import Work
+from benchmarks.lira_work import Work, digest
 from benchmarks.report import publish
 from benchmarks.stages import default_split
 from rag.build import build_engine
@@ -86,7 +86,7 @@ def _training_pairs(work: Work) -> SimilarRows:
             text = translated[number].first
             queries.append(LiraQuery(language, text, original.first, original.second, original.second))
             scores.append(original.score)
-    rows = work.rows("stsb", lambda: _embed_pairs(work, queries, noised_candidates(queries, DATA_SEED)))
+    rows = _embed_pairs(work, "stsb", queries, noised_candidates(queries, DATA_SEED))
     return SimilarRows(rows, torch.tensor(scores))
 
 
@@ -99,23 +99,26 @@ def _reported(work: Work) -> dict[str, tuple[LiraRows, Values]]:
     parallel = parallel_texts(squad, read_pairs(work.data / "tatoeba", ["ar"]))
     gloss = learn_gloss([(text.text, text.english) for text in parallel if text.language == "ar"])
     glosses = [[gloss(query.text)] for query in queries]
-    parts = {"gloss": (work.rows("sts2017-gloss", lambda: _embed_pairs(work, queries, glosses)), scores)}
+    parts = {"gloss": (_embed_pairs(work, "sts2017", queries, glosses), scores)}
     with contextlib.closing(build_engine(load_settings())) as engine:
         translate = QueryRewriter(lambda: engine, work.folder, "translate", seconds=SECONDS)
         texts = [translate(query.text, "ar", "en") for query in tqdm(queries)]
         label = engine.label
     usable = [number for number, text in enumerate(texts) if text]
     chosen, translations = [queries[n] for n in usable], [[str(texts[n])] for n in usable]
-    rows = work.rows(f"sts2017-{len(usable)}", lambda: _embed_pairs(work, chosen, translations))
+    rows = _embed_pairs(work, "sts2017", chosen, translations)
     parts[f"{label}, {len(usable)} of {len(texts)} usable"] = (rows, scores[usable])
     return parts
 
 
-def _embed_pairs(work: Work, queries: Sequence[LiraQuery], candidates: Sequence[Sequence[str]]) -> LiraRows:
+def _embed_pairs(work: Work, name: str, queries: Sequence[LiraQuery], candidates: Sequence[Sequence[str]]) -> LiraRows:
     """Rows whose documents are sentences: the encoder embeds them as queries, which they are alike to."""
-    rows = embed_rows(queries, candidates, work.encoder)
-    sentences = work.encoder.encode_queries([query.document for query in queries])
-    return replace(rows, documents=torch.from_numpy(sentences))
+
+    def make() -> LiraRows:
+        sentences = work.encoder.encode_queries([query.document for query in queries])
+        return replace(embed_rows(queries, candidates, work.encoder), documents=torch.from_numpy(sentences))
+
+    return work.rows(f"{name}-{digest(queries, candidates)}", make)
 
 
 def _correlations(predicted: Sequence[Values], scores: Values) -> list[float]:

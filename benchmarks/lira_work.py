@@ -1,10 +1,11 @@
 """What the parts of `benchmarks.lira` make once and keep in a folder: embedded rows, and trained networks."""
 
+import hashlib
 import os
 import random
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ class Work:
         parts = {}
         for name, (queries, documents) in reported_queries(self.data, DATA_SEED).items():
             if not names or name in names:
-                pool = self.keep(f"{name}-pool.tensor", partial(self.passages, documents))
+                pool = self.keep(f"{name}-pool-{digest(documents)}.tensor", partial(self.passages, documents))
                 parts[name] = Reported(name, queries, documents, self._embedded(name, queries), pool)
         return parts
 
@@ -97,7 +98,9 @@ class Work:
         """The view of a part's queries with a share of their own words spoilt; of their letters in unspaced scripts."""
         texts = noised_queries(part.queries, share)
         languages = [query.language for query in part.queries]
-        return self.view(f"{part.name}-noised-{share}", lambda: embed_view(self.encoder, texts, languages))
+        return self.view(
+            f"{part.name}-noised-{share}-{digest(texts)}", lambda: embed_view(self.encoder, texts, languages)
+        )
 
     def rows(self, name: str, make: Callable[[], LiraRows]) -> LiraRows:
         """Rows that are made once."""
@@ -136,9 +139,10 @@ class Work:
         similar: SimilarRows | None = None,
     ) -> LiraNetwork:
         """A network of the method that is trained once, its weights selected on the development rows."""
-        folder = self.folder / f"{name}-{self.steps}-{seed}"
+        recipe = Recipe(steps=self.steps, learning_rate=1e-3, check_every=100, patience=100, seed=seed)
+        made_from = digest(method, recipe, rows, development, similar)
+        folder = self.folder / f"{name}-{self.steps}-{seed}-{made_from}"
         if (network := load_lira(folder)) is None:
-            recipe = Recipe(steps=self.steps, learning_rate=1e-3, check_every=100, patience=100, seed=seed)
             with tempfile.TemporaryDirectory() as checkpoints:
                 network = train_lira(method, rows, recipe, Path(checkpoints), development, similar)
             folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +150,22 @@ class Work:
         return network
 
     def _embedded(self, name: str, queries: Sequence[LiraQuery]) -> LiraRows:
-        return self.rows(name, lambda: embed_rows(queries, noised_candidates(queries, DATA_SEED), self.encoder))
+        candidates = noised_candidates(queries, DATA_SEED)
+        return self.rows(f"{name}-{digest(queries, candidates)}", lambda: embed_rows(queries, candidates, self.encoder))
+
+
+def digest(*parts: object) -> str:
+    """Eight hex digits for the name of what is made from these: texts, settings, and embedded rows."""
+    sha256 = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Tensor):
+            sha256.update(repr((part.dtype, part.shape)).encode())
+            sha256.update(part.contiguous().numpy())
+        elif isinstance(part, LiraRows | SimilarRows | View):
+            sha256.update(digest(*(getattr(part, one.name) for one in fields(part))).encode())
+        else:
+            sha256.update(repr(part).encode())
+    return sha256.hexdigest()[:8]
 
 
 def noised_queries(queries: Sequence[LiraQuery], share: float) -> list[str]:

@@ -1,6 +1,7 @@
 """Translations rated by the generator: LiRA's language-model critic (arXiv 2510.14466)."""
 
 import contextlib
+import hashlib
 import math
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -16,15 +17,17 @@ DIGITS = tuple("12345")
 
 
 class TranslationCritic:
-    """Rates translations into English for semantics, emotion and pragmatics, once each; ratings are kept on disk.
+    """Rates translations into English for semantics, emotion and pragmatics, once each.
 
-    It is a `retriever.alignment.methods.lira.rows.Critic`. A rating is the expected digit under the generator's
-    probabilities, from 0 to 1: finer than the likeliest digit, which is nearly always the same.
+    They are kept on disk by engine and prompt. It is a `retriever.alignment.methods.lira.rows.Critic`. A rating is the
+    expected digit under the generator's probabilities, from 0 to 1: finer than the likeliest digit, which is nearly
+    always the same.
     """
 
     def __init__(self, engine: Callable[[], Engine], cache: Path) -> None:
         self._engine = engine
-        self._file = cache / "ratings.sqlite"
+        prompt = hashlib.sha256(repr(load_prompt("critic", "en").texts).encode()).hexdigest()[:8]
+        self._file = cache / f"ratings-{prompt}.sqlite"
 
     def __call__(self, text: str, language: str, translation: str) -> tuple[float, ...]:
         """The ratings of ASPECTS. Raises GeneratorError, also if the engine tells no probabilities."""

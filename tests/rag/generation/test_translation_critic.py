@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from prompts import Prompt, load_prompt
 from rag.errors import GeneratorError
+from rag.generation import translation_critic
 from rag.generation.translation_critic import ASPECTS, DIGITS, TranslationCritic, expected_rating
 
 TEXT, GOOD, BAD = "Kí ni olú-ìlú Faransé?", "What is the capital of France?", "Rice grows in wet fields."
@@ -53,6 +55,16 @@ def test_a_failure_is_not_kept(tmp_path, scripted):
     with pytest.raises(GeneratorError):
         critic(TEXT, "yo", GOOD)
     assert min(critic(TEXT, "yo", GOOD)) > 0.5
+
+
+def test_the_ratings_of_another_prompt_are_not_used(tmp_path, monkeypatch):
+    rater: Any = Rater()
+    TranslationCritic(lambda: rater, tmp_path)(TEXT, "yo", GOOD)
+    prompt = load_prompt("critic", "en")
+    other = Prompt(prompt.texts | {"system": "Rate it."}, prompt.language_name)
+    monkeypatch.setattr(translation_critic, "load_prompt", lambda *_: other)
+    TranslationCritic(lambda: rater, tmp_path)(TEXT, "yo", GOOD)
+    assert len(rater.asked) == 2 * len(ASPECTS)
 
 
 @pytest.mark.slow
