@@ -15,10 +15,11 @@ from benchmarks.report import publish
 from retriever.alignment.methods.lira import bounds as measures
 from retriever.alignment.methods.lira.method import Lira
 from retriever.alignment.methods.lira.rows import embed_view
+from retriever.languages.scripts import UNSPACED
 from retriever.models.lira import LiraNetwork, View
 
 EDITED = 40
-"""Queries a language of which one word is edited."""
+"""Queries a language that are edited."""
 COLUMNS = (
     *("data", "translation", "side of the query", "ε1 to h(T(x))", "centred", "ε1 to h(y*)", "centred "),
     *("ε2", "‖z - z*‖", "within the bound", "C for 95 %", "L at 95 %"),
@@ -37,7 +38,8 @@ def bounds(work: Work, seeds: Sequence[int]) -> None:
                 table.append([part.name, label, side, *_cells(part, place, trained, edits)])
     publish(
         "lira-bounds",
-        "LiRA’s bound, means over queries; L by one-word edits of the query and its 30 % spoilt translation",
+        "LiRA’s bound, means over queries; L by edits of a word of the query and its 30 % spoilt translation (of a "
+        "character where scripts put no spaces)",
         COLUMNS,
         table,
         data="AfriQA, SIB-200, XQuAD",
@@ -69,7 +71,7 @@ def _cells(part: Reported, place: int, network: LiraNetwork | None, edits: "_Edi
 
 
 class _Edits:
-    """Queries and translations before and after one word of each is left out or doubled, and the right documents."""
+    """Queries and translations before and after an edit of each, and the right documents."""
 
     def __init__(self, own: tuple[View, View], english: tuple[View, View], documents: Tensor) -> None:
         self._own = own
@@ -106,12 +108,12 @@ def _edits(work: Work, part: Reported) -> _Edits:
 
 
 def edited(text: str, rng: random.Random) -> str:
-    """The text with one word left out, or doubled; of one word, doubled."""
-    words = text.split()
+    """The text with one word left out, or doubled; a character if its script puts no spaces between words."""
+    space, words = ("", list(text)) if UNSPACED.search(text) else (" ", text.split())
     place = rng.randrange(len(words))
     if len(words) > 1 and rng.random() < 0.5:
-        return " ".join(words[:place] + words[place + 1 :])
-    return " ".join([*words[: place + 1], *words[place:]])
+        return space.join(words[:place] + words[place + 1 :])
+    return space.join([*words[: place + 1], *words[place:]])
 
 
 @torch.no_grad()

@@ -142,6 +142,11 @@ def test_an_edit_changes_one_word():
     assert edited("one", rng) == "one one"
 
 
+def test_an_edit_changes_one_character_where_no_spaces_are():
+    rng = random.Random(1)
+    assert {len(edited(TEXTS[1], rng)) - len(TEXTS[1]) for _ in range(20)} == {-1, 1}
+
+
 @pytest.mark.parametrize(("text", "number"), [("It is 1,015.00.", 1015), ("3 - 5 = -2", -2), ("none", None)])
 def test_the_last_number_is_the_answer(text, number):
     assert last_number(text) == number
