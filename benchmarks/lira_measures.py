@@ -1,5 +1,6 @@
 """What `benchmarks.lira` measures of rankings: nDCG@10 and R@1 by query, and the means of tables."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,8 +45,13 @@ def baseline_scores(own: View, english: Tensor, pool: Tensor) -> dict[str, Tenso
 
 
 def compare_by_question(values: Values, others: Values, queries: Sequence[LiraQuery]) -> Comparison:
-    """Two systems, with the translations of a question kept together."""
-    return compare(list(values), list(others), [query.english for query in queries])
+    """Two systems by `mean_of_languages`, with the translations of a question kept together.
+
+    Each query is weighted so that languages weigh the same; interval and p are of these weighted differences.
+    """
+    counts = Counter(query.language for query in queries)
+    weights = [len(queries) / len(counts) / counts[query.language] for query in queries]
+    return compare(list(weights * values), list(weights * others), [query.english for query in queries])
 
 
 def mean_of_languages(values: Values, languages: Sequence[str]) -> float:

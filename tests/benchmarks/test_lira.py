@@ -11,7 +11,7 @@ from benchmarks import lira_curve
 from benchmarks.lira_bounds import edited
 from benchmarks.lira_curve import word_error_rate
 from benchmarks.lira_data import spoil_translations
-from benchmarks.lira_measures import baseline_scores, first, mean_of_languages, ndcg
+from benchmarks.lira_measures import baseline_scores, compare_by_question, first, mean_of_languages, ndcg
 from benchmarks.lira_reasoning import _ask, last_number
 from benchmarks.lira_search import VARIANTS, actor_choice, variant_mean, with_bins, without_query, without_translation
 from benchmarks.lira_work import Reported, Work, digest, noised_queries
@@ -76,6 +76,14 @@ def test_rankings_by_hand():
     np.testing.assert_allclose(ndcg(scores, right), [1, 1 / np.log2(3)])
     np.testing.assert_allclose(first(scores, right), [1, 0])
     assert mean_of_languages(np.array([1.0, 0.0, 0.5]), ["ha", "ha", "yo"]) == 0.5
+
+
+def test_the_difference_is_that_of_the_means_of_languages():
+    codes = ["ha", "ha", "ha", "yo"]
+    queries = [LiraQuery(code, "", f"Who is number {n}", "", "") for n, code in enumerate(codes)]
+    values, others = np.array([1.0, 0.5, 0.0, 1.0]), np.array([0.5, 0.5, 0.0, 0.25])
+    difference = mean_of_languages(values, codes) - mean_of_languages(others, codes)
+    assert compare_by_question(values, others, queries).difference == pytest.approx(difference)
 
 
 def test_two_rankings_that_agree_stay_as_they_are_when_fused():
