@@ -163,7 +163,7 @@ class LasrLoss(nn.Module):
                 + self.weights.penalty * objectives.size_penalty(residual)
                 + self.weights.adaptor_penalty * objectives.size_penalty(shift)
             )
-            if self.similar:
+            if self.similar is not None:
                 loss = loss + self.weights.correlation * self._correlation_loss(self.similar, len(numbers))
             return loss
 

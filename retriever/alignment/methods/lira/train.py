@@ -71,7 +71,7 @@ def train_lira(
             "lasr",
             recipe.steps - arca_steps,
             LasrLoss(model, rows, method.weights, method.queue, similar, method.similar_queue),
-            DevelopmentRecall(development) if development else None,
+            DevelopmentRecall(development) if development is not None else None,
         ),
     )
     for name, steps, loss, evaluator in stages:
