@@ -92,6 +92,7 @@ BEFORE: Mapping[str, str] = {
     "alignment-curve": _BATCHES,
     "alignment-kb": _LABELS,
     "alignment-kb-alone": _LABELS,
+    "lira-ablation": "a command that has parts now; `--part ablation` measures other variants than these",
     "temporal_answers-styles-1.5b": "demonstrations of L1 that may have their answer in the answer’s month",
 }
 """What was different in these results if they are older than the day CHANGED."""
