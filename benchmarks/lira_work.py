@@ -160,7 +160,7 @@ def digest(*parts: object) -> str:
     for part in parts:
         if isinstance(part, Tensor):
             sha256.update(repr((part.dtype, part.shape)).encode())
-            sha256.update(part.contiguous().numpy())
+            sha256.update(part.contiguous().numpy().data)
         elif isinstance(part, LiraRows | SimilarRows | View):
             sha256.update(digest(*(getattr(part, one.name) for one in fields(part))).encode())
         else:
