@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import RESULTS, ROOT
-from rag.evaluation.answer_report import WITHOUT_PASSAGE
+from rag.evaluation.answer_report import WITHOUT_ANSWER, WITHOUT_PASSAGE
 from retriever.evaluation import format_cell, markdown_table
 from retriever.languages.locales import english_name
 
@@ -171,9 +171,9 @@ def readme_answers() -> str:
     """What a user reads from the packaged model: recall, wrong answers and refusals."""
     result = read_result("answers-embedded-1.5b")
     table = {row[0]: dict(zip(result["columns"], row, strict=True)) for row in result["rows"]}
-    languages = [name for name in table if name not in ("all", WITHOUT_PASSAGE)]
+    languages = [name for name in table if name not in ("all", WITHOUT_PASSAGE, WITHOUT_ANSWER)]
     worst = min(languages, key=lambda language: float(table[language]["recall"]))
-    total, without = table["all"], table[WITHOUT_PASSAGE]
+    total, without, nowhere = table["all"], table[WITHOUT_PASSAGE], table[WITHOUT_ANSWER]
     rows = [
         ["share of the right answer that is in the answer, mean", total["recall"]],
         [f"the same, worst language ({english_name(worst)})", table[worst]["recall"]],
@@ -181,6 +181,7 @@ def readme_answers() -> str:
         ["wrong answers among these", total["wrong of these"]],
         ["answers that quote the passage as it is", total["quoted of these"]],
         ["refused, of questions whose passage is not there", 1 - float(without["answered"])],
+        ["refused, of questions about another year or name than the passage", 1 - float(nowhere["answered"])],
         ["in the language of the question", total["in the language"]],
         ["whole answer, median s", total["median s"]],
     ]
