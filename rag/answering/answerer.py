@@ -6,7 +6,7 @@ from dataclasses import replace
 from rag.answering.abstention import abstain
 from rag.answering.citations import excerpt_citation, read_citation
 from rag.answering.claims import Source
-from rag.answering.countries import uncovered_countries
+from rag.answering.countries import find_countries, uncovered_countries
 from rag.answering.evidence import Snippet, evidence_z_score, select_evidence, select_excerpt
 from rag.answering.numerals import localise_numbers
 from rag.answering.reader import Reading, judge, read
@@ -65,7 +65,7 @@ class Answerer:
         """Words put into the user's language if they are supported, else an excerpt if that is, else an abstention."""
         question = f"{query.text} ({today_in('en')})" if query.timing.now else query.text
         grounding = self._settings.grounding
-        on_topic = [hit for hit in hits if not self._is_on_other_countries(query, hit)]
+        on_topic = self._on_topic(query, hits)
         candidates = on_topic if on_topic or grounding == "strict" else hits
         judgements = judge(self._engine, query, question, candidates, self._baseline)
         reading = read(self._engine, question, judgements)
@@ -118,9 +118,12 @@ class Answerer:
         timings = self._timer.timings
         return replace(draft, text=f"{text} [1]", citations=citations, doubts=doubts, timings=timings, final=True)
 
-    def _is_on_other_countries(self, query: Query, hit: Hit) -> bool:
-        passage = hit.passage
-        return bool(uncovered_countries(query.text, query.language, [(passage, Source.of_passage(passage))]))
+    def _on_topic(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits whose passages are not on other countries than the question."""
+        if not find_countries(query.text, query.language):
+            return list(hits)
+        sources = [(hit, [(hit.passage, Source.of_passage(hit.passage))]) for hit in hits]
+        return [hit for hit, source in sources if not uncovered_countries(query.text, query.language, source)]
 
     def _write(
         self, draft: Answer, query: Query, hits: Sequence[Hit], demonstrations: Sequence[TemporalQuestion]

@@ -97,10 +97,11 @@ def _is_spelled(code: str, surface: str, language: str, source: Source) -> bool:
     local_name = _country_names(language).get(code, surface)
     initials = "".join(word[0] for word in local_name.split())
     names = {romanise(name) for name in (surface, local_name, initials if len(initials) > 1 else local_name)}
+    stems = tuple(name[:COMMON_STEM] for name in names if len(name) >= COMMON_STEM)  # initials, such as "us", have none
     for word, spelled in zip(source.words, source.romanised, strict=True):
         is_common = CASED.match(word) is not None and not word[0].isupper()  # only adjectives are written so
         for name in names:
-            if spelled.startswith(name[:COMMON_STEM]) if is_common else is_same_name(name, spelled):
+            if spelled.startswith(stems) if is_common else is_same_name(name, spelled):
                 likeness = fuzz.ratio(name, spelled)
                 others = (other for code_, other in all_names.items() if code_ != code and is_same_name(other, spelled))
                 if all(fuzz.ratio(other, spelled) <= likeness for other in others):

@@ -12,6 +12,7 @@ import regex
 
 from prompts import load_prompt
 from rag.errors import GeneratorError
+from rag.generation.cache import open_cache
 from rag.generation.degeneration import is_degenerate
 from rag.generation.engine import Engine
 from rag.generation.language_check import is_in_language
@@ -87,14 +88,12 @@ class QueryRewriter:
             store.execute("INSERT OR REPLACE INTO rewritten VALUES (?, ?, ?, ?, ?)", (self._mode, *key, text))
 
     def _store(self) -> "contextlib.closing[sqlite3.Connection]":
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        store = sqlite3.connect(self._file, timeout=10)
         # `way` is the column of the mode; files of earlier versions have it.
-        store.execute(
-            "CREATE TABLE IF NOT EXISTS rewritten "
-            "(way TEXT, engine TEXT, target TEXT, query TEXT, text TEXT, PRIMARY KEY (way, engine, target, query))"
+        return open_cache(
+            self._file,
+            "rewritten (way TEXT, engine TEXT, target TEXT, query TEXT, text TEXT, "
+            "PRIMARY KEY (way, engine, target, query))",
         )
-        return contextlib.closing(store)
 
 
 def _digit_runs(text: str) -> set[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prompts import load_prompt
+from rag.generation.cache import open_cache
 from rag.generation.engine import Engine
 from retriever.languages.locales import english_name
 
@@ -67,13 +68,11 @@ class TranslationCritic:
             store.execute("INSERT OR REPLACE INTO ratings VALUES (?, ?, ?, ?, ?, ?, ?)", (*key, *ratings))
 
     def _store(self) -> "contextlib.closing[sqlite3.Connection]":
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        store = sqlite3.connect(self._file, timeout=10)
-        store.execute(
-            "CREATE TABLE IF NOT EXISTS ratings (engine TEXT, language TEXT, text TEXT, translation TEXT, "
-            "semantics REAL, emotion REAL, pragmatics REAL, PRIMARY KEY (engine, language, text, translation))"
+        return open_cache(
+            self._file,
+            "ratings (engine TEXT, language TEXT, text TEXT, translation TEXT, "
+            "semantics REAL, emotion REAL, pragmatics REAL, PRIMARY KEY (engine, language, text, translation))",
         )
-        return contextlib.closing(store)
 
 
 def expected_rating(logprobs: Sequence[float]) -> float:

@@ -66,6 +66,7 @@ def test_a_passage_on_another_country_is_no_answer(language, question, named):
         ("What is the capital of Niger?", "Abuja is the capital of Nigeria."),
         ("What is the capital of Slovakia?", "Ljubljana is the capital of Slovenia."),
         ("What is the capital of Chad?", "Astana, the capital of Kazakhstan, has changed its name."),
+        ("Who leads the United States?", "The useful crown is used by the king of Spain."),
     ],
 )
 def test_countries_whose_names_are_alike_are_kept_apart(question, other):

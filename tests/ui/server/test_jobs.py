@@ -92,18 +92,23 @@ def outcomes(collections):
     return [(entry.what, entry.outcome) for entry in collections.accounts.audit.entries()]
 
 
+def stop_while_it_reads(server, reading):
+    """Close a server that is reading a file, and let it end that one."""
+    stopping = threading.Thread(target=server.close)
+    stopping.start()
+    while not server._stopping.is_set():
+        time.sleep(0.01)
+    reading.go.set()
+    stopping.join()
+
+
 def test_a_stop_waits_for_one_file_and_the_next_server_goes_on(collections, start_jobs, tmp_path, monkeypatch):
     reading = SlowReading(monkeypatch)
     first = start_jobs()
     running = upload(first, collections, "One.", "Two.", "Three.")
     waiting = upload(first, collections, "Four.", replace=True)
     assert reading.begun.wait(30)
-    stopping = threading.Thread(target=first.close)
-    stopping.start()
-    while not first._stopping.is_set():
-        time.sleep(0.01)
-    reading.go.set()
-    stopping.join()
+    stop_while_it_reads(first, reading)
     assert sources(collections) == ["0.txt"]
     assert [(job.status, len(job.results)) for job in JobTable(collections.database).unfinished()] == [
         ("running", 1),
@@ -129,12 +134,7 @@ def test_a_job_is_one_servers_and_another_takes_it_over_when_that_one_ends(colle
     third = start_jobs()
     assert not third._locks
     assert upload(second, collections, "Four.") in second._locks
-    stopping = threading.Thread(target=first.close)
-    stopping.start()
-    while not first._stopping.is_set():
-        time.sleep(0.01)
-    reading.go.set()
-    stopping.join()
+    stop_while_it_reads(first, reading)
     assert statuses(ended(second, running)) == ["added", "added"]
     assert statuses(ended(third, waiting)) == ["replaced"]
 
