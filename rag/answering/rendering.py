@@ -11,7 +11,14 @@ from rag.answering.reader import Reading, confirm_odds, sentence_around
 from rag.answering.units import find_units
 from rag.answering.values import localise_value
 from rag.generation.citation_marks import strip_citation_marks
-from rag.generation.degeneration import has_foreign_letters, has_mixed_words, is_degenerate, is_refusal, strip_echoes
+from rag.generation.degeneration import (
+    has_foreign_letters,
+    has_mixed_words,
+    is_degenerate,
+    is_refusal,
+    lacks_own_letters,
+    strip_echoes,
+)
 from rag.generation.engine import Engine, complete
 from rag.generation.language_check import is_in_language
 from retriever.languages.detection import is_latin
@@ -55,7 +62,9 @@ def render(engine: Engine, question: str, language: str, reading: Reading, encod
         or is_refusal(text, load_prompt("fixed", language).texts["no_answer"])
         or has_mixed_words(text)
         or has_foreign_letters(text, language, f"{question} {sentence}")
+        or lacks_own_letters(text, language)
         or not is_in_language(text, language)
+        or _holds_untranslated(text, language, reading)
         or not _adds_no_unit(text, language, reading, sentence, question)
         or not _keeps_claims(text, language, reading, claims, question, encoder)
         or not (claims or _is_better(engine, reading, question, text))
@@ -94,6 +103,11 @@ def _is_better(engine: Engine, reading: Reading, question: str, text: str) -> bo
     """
     odds = [confirm_odds(engine, reading, question, answer) for answer in (text, reading.words)]
     return odds[0] - odds[1] >= MIN_GAIN
+
+
+def _holds_untranslated(text: str, language: str, reading: Reading) -> bool:
+    """Whether the words stand in a text as they are, though they are a phrase in another language."""
+    return reading.words.casefold() in text.casefold() and not is_in_language(reading.words, language)
 
 
 def _adds_no_unit(text: str, language: str, reading: Reading, sentence: str, question: str) -> bool:

@@ -55,6 +55,16 @@ def has_foreign_letters(text: str, language: str, known: str) -> bool:
     return bool(scripts) and not set(foreign) <= set(known)
 
 
+def lacks_own_letters(text: str, language: str) -> bool:
+    """Whether a text has letters, and none of the language's scripts: a bare name in Latin letters is no sentence.
+
+    >>> lacks_own_letters("The Great Wall of China", "ur"), lacks_own_letters("1914", "ur")
+    (True, False)
+    """
+    scripts = scripts_of(language)
+    return bool(scripts and regex.search(r"\p{L}", text)) and not regex.search(letters_of(scripts), text)
+
+
 def is_repetitive(text: str) -> bool:
     """Whether a text loops, as small models do: few of its character 4-grams are distinct."""
     if len(text) < LOOP_CHARACTERS:

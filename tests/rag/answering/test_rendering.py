@@ -58,6 +58,20 @@ def test_else_the_words_are_quoted(scripted, fake_encoder):
     assert rendering == quote("15 August 1914", "en"), "words in the language itself stay as they are"
 
 
+def test_a_phrase_that_the_model_left_untranslated_is_quoted(scripted, fake_encoder):
+    words = "two related kinds of workers from the islands"
+    text = f"The canal was built by {words}."
+    written = f"Der Kanal wurde gebaut, und das waren {words}, die ihn gebaut haben."
+    rendering = render(scripted(written), "Wer baute den Kanal?", "de", reading(words, text), fake_encoder)
+    assert rendering == quote(words, "de")
+
+
+@pytest.mark.parametrize(("language", "is_quote"), [("ur", True), ("th", True), ("zh", True), ("ro", False)])
+def test_a_bare_name_is_quoted_where_it_is_in_another_script(scripted, fake_encoder, language, is_quote):
+    rendering = render(scripted("SS Ancon"), "?", language, reading("SS Ancon"), fake_encoder)
+    assert rendering.is_quote == is_quote
+
+
 @pytest.mark.parametrize(
     ("language", "written", "is_quote"),
     [

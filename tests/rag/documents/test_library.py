@@ -201,7 +201,11 @@ def place(request, settings) -> Iterator[Settings]:
 
 @pytest.mark.slow
 def test_kill_at_any_moment_leaves_the_library_whole(place):
-    """kill -9 at 60 random moments; after each, what was done is there, and each document is whole or not there."""
+    """kill -9 at random moments; after each, what was done is there, and each document is whole or not there.
+
+    60 times in a folder; 24 on servers, where test_shared_library.py kills 60 times more.
+    """
+    kills = 24 if place.documents_url else 60
     seed = random.SystemRandom().randrange(10**6)
     print("seed", seed)  # shown by pytest if the test fails
     rng = random.Random(seed)
@@ -211,7 +215,7 @@ def test_kill_at_any_moment_leaves_the_library_whole(place):
         library.add_texts([("first.txt", numbered_text(999_999))])
     with started(place) as worker:
         longest = 0.0
-        for round_ in range(60):
+        for round_ in range(kills):
             worker.stdin.write(f"{KINDS[round_ % len(KINDS)]} {round_ * 1000}\n")
             pid = json.loads(worker.stdout.readline())["pid"]
             begun = time.monotonic()
@@ -231,4 +235,4 @@ def test_kill_at_any_moment_leaves_the_library_whole(place):
             for name in stored.keys() | numbers.keys() | pending.keys():
                 assert stored.get(name) in {numbers.get(name)} | pending.get(name, set()), (round_, name)
             numbers = dict(stored)
-    assert len(revisions) > 15
+    assert len(revisions) > kills // 4
