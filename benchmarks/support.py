@@ -63,12 +63,11 @@ MIN_SUPPORT: dict[Shown, float] = {"words": 0.5, "excerpt": 0.15}
 needs less; from .2 on four in a hundred answerable questions more are refused (docs/decisions.md)."""
 LANGUAGES_EACH = 3
 AFRIQA = "AfriQA"
-FEATURES: dict[Shown, tuple[str, ...]] = {
-    "words": ("answers", "logprob", "z_score", "echo"),
-    "excerpt": ("answers", "z_score"),
+FEATURES: dict[Shown, tuple[tuple[str, ...], ...]] = {
+    "words": (("answers", "logprob", "z_score", "echo"), ("answers", "logprob")),
+    "excerpt": (("z_score", "pmi"), ("answers", "pmi"), ("answers", "z_score"), ("answers",)),
 }
-NEED_BASELINE = {"z_score", "echo"}
-"""The features that a library too small for a baseline lacks."""
+"""Of each regression, those of most features first: a small library has no z-scores, not every engine tells a PMI."""
 FILE = Path(rag.answering.__file__ or "").with_name("support.json")
 
 
@@ -92,9 +91,9 @@ class Case:
     @property
     def shown(self) -> Candidate | None:
         """What the answer is made of, None if it is withheld."""
-        if self.words and is_supported("words", self.words.features):
-            return self.words
-        return self.excerpt if is_supported("excerpt", self.excerpt.features) else None
+        if not is_supported("excerpt", self.excerpt.features):
+            return None
+        return self.words if self.words and is_supported("words", self.words.features) else self.excerpt
 
 
 def read_cases(
@@ -141,13 +140,10 @@ def fit(cases: Sequence[Case]) -> dict[str, Any]:
         "words": [case.words for case in cases if case.words],
         "excerpt": [case.excerpt for case in cases],
     }
-    models: dict[str, Any] = {}
-    for shown, features in FEATURES.items():
-        without = tuple(feature for feature in features if feature not in NEED_BASELINE)
-        models[shown] = {
-            "with_baseline": _regression(candidates[shown], features, MIN_SUPPORT[shown]),
-            "without_baseline": _regression(candidates[shown], without, MIN_SUPPORT[shown]),
-        }
+    models: dict[str, Any] = {
+        shown: [_regression(candidates[shown], features, MIN_SUPPORT[shown]) for features in sets]
+        for shown, sets in FEATURES.items()
+    }
     return {"command": "python -m benchmarks.support --fit", "cases": len(cases), **models}
 
 

@@ -28,6 +28,8 @@ FIELDS = {
         "judge": {"passage", "question"},
         "extract": {"passage", "question", "language"},
         "confirm": {"passage", "question", "answer"},
+        "ask": {"passage", "asked_in"},
+        "ask_anything": {"asked_in"},
     },
     "rerank": {"system": set[str](), "user": {"passage", "question"}},
     "critic": {

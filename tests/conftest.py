@@ -24,6 +24,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from rag.documents.library import Library
+from rag.errors import NoProbabilitiesError
 from rag.generation.engine import Completion, Message
 from rag.pipeline import RAG
 from rag.settings import Settings, load_settings
@@ -178,6 +179,9 @@ class ScriptedEngine:
         """The next reply is the choice that is nearly certain."""
         reply = self._next_reply(messages)
         return [math.log(0.99) if choice == reply else math.log(0.01) for choice in choices]
+
+    def text_logprob(self, messages: Sequence[Message], text: str) -> float:
+        raise NoProbabilitiesError("A script tells no probabilities of a text.")
 
     def _next_reply(self, messages: Sequence[Message]) -> str:
         self.asked.append(list(messages))

@@ -62,35 +62,36 @@ class Answerer:
         yield from self._write(draft, query, hits, demonstrations)
 
     def _read(self, draft: Answer, query: Query, hits: Sequence[Hit]) -> Generator[Answer, None, None]:
-        """Words put into the user's language if they are supported, else an excerpt if that is, else an abstention."""
+        """Words of a passage put into the user's language, or an excerpt where the words lack support.
+
+        An abstention if the best passage does.
+        """
         question = f"{query.text} ({today_in('en')})" if query.timing.now else query.text
         grounding = self._settings.grounding
         on_topic = self._on_topic(query, hits)
         candidates = on_topic if on_topic or grounding == "strict" else hits
         judgements = judge(self._engine, query, question, candidates, self._baseline)
-        reading = read(self._engine, question, judgements)
+        if not judgements:
+            yield self._abstain(draft, query, hits)
+            return
+        best = judgements[0]
+        excerpt = select_excerpt(query, best.hit, self._encoder, self._baseline)
+        features = excerpt_features(query, best, excerpt, self._baseline)
+        draft = replace(draft, support=support("excerpt", features))
+        has_answer = is_supported("excerpt", features) and bool(on_topic)
+        reading = read(self._engine, question, judgements) if has_answer or grounding != "strict" else None
         self._timer.end_stage("read")
         if reading is not None:
             features = words_features(query, reading, self._encoder, self._baseline)
-            draft = replace(draft, support=support("words", features))
-            has_support = is_supported("words", features) and bool(on_topic)
+            has_support = has_answer and is_supported("words", features)
             if has_support or grounding != "strict":
+                draft = replace(draft, support=support("words", features))
                 yield from self._render(draft, query, reading, is_doubtful=not has_support and grounding == "flag")
                 return
-        if judgements:
-            best = judgements[0]
-            nearest = select_excerpt(query, best.hit, self._encoder, self._baseline)
-            features = excerpt_features(query, best, nearest, self._baseline)
-            draft = replace(draft, support=support("excerpt", features))
-            if is_supported("excerpt", features) and on_topic:
-                excerpt = nearest
-                if reading is not None and reading.judgement is best:
-                    words = (reading.start, reading.end)
-                    excerpt = select_excerpt(query, best.hit, self._encoder, self._baseline, words)
-                yield self._quote(draft, excerpt)
-                return
-        snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
-        yield abstain(self._engine, draft, query, snippets, self._timer)
+            if reading.judgement is best:
+                words = (reading.start, reading.end)
+                excerpt = select_excerpt(query, best.hit, self._encoder, self._baseline, words)
+        yield self._quote(draft, excerpt) if has_answer else self._abstain(draft, query, hits)
 
     def _render(
         self, draft: Answer, query: Query, reading: Reading, *, is_doubtful: bool
@@ -117,6 +118,11 @@ class Answerer:
         self._timer.end_stage("check")
         timings = self._timer.timings
         return replace(draft, text=f"{text} [1]", citations=citations, doubts=doubts, timings=timings, final=True)
+
+    def _abstain(self, draft: Answer, query: Query, hits: Sequence[Hit]) -> Answer:
+        """That nothing answers, with what comes nearest."""
+        snippets = select_evidence(query, hits, self._encoder, self._baseline, self._engine.evidence_tokens)
+        return abstain(self._engine, draft, query, snippets, self._timer)
 
     def _on_topic(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
         """The hits whose passages are not on other countries than the question."""

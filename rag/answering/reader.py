@@ -4,13 +4,16 @@ Such a model reads well in the passage's language and badly across languages, so
 language, the answer is words of the passage, and only `rendering` puts it into the user's language.
 """
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prompts import load_prompt
 from rag.answering.evidence import passage_z_score
 from rag.answering.locate import EDGES, locate
+from rag.errors import NoProbabilitiesError
 from rag.generation.engine import Engine, Message, yes_odds
+from retriever.languages.locales import english_name
 from retriever.languages.sentences import Span, split_sentences
 from retriever.store.baseline import ScoreBaseline
 from retriever.types import Hit, Passage, Query
@@ -32,12 +35,14 @@ class Judgement:
     """Whether a hit's passage answers a question.
 
     `answers` is the model's log-odds of "yes" to that. `z_score` is how far the passage stands above ordinary ones in
-    search, None in a library too small to tell.
+    search, None in a library too small to tell. `pmi` is how much the passage tells of the question (`question_pmi`),
+    None for all but the best passage, or if the engine tells no probabilities of a text.
     """
 
     hit: Hit
     answers: float
     z_score: float | None
+    pmi: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,10 @@ def judge(engine: Engine, query: Query, question: str, hits: Sequence[Hit], base
         judgements.append(Judgement(hit, answers, passage_z_score(query, hit, baseline)))
         if answers >= SURE:
             break
-    return sorted(judgements, key=lambda j: j.answers + Z_SCORE_WEIGHT * (j.z_score or 0.0), reverse=True)
+    judgements.sort(key=lambda j: j.answers + Z_SCORE_WEIGHT * (j.z_score or 0.0), reverse=True)
+    with contextlib.suppress(NoProbabilitiesError):
+        judgements[:1] = [replace(best, pmi=question_pmi(engine, query, best.hit.passage)) for best in judgements[:1]]
+    return judgements
 
 
 def read(engine: Engine, question: str, judgements: Sequence[Judgement]) -> Reading | None:
@@ -99,6 +107,21 @@ def confirm_odds(engine: Engine, reading: Reading, question: str, answer: str) -
     return _yes_odds(engine, "confirm", reading.hit.passage, question=question, answer=answer)
 
 
+def question_pmi(engine: Engine, query: Query, passage: Passage) -> float:
+    """How much a passage tells of a question, in nats: their pointwise mutual information under the model.
+
+    The log-probability of the question given the passage (by which arXiv 2204.07496 ranks passages), less that of the
+    question alone. Raises GeneratorError, or NoProbabilitiesError if the engine tells none of a text.
+    """
+    asked_in = english_name(query.language)
+    prompts = (
+        _prompt("ask", passage, asked_in=asked_in),
+        _messages(passage.language, "ask_anything", asked_in=asked_in),
+    )
+    given, alone = (engine.text_logprob(prompt, query.text) for prompt in prompts)
+    return given - alone
+
+
 def sentence_around(reading: Reading) -> Span:
     """From the beginning of the sentence with the first of the words to the end of that with the last."""
     passage = reading.hit.passage
@@ -113,8 +136,12 @@ def _yes_odds(engine: Engine, task: str, passage: Passage, **values: str) -> flo
 
 
 def _prompt(task: str, passage: Passage, **values: str) -> list[Message]:
-    prompt = load_prompt("read", passage.language)
+    return _messages(passage.language, task, passage=" ".join(passage.text.split()), **values)
+
+
+def _messages(language: str, task: str, **values: str) -> list[Message]:
+    prompt = load_prompt("read", language)
     return [
         {"role": "system", "content": prompt.render("system")},
-        {"role": "user", "content": prompt.render(task, passage=" ".join(passage.text.split()), **values)},
+        {"role": "user", "content": prompt.render(task, **values)},
     ]

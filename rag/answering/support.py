@@ -1,7 +1,7 @@
 """Support: how probable it is that words read out of a passage, or an excerpt of it, answer the question.
 
-Logistic regressions (`support.json`) over what the model and the search say of them. `python -m benchmarks.support`
-fits and measures them.
+Nothing is shown of a passage whose excerpt has too little of it. Both are logistic regressions (`support.json`) over
+what the model and the search say; `python -m benchmarks.support` fits and measures them.
 """
 
 import functools
@@ -42,24 +42,16 @@ class Regression:
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
 
 
-@dataclass(frozen=True, slots=True)
-class SupportModel:
-    """The regression for libraries with a baseline, and the one for smaller ones."""
-
-    with_baseline: Regression
-    without_baseline: Regression
-
-    def regression(self, features: Mapping[str, float]) -> Regression:
-        """The one that takes these features."""
-        has_all = self.with_baseline.weights.keys() <= features.keys()
-        return self.with_baseline if has_all else self.without_baseline
-
-
 @functools.cache
-def load_support_model(shown: Shown) -> SupportModel:
-    """The model that ships."""
+def load_regressions(shown: Shown) -> tuple[Regression, ...]:
+    """Those that ship, the best first."""
     values = json.loads(files("rag.answering").joinpath("support.json").read_text(encoding="utf-8"))[shown]
-    return SupportModel(Regression(**values["with_baseline"]), Regression(**values["without_baseline"]))
+    return tuple(Regression(**one) for one in values)
+
+
+def regression_of(shown: Shown, features: Mapping[str, float]) -> Regression:
+    """The first of those that take no other features than these."""
+    return next(one for one in load_regressions(shown) if one.weights.keys() <= features.keys())
 
 
 def words_features(query: Query, reading: Reading, encoder: QueryEncoder, baseline: ScoreBaseline) -> dict[str, float]:
@@ -83,18 +75,21 @@ def excerpt_features(query: Query, judgement: Judgement, excerpt: Snippet, basel
     """What the support of an excerpt of a judged passage is computed from.
 
     `answers` as in `Judgement`; `z_score` is how far the excerpt's best sentence stands above ordinary passages,
-    missing if the library is too small to tell.
+    missing if the library is too small to tell; `pmi` is the root of the judgement's, missing if that has none.
     """
     features = {"answers": judgement.answers}
-    z_score = evidence_z_score(query, [excerpt], baseline)
-    return features | {"z_score": z_score} if math.isfinite(z_score) else features
+    if math.isfinite(z_score := evidence_z_score(query, [excerpt], baseline)):
+        features["z_score"] = z_score
+    if judgement.pmi is not None:
+        features["pmi"] = math.sqrt(max(0.0, judgement.pmi))
+    return features
 
 
 def support(shown: Shown, features: Mapping[str, float]) -> float:
     """The probability that the words, or the excerpt, answer the question."""
-    return load_support_model(shown).regression(features).probability(features)
+    return regression_of(shown, features).probability(features)
 
 
 def is_supported(shown: Shown, features: Mapping[str, float]) -> bool:
     """Whether they are probable enough to be shown."""
-    return support(shown, features) >= load_support_model(shown).regression(features).min_support
+    return support(shown, features) >= regression_of(shown, features).min_support

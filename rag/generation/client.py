@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import httpx2
 import openai
-from openai.types.chat.chat_completion import Choice as ChatChoice
+from openai.types.chat import ChatCompletion
 
 from rag.errors import GeneratorError, NoProbabilitiesError
 from rag.generation.connection import Deadline, ReplyError, open_client
@@ -116,14 +116,14 @@ class ChatClient:
 
     def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Completion:
         """See `Engine.answer`."""
-        choice = self._completion(messages, max_tokens, top_logprobs=1)
+        choice = self._reply(messages, max_tokens, logprobs=True, top_logprobs=1).choices[0]
         text = checked_text(choice.message.content or "")[: longest_answer(max_tokens)].strip()
         tokens = choice.logprobs.content if choice.logprobs else None
         return Completion(text, tuple(float(token.logprob) for token in tokens or ()))
 
     def choice_logprobs(self, messages: Sequence[Message], choices: Sequence[str]) -> list[float]:
         """See `Engine.choice_logprobs`."""
-        logprobs = self._completion(messages, 1, top_logprobs=TOP_LOGPROBS).logprobs
+        logprobs = self._reply(messages, 1, logprobs=True, top_logprobs=TOP_LOGPROBS).choices[0].logprobs
         if logprobs is None or not logprobs.content:
             raise NoProbabilitiesError(
                 f"The generator at {self._shown_url} tells no probabilities; set rerank to late, and reader to write."
@@ -132,15 +132,32 @@ class ChatClient:
         least = min((logprob for _, logprob in tops), default=MIN_LOGPROB)
         return [first_token_logprob(choice, tops, least) for choice in choices]
 
+    def text_logprob(self, messages: Sequence[Message], text: str) -> float:
+        """See `Engine.text_logprob`. Of the servers only vLLM tells it."""
+        answered = [*messages, {"role": "assistant", "content": text}]
+        to_the_end = {"prompt_logprobs": 0, "add_generation_prompt": False, "continue_final_message": True}
+        try:
+            told: Any = self._reply(answered, 1, extra_body=to_the_end)
+            tokens = list(told.prompt_logprobs)
+            asked: Any = self._reply(messages, 1)
+            end = tokens[asked.usage.prompt_tokens :]
+            return sum(float(token["logprob"]) for alternatives in end for token in alternatives.values())
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise NoProbabilitiesError(f"The generator at {self._shown_url} tells no probabilities of a text.") from error
+        except GeneratorError as error:
+            if isinstance(error.__cause__, openai.BadRequestError):  # it knows no such option
+                raise NoProbabilitiesError(str(error)) from error
+            raise
+
     def close(self) -> None:
         """End the calls that are under way."""
         for deadline in list(self._calls):
             deadline.shut()
 
-    def _completion(self, messages: Sequence[Message], max_tokens: int, top_logprobs: int) -> ChatChoice:
-        """One whole answer with the log-probabilities of its tokens, and so many alternatives for each."""
+    def _reply(self, messages: Sequence[Message], max_tokens: int, **options: Any) -> ChatCompletion:
+        """One whole answer, with more options of the protocol."""
         with self._call() as (client, deadline):
-            response = self._send(
+            response: ChatCompletion = self._send(
                 deadline,
                 lambda: client.chat.completions.create(
                     model=self.model,
@@ -148,12 +165,11 @@ class ChatClient:
                     max_tokens=max_tokens,
                     temperature=0,
                     seed=0,
-                    logprobs=True,
-                    top_logprobs=top_logprobs,
+                    **options,
                 ),
             )
             _record_usage(response)
-            return response.choices[0]
+            return response
 
     def _first_model(self) -> str:
         with self._call() as (client, deadline):

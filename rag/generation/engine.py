@@ -51,6 +51,13 @@ class Engine(Protocol):
         """
         ...
 
+    def text_logprob(self, messages: Sequence[Message], text: str) -> float:
+        """The log-probability that the answer begins with a text: the sum over its tokens.
+
+        Raises NoProbabilitiesError if the engine tells no probabilities of what it is given.
+        """
+        ...
+
     def close(self) -> None:
         """Free what the engine holds."""
         ...

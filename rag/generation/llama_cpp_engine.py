@@ -6,10 +6,12 @@ protocol as every other.
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
-from rag.errors import GeneratorError
+from rag.errors import GeneratorError, NoProbabilitiesError
 from rag.generation.client import ChatClient
+from rag.generation.engine import Message
 
 CONTEXT_TOKENS = 4096
 PROMPT_CACHE_MB = 128
@@ -53,6 +55,10 @@ class LlamaCppEngine(ChatClient):
             label=label,
             evidence_tokens=evidence_tokens,
         )
+
+    def text_logprob(self, messages: Sequence[Message], text: str) -> float:
+        """See `Engine.text_logprob`: llama.cpp's server tells none."""
+        raise NoProbabilitiesError("llama.cpp tells no probabilities of a text.")
 
     def close(self) -> None:
         """Stop the engine and free its memory."""

@@ -68,9 +68,12 @@ class OpenVinoEngine:
 
     def choice_logprobs(self, messages: Sequence[Message], choices: Sequence[str]) -> list[float]:
         """See `Engine.choice_logprobs`; here every choice has its own value."""
-        return [
-            _joined(self._call(messages=list(messages), max_tokens=1, choice=choice)).logprobs[0] for choice in choices
-        ]
+        calls = (self._call(messages=list(messages), max_tokens=1, scored=choice) for choice in choices)
+        return [_joined(call).logprobs[0] for call in calls]
+
+    def text_logprob(self, messages: Sequence[Message], text: str) -> float:
+        """See `Engine.text_logprob`."""
+        return sum(_joined(self._call(messages=list(messages), max_tokens=1, scored=text, whole=True)).logprobs)
 
     def close(self) -> None:
         """End the calls that are under way, and the process."""
@@ -83,7 +86,8 @@ class OpenVinoEngine:
         messages: list[Message] | None = None,
         prompt: str | None = None,
         max_tokens: int,
-        choice: str | None = None,
+        scored: str | None = None,
+        whole: bool = False,
     ) -> Iterator[Line]:
         """The replies to one request; giving up the iterator cancels it."""
         deadline = time.monotonic() + self._timeout
@@ -92,13 +96,14 @@ class OpenVinoEngine:
                 self._process = _Process(self._folder)
             process = self._process
         order = {"id": next(self._ids), "messages": messages, "prompt": prompt, "max_tokens": max_tokens}
+        order |= {"scored": scored, "whole": whole}
         tokens = 0
-        with contextlib.closing(process.request(order | {"choice": choice}, deadline)) as replies:
+        with contextlib.closing(process.request(order, deadline)) as replies:
             try:
                 for reply in replies:
                     if "error" in reply:
                         raise GeneratorError(CONTEXT_EXCEEDED)
-                    tokens += len(reply["logprobs"])
+                    tokens += len(reply["logprobs"]) if scored is None else int(reply["end"])
                     record_usage(None, tokens)
                     yield reply
             except queue.Empty as error:

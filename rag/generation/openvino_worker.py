@@ -21,19 +21,19 @@ CACHE_BLOCKS = 512
 BATCH_TOKENS = 512
 UNFINISHED = "\ufffd"
 """What the end of a text decodes to while bytes of its last character are missing."""
-KEPT_CHOICES = 10_000
-"""Choices whose log-probability is kept: of a prompt that it has in its memory whole, the model tells nothing."""
+KEPT_SCORES = 10_000
+"""Prompts whose log-probabilities are kept: of tokens that it has in its memory, the model tells nothing."""
 WARM_UP = "The first prompt is slow, because the network is prepared for the processor. " * 8
 
 
 @dataclass(slots=True)
 class Request:
-    """A request under way. `choice` is the text whose first token is to be judged, else None."""
+    """A request under way. `scored` is how many tokens at the prompt's end are to be scored; 0 if it is to write."""
 
     id: int
     prompt: str
     max_tokens: int
-    choice: str | None
+    scored: int = 0
     handle: Any = None
     attempts: int = 0
     ids: list[int] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Worker:
         self._tokenizer = self._pipeline.get_tokenizer()
         self._requests: dict[int, Request] = {}
         self._handles = 0
-        self._judged: dict[str, list[float]] = {}
+        self._scores: dict[tuple[str, int], list[float]] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -73,16 +73,18 @@ class Worker:
         prompt = order["prompt"]
         if prompt is None:
             prompt = self._tokenizer.apply_chat_template(order["messages"], add_generation_prompt=True)
-        request = Request(order["id"], prompt, order["max_tokens"], order["choice"])
-        if self._length(prompt) + request.max_tokens > CONTEXT_TOKENS:
+        request = Request(order["id"], prompt, order["max_tokens"])
+        if order["scored"] is not None:
+            ids = self._tokenizer.encode(order["scored"], add_special_tokens=False).input_ids.data[0].tolist()
+            ids = ids if order["whole"] else ids[:1]
+            request.scored = len(ids)
+            request.prompt += self._tokenizer.decode(ids)
+        if self._length(request.prompt) + request.max_tokens > CONTEXT_TOKENS:
             write({"id": request.id, "error": "too long"})
             return
-        if request.choice is not None:
-            first = int(self._tokenizer.encode(request.choice, add_special_tokens=False).input_ids.data[0][0])
-            request.prompt += self._tokenizer.decode([first])
-            if (logprobs := self._judged.get(request.prompt)) is not None:
-                write({"id": request.id, "text": "", "logprobs": logprobs, "end": True})
-                return
+        if (logprobs := self._scores.get((request.prompt, request.scored))) is not None:
+            write({"id": request.id, "text": "", "logprobs": logprobs, "end": True})
+            return
         self._requests[request.id] = request
         self._begin(request)
 
@@ -95,19 +97,19 @@ class Worker:
                 for output in request.handle.read().values():
                     request.ids += output.generated_ids
                     request.logprobs += output.generated_log_probs
-            if request.choice is None:
+            if not request.scored:
                 self._write_text(request, has_ended)
             elif has_ended:
-                self._write_choice(request)
+                self._write_scores(request)
 
     def _begin(self, request: Request) -> None:
         config = self._genai.GenerationConfig()
         config.max_new_tokens = request.max_tokens
         config.apply_chat_template = False
         config.logprobs = 1
-        config.echo = request.choice is not None
+        config.echo = request.scored > 0
         self._handles += 1
-        # An empty line makes a prompt that is in its memory whole a new one.
+        # An empty line makes a prompt whose scored tokens are in its memory a new one.
         request.handle = self._pipeline.add_request(self._handles, "\n" * request.attempts + request.prompt, config)
 
     def _write_text(self, request: Request, has_ended: bool) -> None:
@@ -119,15 +121,17 @@ class Worker:
         if has_ended:
             del self._requests[request.id]
 
-    def _write_choice(self, request: Request) -> None:
-        if len(request.logprobs) > 1:  # the last is of what the model wrote, the one before of the choice
-            if len(self._judged) >= KEPT_CHOICES:
-                del self._judged[next(iter(self._judged))]
-            self._judged[request.prompt] = request.logprobs[-2:-1]
-            write({"id": request.id, "text": "", "logprobs": request.logprobs[-2:-1], "end": True})
+    def _write_scores(self, request: Request) -> None:
+        if len(request.logprobs) > request.scored:  # the last is of what the model wrote
+            if len(self._scores) >= KEPT_SCORES:
+                del self._scores[next(iter(self._scores))]
+            logprobs = request.logprobs[-request.scored - 1 : -1]
+            self._scores[request.prompt, request.scored] = logprobs
+            write({"id": request.id, "text": "", "logprobs": logprobs, "end": True})
             del self._requests[request.id]
         else:
             request.attempts += 1
+            request.logprobs = []
             self._begin(request)
 
     def _length(self, prompt: str) -> int:
@@ -143,7 +147,7 @@ def write(line: dict[str, Any]) -> None:
 def serve(folder: str) -> None:
     """Work until the input ends."""
     worker = Worker(folder)
-    worker.accept({"id": 0, "prompt": WARM_UP, "max_tokens": 1, "choice": None})
+    worker.accept({"id": 0, "prompt": WARM_UP, "max_tokens": 1, "scored": None})
     lines: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:

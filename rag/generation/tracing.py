@@ -62,6 +62,11 @@ class TracedEngine:
         with self._call("chat", messages, 1) as span, _current(span):
             return self.engine.choice_logprobs(messages, choices)
 
+    def text_logprob(self, messages: Sequence[Message], text: str) -> float:
+        """See `Engine.text_logprob`."""
+        with self._call("chat", messages, 1) as span, _current(span):
+            return self.engine.text_logprob(messages, text)
+
     def close(self) -> None:
         """Free what the engine holds."""
         self.engine.close()

@@ -4,8 +4,8 @@ from benchmarks.support import Candidate, Case, coverage, fit, table_row
 
 GOOD = {"answers": 6.0, "logprob": -0.05, "z_score": 4.0, "echo": -1.0}
 BAD = {"answers": -6.0, "logprob": -2.0, "z_score": 0.0, "echo": 2.0}
-GOOD_EXCERPT = {"answers": 6.0, "z_score": 6.0}
-BAD_EXCERPT = {"answers": -6.0, "z_score": 0.0}
+GOOD_EXCERPT = {"answers": 6.0, "z_score": 6.0, "pmi": 6.0}
+BAD_EXCERPT = {"answers": -6.0, "z_score": 0.0, "pmi": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def test_words_are_shown_before_an_excerpt_and_an_excerpt_before_nothing():
     assert case(doubtful, excerpt).shown is excerpt
     assert case(None, excerpt).shown is excerpt
     assert case(doubtful, useless).shown is None
+    assert case(words, useless).shown is None
 
 
 def test_a_row_counts_what_is_shown():
@@ -50,9 +51,12 @@ def test_a_fitted_regression_tells_right_from_wrong():
     )
     models = fit([case(*right), case(*wrong)] * 5)
     assert models["cases"] == 10
-    weights = models["words"]["with_baseline"]["weights"]
+    weights = models["words"][0]["weights"]
     assert {name: weight > 0 for name, weight in weights.items()} == {
         "answers": True, "logprob": True, "z_score": True, "echo": False
     }  # fmt: skip
-    assert set(models["words"]["without_baseline"]["weights"]) == {"answers", "logprob"}
-    assert set(models["excerpt"]["without_baseline"]["weights"]) == {"answers"}
+    assert set(models["words"][1]["weights"]) == {"answers", "logprob"}
+    assert [set(one["weights"]) for one in models["excerpt"]] == [
+        {"z_score", "pmi"}, {"answers", "pmi"}, {"answers", "z_score"}, {"answers"}
+    ]  # fmt: skip
+    assert all(weight > 0 for one in models["excerpt"] for weight in one["weights"].values())

@@ -45,6 +45,11 @@ class StoppableEngine:
         self._check()
         return self.engine.choice_logprobs(messages, choices)
 
+    def text_logprob(self, messages: Sequence[Message], text: str) -> float:
+        """The engine's log-probability of a text."""
+        self._check()
+        return self.engine.text_logprob(messages, text)
+
     def close(self) -> None:
         """Free what the engine holds."""
         self.engine.close()

@@ -52,7 +52,7 @@ def test_read_check_render(reading_rag):
 
 def test_words_without_support_are_withheld_marked_or_shown(reading_rag):
     denied = ("No", "No", "15 August 1914")
-    rag, engine = reading_rag(*denied)
+    rag, engine = reading_rag("No", "No")
     withheld = rag.ask(QUESTION)
     assert (withheld.abstained, withheld.text) == (True, load_prompt("fixed", "en").texts["no_answer"])
     assert all(not citation.used for citation in withheld.citations)
@@ -66,7 +66,7 @@ def test_words_without_support_are_withheld_marked_or_shown(reading_rag):
 
 def test_an_answer_tells_how_probable_it_is(reading_rag):
     shown = reading_rag("Yes", "15 August 1914", IN_ROMANIAN)[0].ask(QUESTION, language="ro")
-    withheld = reading_rag("No", "No", "15 August 1914")[0].ask(QUESTION)
+    withheld = reading_rag("No", "No")[0].ask(QUESTION)
     assert 0 < withheld.support < shown.support < 1
 
 
@@ -95,7 +95,7 @@ CAPITAL = "Care este capitala Egiptului? Is Brasília the capital?"
 
 
 def test_a_passage_on_another_country_is_not_read(reading_rag):
-    rag, engine = reading_rag("No", "nowhere")
+    rag, engine = reading_rag("No")
     rag.library.add_texts([("brasilia.txt", "Brasília is the capital of Brazil.")])
     assert rag.ask(CAPITAL, language="ro").abstained
     asked = " ".join(messages[-1]["content"] for messages in engine.asked)
@@ -113,9 +113,18 @@ def test_where_all_passages_are_on_another_country_doubtful_words_are_marked(rea
 
 
 def test_words_that_no_passage_has_are_never_shown(reading_rag):
-    for grounding in ("strict", "flag", "off"):
+    for grounding in ("flag", "off"):
         rag, _ = reading_rag("No", "No", *["on the seventh day of creation"] * 2, grounding=grounding)
         assert rag.ask(QUESTION).abstained
+
+
+@pytest.mark.parametrize(("alone", "is_told"), [(-200.0, True), (-9.0, False)])
+def test_a_passage_must_tell_of_the_question(reading_rag, monkeypatch, alone, is_told):
+    rag, engine = reading_rag("No", "No", *(("nowhere", "neither") if is_told else ()))
+    monkeypatch.setattr(engine, "text_logprob", lambda messages, _: -9.0 if "Panama" in str(messages) else alone)
+    answer = rag.ask(QUESTION, language="ro")
+    assert answer.abstained != is_told
+    assert not engine.replies
 
 
 def test_an_empty_library_abstains(settings, fake_encoder, scripted):

@@ -55,6 +55,22 @@ def test_search_has_a_say_in_which_passage(scripted):
         assert read_best(engine, hits, query, baseline).words == words
 
 
+def test_the_best_passage_is_asked_how_much_it_tells_of_the_question(scripted, monkeypatch):
+    engine = scripted("No", "Yes")
+    asked = []
+
+    def text_logprob(messages, text):
+        asked.append(messages[-1]["content"])
+        return -10.0 if "1914" in asked[-1] else -34.5
+
+    monkeypatch.setattr(engine, "text_logprob", text_logprob)
+    best, other = judge(engine, QUERY, QUERY.text, [SUEZ, PANAMA], NO_BASELINE)
+    assert (best.hit, best.pmi, other.pmi) == (PANAMA, 24.5, None)
+    assert ["Greek" in prompt for prompt in asked] == [True, True]
+    assert not any(QUERY.text in prompt for prompt in asked)
+    assert judge(scripted("No", "Yes"), QUERY, QUERY.text, [SUEZ, PANAMA], NO_BASELINE)[0].pmi is None
+
+
 def test_a_hit_that_only_its_words_brought_stands_out_by_nothing(scripted):
     vectors = np.array([[cosine, (1 - cosine**2) ** 0.5] for cosine in [0.4] * 10 + [0.6] * 10], dtype=np.float32)
     baseline = ScoreBaseline(vectors, ("en",) * 20)

@@ -7,7 +7,15 @@ import pytest
 
 from rag.answering.evidence import Snippet
 from rag.answering.reader import Judgement, Reading
-from rag.answering.support import Regression, excerpt_features, load_support_model, support, words_features
+from rag.answering.support import (
+    Regression,
+    excerpt_features,
+    is_supported,
+    load_regressions,
+    regression_of,
+    support,
+    words_features,
+)
 from retriever.store.baseline import ScoreBaseline
 from retriever.types import Hit, Passage, Query
 
@@ -16,8 +24,8 @@ QUERY = Query("When?", "en", np.array([1, 0], dtype=np.float32))
 HIT = Hit(PASSAGE, 1.0, 0.9, None, "en")
 
 
-def judgement(z_score: float | None = 4.0) -> Judgement:
-    return Judgement(HIT, 2.0, z_score)
+def judgement(z_score: float | None = 4.0, pmi: float | None = None) -> Judgement:
+    return Judgement(HIT, 2.0, z_score, pmi)
 
 
 def reading(z_score: float | None = 4.0) -> Reading:
@@ -62,6 +70,9 @@ def test_the_features_of_an_excerpt():
     features = excerpt_features(QUERY, judgement(), excerpt, ORDINARY)
     assert features == pytest.approx({"answers": 2.0, "z_score": 3.0}, abs=1e-4)
     assert excerpt_features(QUERY, judgement(None), excerpt, baseline(0.4, 0.6)) == {"answers": 2.0}
+    told = excerpt_features(QUERY, judgement(pmi=9.0), excerpt, ORDINARY)
+    assert told == pytest.approx(features | {"pmi": 3.0})
+    assert excerpt_features(QUERY, judgement(pmi=-9.0), excerpt, ORDINARY)["pmi"] == 0.0
 
 
 def test_a_small_library_has_support_too():
@@ -77,6 +88,19 @@ def test_more_of_a_sign_is_more_support():
         assert support("words", features | {name: features[name] + 1}) > support("words", features), name
 
 
+@pytest.mark.parametrize("features", [{"answers": 1.0}, {"answers": 1.0, "z_score": 2.5}])
+def test_a_passage_that_tells_nothing_of_the_question_is_not_shown(features):
+    assert not is_supported("excerpt", features | {"pmi": 0.0})
+    assert is_supported("excerpt", features | {"pmi": 6.0})
+
+
+def test_the_regression_is_the_first_that_takes_the_features():
+    assert regression_of("excerpt", {"answers": 1.0, "z_score": 2.0, "pmi": 1.0}).weights.keys() == {"z_score", "pmi"}
+    assert regression_of("excerpt", {"answers": 1.0, "pmi": 1.0}).weights.keys() == {"answers", "pmi"}
+    assert regression_of("excerpt", {"answers": 1.0, "z_score": 2.0}).weights.keys() == {"answers", "z_score"}
+    assert regression_of("excerpt", {"answers": 1.0}).weights.keys() == {"answers"}
+
+
 def test_words_that_say_the_question_again_have_less():
     features = features_of(reading())
     assert support("words", features | {"echo": features["echo"] + 2}) < support("words", features)
@@ -84,9 +108,8 @@ def test_words_that_say_the_question_again_have_less():
 
 @pytest.mark.parametrize("shown", ["words", "excerpt"])
 def test_the_shipped_file_says_what_made_it(shown):
-    model = load_support_model(shown)
-    for regression in (model.with_baseline, model.without_baseline):
+    for regression in load_regressions(shown):
         assert 0 < regression.min_support < 1
-    assert set(model.without_baseline.weights) == set(model.with_baseline.weights) - {"z_score", "echo"}
+    assert load_regressions(shown)[-1].weights.keys() <= {"answers", "logprob"}  # which every engine tells
     text = files("rag.answering").joinpath("support.json").read_text(encoding="utf-8")
     assert "benchmarks.support" in json.loads(text)["command"]

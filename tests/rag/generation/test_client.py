@@ -12,7 +12,7 @@ import openai
 import pytest
 
 from rag.build import build_engine
-from rag.errors import GeneratorError, GeneratorOverloadError
+from rag.errors import GeneratorError, GeneratorOverloadError, NoProbabilitiesError
 from rag.generation.client import ChatClient, vllm_model_at
 from rag.generation.failures import retry_pause
 from rag.generation.model_size import is_small, parameters_in_name
@@ -264,6 +264,47 @@ def test_cancel_closes_the_connection(server):
     assert next(stream) == "x"
     stream.close()
     assert server.released.wait(3)
+
+
+def told(prompt_tokens: int, **more: Any) -> Callable[[BaseHTTPRequestHandler], None]:
+    """A reply to a prompt of so many tokens."""
+
+    def answer(handler):
+        choice = {"index": 0, "message": {"role": "assistant", "content": "?"}, "finish_reason": "length"}
+        usage = {"prompt_tokens": prompt_tokens, "completion_tokens": 1, "total_tokens": prompt_tokens + 1}
+        body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        handler.wfile.write(json.dumps(body | {"usage": usage} | more).encode())
+
+    return answer
+
+
+def test_vllm_tells_how_probable_a_text_is(server):
+    tokens = [None, *({str(n): {"logprob": -float(n), "rank": 1, "decoded_token": "x"}} for n in range(1, 6))]
+    server.answers = [told(6, prompt_logprobs=tokens), told(4)]
+    assert client(server.url).text_logprob(ASK, "Bună ziua") == -9.0  # the last two of six
+    assert server.requests[0]["messages"][-1] == {"role": "assistant", "content": "Bună ziua"}
+    assert server.requests[0]["continue_final_message"] is True
+    assert server.requests[1]["messages"] == ASK
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        [told(6)],
+        [told(6, prompt_logprobs=None)],
+        [told(6, prompt_logprobs=7)],
+        [told(6, prompt_logprobs=[None, "x", "y"]), told(1)],
+        [told(6, prompt_logprobs=[None, {"1": {"logprob": "many"}}]), told(1)],
+        [fails(400)],
+    ],
+)
+def test_a_server_that_tells_nothing_of_a_text_is_named(server, replies):
+    server.answers = replies
+    with pytest.raises(NoProbabilitiesError):
+        client(server.url).text_logprob(ASK, "Bună ziua")
 
 
 def test_choice_of_engine(server):

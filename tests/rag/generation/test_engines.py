@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from prompts import load_prompt
-from rag.errors import GeneratorError
+from rag.answering.reader import question_pmi
+from rag.errors import GeneratorError, NoProbabilitiesError
 from rag.generation.client import ChatClient
 from rag.generation.embedded import embedded_file, open_llama_cpp, open_openvino
 from rag.generation.language_check import is_in_language
@@ -92,6 +93,33 @@ def test_the_likeliest_first_words_tell_a_passage_that_answers(engine):
         Query("În ce an s-a deschis prima cafenea din Viena?", "ro", np.zeros(2, dtype=np.float32)), passages
     )
     assert 0 <= wrong < right <= 1
+
+
+def test_a_passage_tells_of_the_question_that_it_answers(engine):
+    passage = Passage("1", "d", "", "The first coffee house of Vienna opened in 1685.", None, 0, 48, "en")
+    questions = ("În ce an s-a deschis prima cafenea din Viena?", "ภาษาใดมีผู้พูดมากที่สุดในอินเดีย")
+    queries = [
+        Query(text, language, np.zeros(2, dtype=np.float32))
+        for text, language in zip(questions, ("ro", "th"), strict=True)
+    ]
+    if engine.provider == "llama.cpp":
+        with pytest.raises(NoProbabilitiesError):
+            question_pmi(engine, queries[0], passage)
+        return
+    answered, other = (question_pmi(engine, query, passage) for query in queries)
+    assert answered > 5
+    assert answered > other + 5
+    assert question_pmi(engine, queries[0], passage) == pytest.approx(answered, abs=3)
+
+
+def test_a_text_of_several_tokens_is_less_probable_than_its_first(engine):
+    if engine.provider == "llama.cpp":
+        return
+    asked = [{"role": "user", "content": "Name the capital of France in one sentence."}]
+    (first,) = engine.choice_logprobs(asked, ["The"])
+    likely = engine.text_logprob(asked, "The capital of France is Paris.")
+    unlikely = engine.text_logprob(asked, "The capital of France is Ulaanbaatar.")
+    assert unlikely + 3 < likely <= first + 0.1
 
 
 def test_an_answer_tells_how_probable_its_tokens_are(engine):

@@ -49,6 +49,9 @@ class QuotingEngine:
     def choice_logprobs(self, messages: Sequence[Message], choices: Sequence[str]) -> list[float]:
         raise AssertionError
 
+    def text_logprob(self, messages: Sequence[Message], text: str) -> float:
+        raise AssertionError
+
     def close(self) -> None:
         pass
 
