@@ -143,7 +143,7 @@ class ChatClient:
             end = tokens[asked.usage.prompt_tokens :]
             return sum(float(token["logprob"]) for alternatives in end for token in alternatives.values())
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise NoProbabilitiesError(f"The generator at {self._shown_url} tells no probabilities of a text.") from error
+            raise NoProbabilitiesError(f"{self._shown_url} tells no probabilities of a text.") from error
         except GeneratorError as error:
             if isinstance(error.__cause__, openai.BadRequestError):  # it knows no such option
                 raise NoProbabilitiesError(str(error)) from error
