@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import uvicorn
@@ -19,14 +19,19 @@ from qdrant_client import QdrantClient, models
 
 def qdrant_app(client: QdrantClient, api_key: str | None = None, version: str = "1.19.0") -> FastAPI:
     """The application over a client in local mode; with `api_key` it asks for one, as the server does."""
-    app = FastAPI()
-    lock = asyncio.Lock()  # local mode knows no threads
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.lock = asyncio.Lock()  # local mode knows no threads; a server started again has another event loop
+        yield
+
+    app = FastAPI(lifespan=lifespan)
 
     @app.middleware("http")
     async def guard(request: Request, answer: Any) -> Any:
         if api_key and request.headers.get("api-key") != api_key:
             return JSONResponse({"status": {"error": "Must provide an API key"}}, 401)
-        async with lock:
+        async with app.state.lock:
             return await answer(request)
 
     @app.get("/")
