@@ -59,6 +59,11 @@ def with_another_subject(data: AnswerData, names: Sequence[str], per_language: i
     return exchanged
 
 
+def subject_names(data: AnswerData) -> list[str]:
+    """The names that questions share with their passages."""
+    return sorted({name for name in map(subject, data.questions) if name and not name.isdigit()})
+
+
 def subject(question: AnswerQuestion) -> str | None:
     """The first year or name of an English question that its passage has too."""
     return next((match[0] for match in _SUBJECT.finditer(question.text) if match[0] in str(question.passage)), None)

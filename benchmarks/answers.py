@@ -15,7 +15,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.answer_data import LANGUAGES, afriqa_part, subject, with_another_subject, xquad_part
+from benchmarks.answer_data import LANGUAGES, afriqa_part, subject_names, with_another_subject, xquad_part
 from benchmarks.report import data_folder, publish
 from rag.build import build_encoder, build_engine
 from rag.evaluation.answer_report import COLUMNS
@@ -34,8 +34,7 @@ UNANSWERABLE = 13
 def measure(engine_name: str, per_language: int, seed: int, model: str) -> None:
     """Run one engine over all questions and publish answers-ENGINE-MODEL.json."""
     data = xquad_part(data_folder("xquad"), "test")
-    strangers = {subject(question) for question in afriqa_part(data_folder("afriqa"), "dev").questions}
-    names = sorted(name for name in strangers if name and not name.isdigit())
+    names = subject_names(afriqa_part(data_folder("afriqa"), "dev"))
     data.questions.extend(with_another_subject(data, names, UNANSWERABLE, seed))
     plan = AnswerPlan("XQuAD", tuple(LANGUAGES), per_language, UNANSWERABLE, seed)
     settings = load_settings(embedded_model=model, generator="embedded", timeout=600)

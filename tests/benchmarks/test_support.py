@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.support import Candidate, Case, coverage, fit, table_row
+from benchmarks.support import Candidate, Case, Kind, coverage, fit, table_row
 
 GOOD = {"answers": 6.0, "logprob": -0.05, "z_score": 4.0, "echo": -1.0}
 BAD = {"answers": -6.0, "logprob": -2.0, "z_score": 0.0, "echo": 2.0}
@@ -21,8 +21,8 @@ def test_coverage_is_the_share_that_can_be_shown(right, scores, share):
     assert coverage(right, scores, risk=0.1) == pytest.approx(share)
 
 
-def case(words: Candidate | None, excerpt: Candidate, is_answerable: bool = True) -> Case:
-    return Case("en", words, excerpt, is_answerable)
+def case(words: Candidate | None, excerpt: Candidate, kind: Kind = "answerable") -> Case:
+    return Case("en", words, excerpt, kind)
 
 
 def test_words_are_shown_before_an_excerpt_and_an_excerpt_before_nothing():
@@ -38,10 +38,15 @@ def test_words_are_shown_before_an_excerpt_and_an_excerpt_before_nothing():
 def test_a_row_counts_what_is_shown():
     words, excerpt = Candidate(GOOD, True), Candidate(GOOD_EXCERPT, False)
     doubtful, useless = Candidate(BAD, False), Candidate(BAD_EXCERPT, False)
-    cases = [case(words, Candidate(GOOD_EXCERPT, True)), case(doubtful, excerpt), case(doubtful, useless, False)]
+    cases = [
+        case(words, Candidate(GOOD_EXCERPT, True)),
+        case(doubtful, excerpt),
+        case(doubtful, useless, "without passage"),
+    ]
     row = table_row("en", cases)
     assert row[:3] == ["en", 2, 0.5]
-    assert row[-4:] == [1.0, 0.5, 0.5, 1.0]
+    assert row[-5:] == [1.0, 0.5, 0.5, 1.0, None]
+    assert table_row("en", [*cases, case(words, excerpt, "other subject")])[-2:] == [1.0, 0.0]
 
 
 def test_a_fitted_regression_tells_right_from_wrong():
@@ -57,6 +62,6 @@ def test_a_fitted_regression_tells_right_from_wrong():
     }  # fmt: skip
     assert set(models["words"][1]["weights"]) == {"answers", "logprob"}
     assert [set(one["weights"]) for one in models["excerpt"]] == [
-        {"z_score", "pmi"}, {"answers", "pmi"}, {"answers", "z_score"}, {"answers"}
+        {"answers", "z_score", "pmi"}, {"answers", "pmi"}, {"answers", "z_score"}, {"answers"}
     ]  # fmt: skip
     assert all(weight > 0 for one in models["excerpt"] for weight in one["weights"].values())

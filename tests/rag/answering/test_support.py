@@ -95,7 +95,11 @@ def test_a_passage_that_tells_nothing_of_the_question_is_not_shown(features):
 
 
 def test_the_regression_is_the_first_that_takes_the_features():
-    assert regression_of("excerpt", {"answers": 1.0, "z_score": 2.0, "pmi": 1.0}).weights.keys() == {"z_score", "pmi"}
+    assert regression_of("excerpt", {"answers": 1.0, "z_score": 2.0, "pmi": 1.0}).weights.keys() == {
+        "answers",
+        "z_score",
+        "pmi",
+    }
     assert regression_of("excerpt", {"answers": 1.0, "pmi": 1.0}).weights.keys() == {"answers", "pmi"}
     assert regression_of("excerpt", {"answers": 1.0, "z_score": 2.0}).weights.keys() == {"answers", "z_score"}
     assert regression_of("excerpt", {"answers": 1.0}).weights.keys() == {"answers"}
