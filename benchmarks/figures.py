@@ -33,6 +33,8 @@ ORDER: Mapping[str, Sequence[str]] = {
         "hinglish",
         "encoder",
         "scale",
+        "cluster",
+        "bulk_indexing",
         "capacity",
         "sharding",
         "sharding-groups",

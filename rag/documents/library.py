@@ -20,11 +20,12 @@ from filelock import FileLock
 from rag.build import EngineSource, build_encoder, build_reranker, build_rewriters, connect_qdrant
 from rag.documents.ingest import read_document, read_file, supported_files
 from rag.documents.migrations import add_missing_times, delete_saved_words
+from rag.documents.names import find_document
 from rag.documents.parsing import printable
 from rag.errors import UnreadableFileError
 from rag.settings import Settings
 from rag.types import Added
-from retriever.errors import IsthmusError, NotFoundError
+from retriever.errors import IsthmusError
 from retriever.models.protocols import TextEncoder
 from retriever.search.retriever import CrossLingualRetriever
 from retriever.store.baseline import ScoreBaseline
@@ -37,9 +38,10 @@ from retriever.store.disk_errors import (
     removal_error,
     storage_error,
 )
+from retriever.store.embedding import EmbeddedPassages
 from retriever.store.lock import acquire
 from retriever.store.opening import open_documents, open_shared_documents
-from retriever.types import Document, Hit, Month, Timing
+from retriever.types import Document, Hit, Month, Passage, Timing
 
 if TYPE_CHECKING:
     from retriever.store.qdrant_server import QdrantServer
@@ -187,6 +189,43 @@ class Library:
             [(printable(name), partial(text.encode, errors="ignore")) for name, text in texts], progress
         )
 
+    def add_embedded(
+        self, document: Document, passages: Sequence[Passage], embedded: Iterable[EmbeddedPassages]
+    ) -> Added:
+        """Add a document that was read and embedded elsewhere, or replace the one of its source; within `changes`.
+
+        `embedded` are its passages, part by part, their tokens pooled.
+        """
+        with self.collection.writing(document), self._change():
+            if self.is_unchanged(document.source, document.sha256):
+                return Added(document.source, "unchanged")
+            try:
+                return self._write(document, passages, embedded)
+            except STORAGE_ERRORS as error:
+                raise storage_error(error, document.source, self.folder) from error
+
+    def is_unchanged(self, name: str, digest: str) -> bool:
+        """Whether the document of this name has this content or, if there is none, another one has.
+
+        `digest` is the content's SHA-256.
+        """
+        documents = self.collection.documents
+        known = documents.from_source(name)
+        return known.sha256 == digest if known else documents.has_content(digest)
+
+    @contextmanager
+    def changes(self) -> Iterator[None]:
+        """Changes, which search sees at the end, however it comes."""
+        try:
+            yield
+        except BaseException as error:
+            try:
+                self._refresh()
+            except IsthmusError as second:
+                error.add_note(str(second))
+            raise
+        self._refresh()
+
     def documents(self) -> list[Document]:
         """Every document, oldest first."""
         return self.collection.documents.documents()
@@ -250,7 +289,7 @@ class Library:
         self, sources: Sequence[Source], progress: Progress | None, *, replace: bool
     ) -> Generator[tuple[int, Added], None, None]:
         """Add sources in the order of `_intake_order`; search sees them at the end, however it comes."""
-        try:
+        with self.changes():
             for done, number in enumerate(self._intake_order(sources)):
                 name, read = sources[number]
                 if progress:
@@ -264,13 +303,6 @@ class Library:
                 yield number, result
             if progress:
                 progress(len(sources), len(sources), "")
-        except BaseException as error:
-            try:
-                self._refresh()
-            except IsthmusError as second:
-                error.add_note(str(second))
-            raise
-        self._refresh()
 
     def _intake_order(self, sources: Sequence[Source]) -> list[int]:
         """Names that the library has come first.
@@ -286,22 +318,22 @@ class Library:
         while True:
             with self._change():
                 name = source if replace else self._free_name(source, digest)
-                if self._is_unchanged(name, digest):
+                if self.is_unchanged(name, digest):
                     return Added(name, "unchanged")
             document, passages = read_document(name, data, digest, self.settings.passage_chars)
             with self.collection.writing(document), self._change():
-                if self._is_unchanged(name, digest):  # somebody else added it meanwhile
+                if self.is_unchanged(name, digest):  # somebody else added it meanwhile
                     return Added(name, "unchanged")
-                replaced = self.collection.documents.from_source(name)
-                if replace or not replaced:
-                    self.collection.write(document, passages, [replaced.id] if replaced else [])
-                    return Added(name, "replaced" if replaced else "added", len(passages))
+                if replace or not self.collection.documents.from_source(name):
+                    return self._write(document, passages)
 
-    def _is_unchanged(self, name: str, digest: str) -> bool:
-        """Whether the document of this name has this content or, if there is none, another one has."""
-        documents = self.collection.documents
-        known = documents.from_source(name)
-        return known.sha256 == digest if known else documents.has_content(digest)
+    def _write(
+        self, document: Document, passages: Sequence[Passage], embedded: Iterable[EmbeddedPassages] | None = None
+    ) -> Added:
+        """Write a document in place of the one of its source."""
+        replaced = self.collection.documents.from_source(document.source)
+        self.collection.write(document, passages, [replaced.id] if replaced else [], embedded)
+        return Added(document.source, "replaced" if replaced else "added", len(passages))
 
     def _free_name(self, name: str, digest: str) -> str:
         """The name with the lowest number that is free or belongs to a document with the same content."""
@@ -309,19 +341,3 @@ class Library:
         names = itertools.chain([name], (f"{path.stem} ({number}){path.suffix}" for number in itertools.count(2)))
         known = self.collection.documents.from_source
         return next(name for name in names if (document := known(name)) is None or document.sha256 == digest)
-
-
-def find_document(documents: Sequence[Document], name: str) -> Document:
-    """The document that an id, source, file name or title names. Raises NotFoundError if none or several have it."""
-    name = printable(name)
-    keys = {name, os.path.abspath(name)}
-    matching = [d for d in documents if {d.id, d.source} & keys] or [
-        d for d in documents if name in (Path(d.source).name, d.title)
-    ]
-    if len(matching) == 1:
-        return matching[0]
-    if not matching:
-        raise NotFoundError(f"No document is called {name!r}; `isthmus list` shows what there is.")
-    raise NotFoundError(
-        f"{len(matching)} documents are called {name!r}; name one by its id: {', '.join(d.id for d in matching)}."
-    )

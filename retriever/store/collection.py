@@ -30,7 +30,7 @@ from retriever.models.encoder import encoder_probe
 from retriever.models.protocols import PassageEncoder
 from retriever.store.disk_errors import is_sound
 from retriever.store.documents import collection_prefix, sqlite_documents
-from retriever.store.embedding import embed_passages
+from retriever.store.embedding import EmbeddedPassages, embed_passages
 from retriever.store.files import Seal, sync_tree
 from retriever.store.ports import DocumentStore, TokenStore, VectorStore
 from retriever.store.recovery import recover_token_vectors, recover_vectors
@@ -114,13 +114,22 @@ class Collection(StoredPassages):
         """As in `SharedCollection`: the library's own lock keeps others from the document."""
         return nullcontext()
 
-    def write(self, document: Document, passages: Sequence[Passage], replaced: Sequence[str] = ()) -> None:
-        """Add a document, and delete those with the ids in `replaced`, all or nothing."""
+    def write(
+        self,
+        document: Document,
+        passages: Sequence[Passage],
+        replaced: Sequence[str] = (),
+        embedded: Iterable[EmbeddedPassages] | None = None,
+    ) -> None:
+        """Add a document, and delete those with the ids in `replaced`, all or nothing.
+
+        `embedded` are its passages, part by part, if they have been embedded and pooled already.
+        """
         surplus = self._passage_ids(replaced)
         ids = {passage.id for passage in passages}
         self.documents.clean_shutdown = False
         try:
-            embed_passages(self._encoder, passages, self.vectors, self.tokens)
+            embed_passages(self._encoder, passages, self.vectors, self.tokens, embedded)
             self.documents.replace(replaced, document, passages)
         except BaseException:
             self._hide(ids)

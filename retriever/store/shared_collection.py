@@ -17,7 +17,7 @@ are not in the library.
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from typing import Any
 from retriever.errors import IsthmusError, LibraryBusyError
 from retriever.models.protocols import PassageEncoder
 from retriever.store.documents import collection_prefix
-from retriever.store.embedding import embed_passages
+from retriever.store.embedding import EmbeddedPassages, embed_passages
 from retriever.store.qdrant import QdrantTokenVectors, QdrantVectors
 from retriever.store.qdrant_server import QdrantServer
 from retriever.store.reconciliation import reconcile
@@ -104,11 +104,20 @@ class SharedCollection(StoredPassages):
         finally:
             self._erase_surplus()
 
-    def write(self, document: Document, passages: Sequence[Passage], replaced: Sequence[str] = ()) -> None:
-        """Within `writing`, add a document and delete those with the ids in `replaced`, all or nothing."""
+    def write(
+        self,
+        document: Document,
+        passages: Sequence[Passage],
+        replaced: Sequence[str] = (),
+        embedded: Iterable[EmbeddedPassages] | None = None,
+    ) -> None:
+        """Within `writing`, add a document and delete those with the ids in `replaced`, all or nothing.
+
+        `embedded` are its passages, part by part, if they have been embedded and pooled already.
+        """
         self.documents.note_unfinished(passages)
         try:
-            embed_passages(self._encoder, passages, self.vectors, self.tokens)
+            embed_passages(self._encoder, passages, self.vectors, self.tokens, embedded)
             self.documents.replace(replaced, document, passages)
         except BaseException:
             with self._erasing:

@@ -13,7 +13,8 @@ import httpx
 from pydantic import TypeAdapter
 
 from rag.documents.ingest import read_file, supported_files
-from rag.documents.library import Progress, find_document
+from rag.documents.library import Progress
+from rag.documents.names import find_document
 from rag.documents.parsing import printable
 from rag.errors import UnreadableFileError
 from rag.settings import Settings, TimeMode

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import logging
+import os
 import shutil
 import sys
 import weakref
@@ -236,8 +237,11 @@ def _fingerprint(folder: Path, runtime: Runtime) -> str:
 
 
 def _load_openvino_network(file: Path) -> Network:
-    # OpenVINO itself chooses bf16 where the processor multiplies bf16 matrices, else float32.
-    network = load_openvino().Core().compile_model(file.with_suffix(".xml"), "CPU")
+    # OpenVINO itself chooses bf16 where the processor multiplies bf16 matrices, else float32. It does not read
+    # OMP_NUM_THREADS, which says how many processors this process may keep busy (Ray sets it for its workers).
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    options = {"INFERENCE_NUM_THREADS": int(threads)} if threads.isdigit() else {}
+    network = load_openvino().Core().compile_model(file.with_suffix(".xml"), "CPU", options)
     return lambda ids, mask: [np.array(output, dtype=np.float32) for output in network([ids, mask]).values()]
 
 

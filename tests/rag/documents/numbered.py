@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from rag.documents.library import Library
+from rag.settings import Settings
 from retriever.types import Vectors
 
 SENTENCES = 100
@@ -31,6 +34,20 @@ class HashEncoder:
     def encode_passage_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
         vectors = self.encode_passages(texts)
         return vectors, [np.stack([np.roll(vector, turn) for turn in range(4)]) for vector in vectors]
+
+
+class GatedEncoder(HashEncoder):
+    """Embeds passages that tell of a number from `first` on only once there is a file."""
+
+    def __init__(self, settings: Settings, first: int, gate: Path) -> None:
+        self._first = first
+        self._gate = gate
+
+    def encode_passage_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        last = max(map(int, re.findall(r"Document (\d+) tells", " ".join(texts))), default=0)
+        while last >= self._first and not self._gate.exists():
+            time.sleep(0.02)
+        return super().encode_passage_tokens(texts)
 
 
 def numbered_text(number: int) -> str:
