@@ -38,6 +38,8 @@ CAPTION = (
 FILES, SENTENCES = 200, 100
 SYLLABLES = "ba de fi go lu ma ne pi ro su ta ve zo li ka".split()
 SEED = 1
+PATIENCE = {"health_check_timeout_ms": 120_000}
+"""Of Ray's nodes with each other: on a busy machine they take one another for dead after ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,9 @@ def running_cluster(nodes: int) -> "Iterator[Cluster]":
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         cluster = Cluster()
         try:
-            for _ in range(nodes):
-                cluster.add_node(num_cpus=1, include_dashboard=False, temp_dir=folder)
+            cluster.add_node(num_cpus=1, include_dashboard=False, temp_dir=folder, _system_config=PATIENCE)
+            for _ in range(nodes - 1):
+                cluster.add_node(num_cpus=1)
             yield cluster
         finally:
             cluster.shutdown()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.build import build_encoder
-from rag.documents.ingest import read_document, read_file, supported_files
+from rag.documents.ingest import read_document, read_file, supported_files, utc_now
 from rag.documents.library import Library, Progress
 from rag.documents.parsing import printable
 from rag.documents.ray_cluster import LOCAL, Workers, load_ray, ray_cluster
@@ -145,7 +145,8 @@ def _index(
                 yield file, Added(file.name, "failed", reason=first.reason)
             else:
                 embedded = (part.embedded for part in itertools.chain([first], parts) if part.embedded)
-                yield file, library.add_embedded(first.document, first.all_passages, embedded)
+                document = replace(first.document, added=utc_now())  # documents are listed by it
+                yield file, library.add_embedded(document, first.all_passages, embedded)
 
 
 def _dataset(library: Library, manifest: Sequence[File], workers: Workers, make_encoder: MakeEncoder) -> "Dataset":
@@ -166,7 +167,6 @@ def _dataset(library: Library, manifest: Sequence[File], workers: Workers, make_
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers.encoders, initial_size=workers.encoders),
             num_cpus=workers.encoder_processors,
             num_gpus=workers.encoder_gpus,
-            ray_remote_args_fn=_spread,
         )
         .map(_pool, **task)
     )
@@ -174,11 +174,6 @@ def _dataset(library: Library, manifest: Sequence[File], workers: Workers, make_
     dataset.context.target_max_block_size = BLOCK_BYTES
     dataset.context.enable_progress_bars = False
     return dataset
-
-
-def _spread() -> dict[str, Any]:
-    """Where encoders are started: on machines in turn."""
-    return {"scheduling_strategy": "SPREAD"}
 
 
 def _run(dataset: "Dataset") -> Generator[Row, None, None]:

@@ -37,8 +37,12 @@ def read_document(source: str, data: bytes, digest: str, passage_chars: int) -> 
             id_ = f"{document_id}-{len(passages):05}"
             passage = Passage(id_, document_id, parsed.title, text, page.number, start, end, language)
             passages.append(with_times(passage))
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Document(document_id, source, parsed.title, digest, document_language, len(data), now), passages
+    return Document(document_id, source, parsed.title, digest, document_language, len(data), utc_now()), passages
+
+
+def utc_now() -> str:
+    """The time, as `Document.added` has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def read_passages(path: Path, settings: Settings) -> list[Passage]:

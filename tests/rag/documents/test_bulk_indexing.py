@@ -1,4 +1,4 @@
-"""Bulk indexing on a real Ray: one of this machine's own, and a cluster of two nodes that lose an actor and a node."""
+"""Bulk indexing on a real Ray: one of this machine's own, and a cluster that loses its encoders and a node."""
 
 import functools
 import ipaddress
@@ -19,7 +19,11 @@ from rag.settings import Settings
 from retriever.errors import IsthmusError
 from tests.rag.documents.numbered import GatedEncoder, HashEncoder, numbered_text
 
-DOCUMENTS = 96
+DOCUMENTS, FIRST_HELD = 56, 40
+"""How many there are, and the first whose encoder waits.
+
+Encoders take 16 at a time, and Ray gives the first 16 once it has the next, so it has 32 without the one that waits.
+"""
 
 
 class BreakOffError(Exception):
@@ -32,9 +36,21 @@ def hash_encoder(settings: Settings) -> HashEncoder:
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A Ray cluster of two nodes, of one processor each."""
-    with running_cluster(2) as nodes:
+    """A Ray cluster of one node, of one processor."""
+    with running_cluster(1) as nodes:
         yield nodes
+
+
+@pytest.fixture
+def libraries(settings, tmp_path):
+    """Two libraries: one for Ray, and one for `Library.add`."""
+    other = settings.model_copy(update={"library": tmp_path / "other"})
+    with Library(settings, HashEncoder()) as first, Library(other, HashEncoder()) as second:
+        yield first, second
+
+
+def write_numbered(folder: Path, count: int) -> Path:
+    return write(folder, **{f"{number:03}": numbered_text(number) for number in range(count)})
 
 
 def write(folder: Path, **texts: str) -> Path:
@@ -72,51 +88,54 @@ def test_a_worker_with_another_encoder_ends_it_with_a_sentence(cluster, fake_lib
 
 
 @pytest.mark.slow
-def test_an_actor_and_a_node_die_and_all_is_there_once(cluster, settings, tmp_path):
-    folder = write(tmp_path / "docs", **{f"{number:03}": numbered_text(number) for number in range(3)})
-    second_node, gate = next(iter(cluster.worker_nodes)), tmp_path / "gate"
-
-    def kill_actor():
-        actors = [process for process in psutil.process_iter(["cmdline"]) if "_Embedder" in str(process.info)]
-        actors[0].kill()
-
-    events = {
-        1: kill_actor,
-        18: lambda: cluster.remove_node(second_node, allow_graceful=False),
-        20: gate.touch,  # until then encoders wait before the 60th document
-    }
+def test_what_was_broken_off_goes_on(cluster, libraries, tmp_path):
+    library, other = libraries
+    folder = write_numbered(tmp_path / "docs", 3)
+    library.add([folder])
+    other.add([folder])
+    write_numbered(folder, 12)
+    write(folder, **{"000": numbered_text(99), "a copy of 000": numbered_text(0), "twice": numbered_text(9)})
+    (folder / "bad.pdf").write_bytes(b"no PDF")
 
     def break_off(done, total, name):
-        if done == 20:
+        if done == 6:
             raise BreakOffError
 
-    places = [settings, settings.model_copy(update={"library": tmp_path / "other"})]
-    with Library(places[0], HashEncoder()) as library, Library(places[1], HashEncoder()) as other:
-        library.add([folder])
-        other.add([folder])
-        write(folder, **{f"{number:03}": numbered_text(number) for number in range(DOCUMENTS)})
-        write(folder, **{"000": numbered_text(DOCUMENTS), "a copy of 000": numbered_text(0), "twice": numbered_text(9)})
-        (folder / "bad.pdf").write_bytes(b"no PDF")
-        with pytest.raises(BreakOffError):
-            index_files(library, [folder], ray=cluster.address, make_encoder=hash_encoder, progress=break_off)
-        before = len(library.documents())
-        assert 3 < before < 25
+    with pytest.raises(BreakOffError):
+        index_files(library, [folder], ray=cluster.address, make_encoder=hash_encoder, progress=break_off)
+    assert 3 < len(library.documents()) < 13
 
-        def happen(done, total, name):
-            events.pop(len(library.documents()) - before, lambda: None)()
+    results = index_files(library, [folder], ray=cluster.address, make_encoder=hash_encoder)
+    expected = other.add([folder])
+    assert_same(library, other, 1e-6)
+    assert [(result.name, result.reason) for result in results] == [(e.name, e.reason) for e in expected]
+    statuses = {Path(result.name).name: result.status for result in results}
+    assert statuses["bad.pdf"] == "failed"
+    assert statuses["000.txt"] == statuses["twice.txt"] == "unchanged"
+    assert statuses["011.txt"] == "added"
 
-        gated = functools.partial(GatedEncoder, first=60, gate=gate)
-        results = index_files(library, [folder], ray=cluster.address, make_encoder=gated, progress=happen)
-        assert events == {}
-        expected = other.add([folder])
-        assert_same(library, other, 1e-6)
-        assert [(result.name, result.reason) for result in results] == [(e.name, e.reason) for e in expected]
-        statuses = {Path(result.name).name: result.status for result in results}
-        assert statuses["bad.pdf"] == "failed"
-        assert statuses["000.txt"] == statuses["twice.txt"] == "unchanged"
-        assert statuses["a copy of 000.txt"] == "unchanged"  # written before the run was broken off
-        assert statuses["095.txt"] == "added"
-        assert len(library.documents()) == DOCUMENTS + 1
+
+@pytest.mark.slow
+def test_encoders_and_a_node_die_and_all_is_there_once(cluster, libraries, tmp_path):
+    library, other = libraries
+    folder, gate = write_numbered(tmp_path / "docs", DOCUMENTS), tmp_path / "gate"
+    node = cluster.add_node(num_cpus=1)
+    killed = []
+
+    def kill(done, total, name):
+        if done == 1:  # no encoder has come further than FIRST_HELD
+            killed.extend(p for p in psutil.Process().children(recursive=True) if "_Embedder" in str(p.cmdline()))
+            for encoder in killed:
+                encoder.kill()
+            cluster.remove_node(node, allow_graceful=False)
+            gate.touch()
+
+    gated = functools.partial(GatedEncoder, first=FIRST_HELD, gate=gate)
+    results = index_files(library, [folder], ray=cluster.address, make_encoder=gated, progress=kill)
+    assert killed
+    assert results == other.add([folder])
+    assert [result.status for result in results] == ["added"] * DOCUMENTS
+    assert_same(library, other, 1e-6)
 
 
 @pytest.mark.slow
