@@ -120,13 +120,15 @@ def test_encoders_and_a_node_die_and_all_is_there_once(cluster, libraries, tmp_p
     library, other = libraries
     folder, gate = write_numbered(tmp_path / "docs", DOCUMENTS), tmp_path / "gate"
     node = cluster.add_node(num_cpus=1)
-    killed = []
+    killed: list[psutil.Process] = []
 
     def kill(done, total, name):
         if done == 1:  # no encoder has come further than FIRST_HELD
-            killed.extend(p for p in psutil.Process().children(recursive=True) if "_Embedder" in str(p.cmdline()))
-            for encoder in killed:
-                encoder.kill()
+            raylets = {child.pid for child in psutil.Process().children()}
+            for process in psutil.process_iter(["ppid", "cmdline"]):
+                if process.info["ppid"] in raylets and "_Embedder" in str(process.info["cmdline"]):
+                    process.kill()
+                    killed.append(process)
             cluster.remove_node(node, allow_graceful=False)
             gate.touch()
 
