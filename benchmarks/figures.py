@@ -33,8 +33,6 @@ ORDER: Mapping[str, Sequence[str]] = {
         "hinglish",
         "encoder",
         "scale",
-        "cluster",
-        "bulk_indexing",
         "capacity",
         "sharding",
         "sharding-groups",
