@@ -5,6 +5,7 @@ import ipaddress
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -154,13 +155,15 @@ def test_the_command_runs_ray_on_this_machine_alone(command, settings, encoder, 
                     addresses |= {c.laddr.ip for c in child.net_connections("inet") if c.status == psutil.CONN_LISTEN}
                 except psutil.Error:
                     continue
+            time.sleep(0.5)  # Ray's workers give way to others
         printed, errors = process.communicate()
     assert process.returncode == 2, errors
     assert errors == ""
-    assert [result["status"] for result in json.loads(printed)] == ["added", "failed", "added"]
+    assert [result["status"] for result in json.loads(printed)] == ["added", "added", "failed"]
     assert "raylet" in names
     assert addresses
-    assert all(ipaddress.ip_address(address).is_loopback for address in addresses), addresses
+    # Of IPv4 addresses as IPv6 ones Python knows only from 3.13 on that they are loopback ones.
+    assert all(ipaddress.ip_address(a.removeprefix("::ffff:")).is_loopback for a in addresses), addresses
     with (
         Library(settings, encoder) as library,
         Library(settings.model_copy(update={"library": tmp_path / "other"}), encoder) as other,
