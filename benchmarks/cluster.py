@@ -67,7 +67,7 @@ def chroma_server(folder: Path, encoder: Encoder) -> Iterator[Collection]:
         [*command, "--port", str(port), "--host", "127.0.0.1"], env=environment, stdout=subprocess.DEVNULL
     ) as server:
         try:
-            while True:
+            while server.poll() is None:
                 try:
                     socket.create_connection(("127.0.0.1", port), timeout=1).close()
                     break

@@ -96,8 +96,8 @@ def index_files(
     Raises IsthmusError if Ray fails; the documents until then are in the library.
     """
     load_ray(ray)
-    found = [os.path.abspath(file) for path in paths for file in supported_files(path)]
-    files = [File(number, printable(path), Path(path)) for number, path in enumerate(found)]
+    absolute = [os.path.abspath(file) for path in paths for file in supported_files(path)]
+    files = [File(number, printable(path), Path(path)) for number, path in enumerate(absolute)]
     results: dict[int, Added] = {}
 
     def report(file: File, added: Added) -> None:
@@ -172,6 +172,8 @@ def _dataset(library: Library, manifest: Sequence[File], workers: Workers, make_
     )
     dataset.context.execution_options.preserve_order = True
     dataset.context.target_max_block_size = BLOCK_BYTES
+    # Arrow has no type for parts. Ray pickles them anyhow, but would write the beginning of one into its log.
+    dataset.context.enable_fallback_to_arrow_object_ext_type = True
     dataset.context.enable_progress_bars = False
     return dataset
 

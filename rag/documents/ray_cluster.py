@@ -15,6 +15,8 @@ from retriever.errors import IsthmusError
 
 LOCAL = "local"
 """The address that stands for a Ray of this machine's own."""
+PATIENCE = {"health_check_timeout_ms": 120_000}
+"""Of Ray's processes with each other: on a busy machine they would take one another for dead after ten seconds."""
 _TEMPORARY = "/tmp" if os.name == "posix" else None  # noqa: S108
 
 
@@ -78,7 +80,8 @@ def ray_cluster(address: str) -> Iterator[Workers]:
         if address == LOCAL:
             # The name is short, as sockets need. Ray opens its folder to everybody, but not the one around it.
             folder = tempfile.TemporaryDirectory(prefix="ray-", dir=_TEMPORARY, ignore_cleanup_errors=True)
-            options |= {"include_dashboard": False, "_temp_dir": os.path.join(stack.enter_context(folder), "ray")}
+            options |= {"include_dashboard": False, "_system_config": PATIENCE}
+            options["_temp_dir"] = os.path.join(stack.enter_context(folder), "ray")
         try:
             if address != LOCAL:
                 _check_listening(address)

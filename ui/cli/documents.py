@@ -51,7 +51,7 @@ def index(
 ) -> None:
     """Add many documents at once, on all processors and GPUs of this machine or of a Ray cluster.
 
-    The library becomes what `isthmus add` makes of it. What was broken off is taken up by the same command.
+    The library becomes what `isthmus add` makes of it. Broken off, the same command goes on.
     """
     from rag.documents.bulk_indexing import index_files
     from ui.state.collections import Collections
