@@ -371,6 +371,9 @@ class EndlessEngine:
     def choice_logprobs(self, messages, choices):
         raise AssertionError
 
+    def text_logprob(self, messages, text):
+        raise AssertionError
+
     def close(self):
         pass
 

@@ -65,6 +65,9 @@ class Answering:
     def choice_logprobs(self, messages, choices):
         raise GeneratorError("This generator has no probabilities.")
 
+    def text_logprob(self, messages, text):
+        raise AssertionError
+
     def close(self):
         raise AssertionError("Whoever opened the engine closes it.")
 

@@ -44,6 +44,9 @@ class Judge:
         self.asked.append(messages[-1]["content"])
         return [next(odds for word, odds in self.answers.items() if word in messages[-1]["content"]), 0.0]
 
+    def text_logprob(self, messages, text):
+        raise AssertionError
+
     def answer(self, messages, *, max_tokens):
         raise AssertionError("A judge only gives probabilities.")
 

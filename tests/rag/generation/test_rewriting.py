@@ -27,6 +27,9 @@ class Slow:
     def choice_logprobs(self, messages, choices):
         raise AssertionError("A query is rewritten in a chat.")
 
+    def text_logprob(self, messages, text):
+        raise AssertionError
+
     def close(self):
         pass
 

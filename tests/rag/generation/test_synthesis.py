@@ -63,6 +63,9 @@ class Scribe:
     def choice_logprobs(self, messages, choices):
         raise AssertionError("Questions are written in a chat.")
 
+    def text_logprob(self, messages, text):
+        raise AssertionError
+
     def close(self):
         pass
 
