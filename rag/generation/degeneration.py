@@ -51,8 +51,10 @@ def has_foreign_letters(text: str, language: str, known: str) -> bool:
     (True, False)
     """
     scripts = scripts_of(language)
+    if not scripts:
+        return False
     foreign = regex.findall(rf"[\p{{L}}--[\p{{Latin}}\p{{Common}}{letters_of(scripts)}]]", text, flags=regex.V1)
-    return bool(scripts) and not set(foreign) <= set(known)
+    return not set(foreign) <= set(known)
 
 
 def lacks_own_letters(text: str, language: str) -> bool:

@@ -66,6 +66,11 @@ def test_a_phrase_that_the_model_left_untranslated_is_quoted(scripted, fake_enco
     assert rendering == quote(words, "de")
 
 
+@pytest.mark.parametrize("language", ["am", "ka", "si", "und"])
+def test_a_language_whose_script_is_not_known_gets_an_answer_too(scripted, fake_encoder, language):
+    assert "SS Ancon" in render(scripted("SS Ancon."), "?", language, reading("SS Ancon"), fake_encoder).text
+
+
 @pytest.mark.parametrize(("language", "is_quote"), [("ur", True), ("th", True), ("zh", True), ("ro", False)])
 def test_a_bare_name_is_quoted_where_it_is_in_another_script(scripted, fake_encoder, language, is_quote):
     rendering = render(scripted("SS Ancon"), "?", language, reading("SS Ancon"), fake_encoder)
