@@ -80,8 +80,9 @@ def judge(engine: Engine, query: Query, question: str, hits: Sequence[Hit], base
         if answers >= SURE:
             break
     judgements.sort(key=lambda j: j.answers + Z_SCORE_WEIGHT * (j.z_score or 0.0), reverse=True)
-    with contextlib.suppress(NoProbabilitiesError):
-        judgements[:1] = [replace(best, pmi=question_pmi(engine, query, best.hit.passage)) for best in judgements[:1]]
+    if judgements:
+        with contextlib.suppress(NoProbabilitiesError):
+            judgements[0] = replace(judgements[0], pmi=question_pmi(engine, query, judgements[0].hit.passage))
     return judgements
 
 

@@ -110,6 +110,20 @@ def test_streams(server):
     assert server.requests[0]["temperature"] == 0
 
 
+def completes(usage: object, **more: Any) -> Callable[[BaseHTTPRequestHandler], None]:
+    """A whole answer, with its tokens and whatever else a server tells."""
+
+    def answer(handler):
+        choice = {"index": 0, "message": {"role": "assistant", "content": "Bună"}, "finish_reason": "stop"}
+        body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        handler.wfile.write(json.dumps(body | more).encode())
+
+    return answer
+
+
 USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
 
 
@@ -129,15 +143,7 @@ def test_the_tokens_of_a_recorded_stream_are_in_its_span(server, spans):
 
 @pytest.mark.parametrize("usage", [USAGE, None, "many", {"prompt_tokens": "many", "completion_tokens": [1]}])
 def test_the_tokens_of_a_recorded_answer_are_in_its_span(server, spans, usage):
-    def answer(handler):
-        choice = {"index": 0, "message": {"role": "assistant", "content": "Bună"}, "finish_reason": "stop"}
-        body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
-        handler.send_response(200)
-        handler.send_header("Content-Type", "application/json")
-        handler.end_headers()
-        handler.wfile.write(json.dumps(body).encode())
-
-    server.answers = [answer]
+    server.answers = [completes(usage)]
     assert TracedEngine(client(server.url), record_texts=False).answer(ASK, max_tokens=9).text == "Bună"
     (span,) = spans()
     expected = (7, 2) if usage == USAGE else (None, None)
@@ -268,17 +274,9 @@ def test_cancel_closes_the_connection(server):
 
 def told(prompt_tokens: int, **more: Any) -> Callable[[BaseHTTPRequestHandler], None]:
     """A reply to a prompt of so many tokens."""
-
-    def answer(handler):
-        choice = {"index": 0, "message": {"role": "assistant", "content": "?"}, "finish_reason": "length"}
-        usage = {"prompt_tokens": prompt_tokens, "completion_tokens": 1, "total_tokens": prompt_tokens + 1}
-        body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-        handler.send_response(200)
-        handler.send_header("Content-Type", "application/json")
-        handler.end_headers()
-        handler.wfile.write(json.dumps(body | {"usage": usage} | more).encode())
-
-    return answer
+    return completes(
+        {"prompt_tokens": prompt_tokens, "completion_tokens": 1, "total_tokens": prompt_tokens + 1}, **more
+    )
 
 
 def test_vllm_tells_how_probable_a_text_is(server):
