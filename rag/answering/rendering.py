@@ -129,7 +129,7 @@ def _keeps_claims(
     allowed = [Source.of_passage(reading.hit.passage), Source.read(question, language)]
 
     def is_kept(claim: Claim) -> bool:
-        if claim.kind == "name" and is_latin(claim.surface) and scripts_of(language) not in ((), ("Latin",)):
+        if claim.kind == "name" and is_latin(claim.surface) and scripts_of(language) not in ((), ("Latn",)):
             return claim.surface.casefold() in text.casefold()
         return written.holds(claim) or written.holds(claim, similarity)
 

@@ -31,7 +31,7 @@ def is_in_language(text: str, language: str) -> bool:
     if not letters or language == UNKNOWN:
         return True
     scripts = scripts_of(language)
-    latin = scripts == ("Latin",)
+    latin = scripts == ("Latn",)
     in_script = (
         len(regex.findall(rf"[{letters_of(scripts)}&&\p{{L}}]", words, flags=regex.V1)) if scripts else len(letters)
     )

