@@ -23,8 +23,9 @@ UNSAFE = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_wr
 class PostgreSQL:
     """A server, which can be stopped and started again."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *, is_safe: bool = False) -> None:
         self.port = port
+        self._options = [] if is_safe else UNSAFE
         self._folder = folder
         self._user = ACCOUNT if os.geteuid() == 0 else None
         self._server: subprocess.Popen[bytes] | None = None
@@ -43,7 +44,7 @@ class PostgreSQL:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         listening = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}", "-c", "unix_socket_directories="]
-        command = [_program("postgres"), "-D", str(self._folder / "data"), *listening, *UNSAFE]
+        command = [_program("postgres"), "-D", str(self._folder / "data"), *listening, *self._options]
         self._server = subprocess.Popen(command, user=self._user, cwd=self._folder, stderr=subprocess.DEVNULL)
         while True:
             assert self._server.poll() is None, "PostgreSQL ended"
@@ -71,10 +72,10 @@ class PostgreSQL:
 
 
 @contextlib.contextmanager
-def running_postgresql(port: int) -> Iterator[PostgreSQL]:
-    """A new server, with its data in a folder that goes away."""
+def running_postgresql(port: int, *, is_safe: bool = False) -> Iterator[PostgreSQL]:
+    """A new server, with its data in a folder that goes away; it forces commits to disk if it is to be safe."""
     with tempfile.TemporaryDirectory(prefix="isthmus-pg-", dir="/tmp") as folder:
-        server = PostgreSQL(Path(folder), port)
+        server = PostgreSQL(Path(folder), port, is_safe=is_safe)
         server.make_data()
         server.start()
         try:

@@ -164,7 +164,7 @@ class QdrantTokenVectors(QdrantPoints):
     """A TokenStore: one collection of multivectors, which Qdrant compares by MaxSim.
 
     Those of another encoder than `encoder` are deleted. They have no graph, since they only re-rank; a server keeps
-    them on disk, and compares copies of 8 bits.
+    them on disk, and compares copies of 4 bits, which rank as well (`python -m benchmarks.token_bits`).
     """
 
     def __init__(self, server: QdrantServer, encoder: PassageEncoder, library_id: str) -> None:
@@ -185,8 +185,8 @@ class QdrantTokenVectors(QdrantPoints):
                     hnsw_config=models.HnswConfigDiff(m=0),
                     on_disk=True,
                     datatype=models.Datatype.FLOAT16,
-                    quantization_config=models.ScalarQuantization(
-                        scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8)
+                    quantization_config=models.TurboQuantization(
+                        turbo=models.TurboQuantQuantizationConfig(bits=models.TurboQuantBitSize.BITS4)
                     ),
                 ),
                 metadata={"probe": _numbers(probe)},

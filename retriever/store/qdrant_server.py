@@ -12,8 +12,8 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 from retriever.address import shown_url
 from retriever.errors import IsthmusError, StoreServerError
 
-LEAST_VERSION = (1, 16)
-"""Earlier servers keep no metadata of a collection, which say whose vectors it holds."""
+LEAST_VERSION = (1, 18)
+"""Earlier servers have no copies of 4 bits."""
 TIMEOUT = 60
 """Seconds until a request counts as unanswered."""
 

@@ -15,9 +15,12 @@ def plan(passages: int, kept: str = "4 bit", **cluster: float) -> Plan:
 
 
 def test_bytes_of_a_passage():
-    """75 pooled vectors of 384: 75 · 384 in 8 bits; 75 · (192 + 4) in 4, each with its scale; none computed anew."""
-    tokens = {kept: Library(1, kept=kept).token_bytes for kept in ("8 bit", "4 bit", "anew")}
-    assert tokens == {"8 bit": 28_800, "4 bit": 14_700, "anew": 0}
+    """75 pooled vectors of 384: 75 · 384 in 8 bits; 75 · (192 + 4) in 4, each with its scale; none computed anew.
+
+    16 bits are 75 · 768 more.
+    """
+    tokens = {kept: Library(1, kept=kept).token_bytes for kept in ("16 and 4 bit", "8 bit", "4 bit", "anew")}
+    assert tokens == {"16 and 4 bit": 72_300, "8 bit": 28_800, "4 bit": 14_700, "anew": 0}
     library = Library(1, kept="anew")
     assert library.memory_bytes == 384 + 141
     assert library.word_bytes == pytest.approx(580)
@@ -77,11 +80,12 @@ def test_latency_grows_only_beyond_what_it_is_assumed_for():
 def test_the_command_takes_own_numbers():
     arguments = capacity.parser().parse_args(["--passages", "1000,2000", "--price", "0.25", "--dimensions", "1024"])
     rows = [capacity.table_row(each) for each in capacity.plans(arguments.passages, arguments)]
-    assert [row[:2] for row in rows[:4]] == [
+    assert [row[:2] for row in rows[:5]] == [
+        ["1,000", "16 and 4 bit"],
         ["1,000", "8 bit"],
         ["1,000", "4 bit"],
         ["1,000", "anew"],
-        ["2,000", "8 bit"],
+        ["2,000", "16 and 4 bit"],
     ]
     assert all(len(row) == len(capacity.COLUMNS) for row in rows)
     assert to_json({"rows": rows})

@@ -21,6 +21,8 @@ from retriever.store.qdrant_server import QdrantServer, connect
 from retriever.store.token_vectors import TokenVectorStore
 from retriever.store.vectors import VectorIndex
 from tests.conftest import unused_port
+from tests.qdrant_edge import EdgeClient
+from tests.qdrant_edge import engine as engine_of
 from tests.qdrant_rest import qdrant_app, running
 
 QDRANT_URL, QDRANT_KEY = os.environ.get("ISTHMUS_QDRANT_URL"), os.environ.get("ISTHMUS_QDRANT_API_KEY")
@@ -60,6 +62,7 @@ def qdrant(server: QdrantServer) -> Engine:
         "Qdrant in memory",
         "Qdrant in a folder",
         "Qdrant over HTTP",
+        "Qdrant's engine",
         pytest.param(
             "Qdrant server",
             marks=pytest.mark.skipif(not QDRANT_URL, reason="ISTHMUS_QDRANT_URL names no Qdrant server"),
@@ -83,6 +86,10 @@ def engine(request, tmp_path) -> Iterator[Engine]:
                 server = connect(url)
                 yield qdrant(server)
                 server.close()
+        case "Qdrant's engine":
+            server = engine_of(EdgeClient(tmp_path / "qdrant"))
+            yield qdrant(server)
+            server.close()
         case _:
             server = connect(str(QDRANT_URL), QDRANT_KEY)
             before = {collection.name for collection in server.client.get_collections().collections}

@@ -185,8 +185,8 @@ def test_keys_and_old_servers(settings, fake_encoder, free_port):
         with pytest.warns(UserWarning, match="insecure"):
             connect(url, "the-key").close()
     with (
-        running(qdrant_app(QdrantClient(":memory:"), version="1.15.4"), unused_port()) as url,
-        pytest.raises(IsthmusError, match=f"The Qdrant server at {url} is 1.15.4; update it to 1.16 or newer"),
+        running(qdrant_app(QdrantClient(":memory:"), version="1.17.4"), unused_port()) as url,
+        pytest.raises(IsthmusError, match=f"The Qdrant server at {url} is 1.17.4; update it to 1.18 or newer"),
     ):
         connect(url)
     with pytest.raises(IsthmusError, match=f"No Qdrant server answers at http://127.0.0.1:{free_port} "):
