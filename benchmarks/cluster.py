@@ -122,14 +122,14 @@ def qdrant_server(folder: Path, encoder: Encoder) -> Iterator[Store]:
     """Vectors on the server at ISTHMUS_QDRANT_URL, which are deleted afterwards."""
     server = connect(os.environ["ISTHMUS_QDRANT_URL"], os.environ.get("ISTHMUS_QDRANT_API_KEY"))
     with contextlib.closing(server):
-        before = set(server.client.get_collections().collections)
+        before = [known.name for known in server.client.get_collections().collections]
         try:
             with contextlib.closing(Collection(folder, encoder, qdrant=server)) as collection:
                 yield Store(collection)
         finally:
-            for made in server.client.get_collections().collections:
-                if made not in before:
-                    server.client.delete_collection(made.name)
+            for created in server.client.get_collections().collections:
+                if created.name not in before:
+                    server.client.delete_collection(created.name)
 
 
 def openers(passages: int) -> Iterator[tuple[str, Opener]]:
@@ -144,10 +144,10 @@ def openers(passages: int) -> Iterator[tuple[str, Opener]]:
         yield "Qdrant server and SQLite", qdrant_server
 
 
-def documents(made: Sequence[Batch]) -> Iterator[Written]:
+def documents(batched: Sequence[Batch]) -> Iterator[Written]:
     """The passages of the batches in documents."""
     pooled: dict[int, Vectors] = {}  # by the object: most passages share the tokens of an embedded one
-    for number, (texts, vectors, tokens) in enumerate(made):
+    for number, (texts, vectors, tokens) in enumerate(batched):
         for start in range(0, len(texts), DOCUMENT_PASSAGES):
             rows = slice(start, start + DOCUMENT_PASSAGES)
             document, passages = make_document(f"d{number:05}-{start:03}", texts[rows])
@@ -158,11 +158,11 @@ def documents(made: Sequence[Batch]) -> Iterator[Written]:
 
 
 def measure(
-    store: Store, encoder: Encoder, made: Sequence[Batch], queries: Sequence[Query]
+    store: Store, encoder: Encoder, batched: Sequence[Batch], queries: Sequence[Query]
 ) -> tuple[float, float, list[float]]:
     """Seconds of writing, and of building the indexes; and the milliseconds of each search."""
     collection, watch = store.collection, Stopwatch(("write", "index"))
-    for document, passages, vectors in tqdm(documents(made), unit=" documents", disable=None):
+    for document, passages, vectors in tqdm(documents(batched), unit=" documents", disable=None):
         watch.restart()
         with collection.writing(document):
             collection.write(document, passages, embedded=[vectors])
@@ -185,15 +185,15 @@ def stores(sizes: Sequence[int]) -> None:
     """The table `cluster`."""
     encoder = build_encoder(load_settings())
     squad = read_squad(data_folder("xquad"))
-    asked = [question.text for rows in squad.questions.values() for question in rows[:QUESTIONS_PER_LANGUAGE]]
-    queries = [understand(question, encoder) for question in asked]
+    questions = [question.text for rows in squad.questions.values() for question in rows[:QUESTIONS_PER_LANGUAGE]]
+    queries = [understand(question, encoder) for question in questions]
     table: list[list[object]] = []
     for size in sizes:
-        made = list(batches(size, EMBEDDED, encoder, Stopwatch(("embed",))))
+        batched = list(batches(size, EMBEDDED, encoder, Stopwatch(("embed",))))
         peer = 0.0
-        for name, opened in openers(size):
-            with tempfile.TemporaryDirectory() as folder, opened(Path(folder), encoder) as store:
-                written, indexed, times = measure(store, encoder, made, queries)
+        for name, open_store in openers(size):
+            with tempfile.TemporaryDirectory() as folder, open_store(Path(folder), encoder) as store:
+                written, indexed, times = measure(store, encoder, batched, queries)
                 p50, p95 = np.percentile(times, [50, 95])
                 peer = peer or p50
                 table.append([name, size, f"{size / written:.0f}", indexed, p50, p95, p50 / peer])

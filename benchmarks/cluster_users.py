@@ -34,7 +34,8 @@ def users() -> None:
         place = Path(scratch)
         table += ask_all("embedded", 1, place / "embedded", asked, generator)
         with running_postgresql(free_port(), is_safe=True) as postgresql, running_qdrant(place / "qdrant") as qdrant:
-            urls = {**generator, "qdrant_url": qdrant, "documents_url": postgresql.new_database()}
+            database = postgresql.new_database()
+            urls = {**generator, "qdrant_url": qdrant, "documents_url": database, "state_url": database}
             for processes in (1, 2):
                 table += ask_all("PostgreSQL and Qdrant", processes, place / "shared", asked, urls)
     publish(

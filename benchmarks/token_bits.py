@@ -72,10 +72,9 @@ class CopyingClient(EdgeClient):
 
 def token_stores(collection: Collection, encoder: Encoder, folder: Path) -> dict[str, TokenStore]:
     """The token vectors of a library in each kind of store."""
-    own = collection.tokens
-    if own is None:
+    if collection.tokens is None:
         raise RuntimeError("The collection keeps no token vectors.")
-    found: dict[str, TokenStore] = {EMBEDDED: own}
+    stores: dict[str, TokenStore] = {EMBEDDED: collection.tokens}
     pooled = pool(embed(encoder, collection.documents.all_passages(), with_tokens=True))
     rows = {passage.id: tokens for passage, tokens in zip(pooled.passages, pooled.tokens or (), strict=True)}
     for number, (name, copies) in enumerate(COPIES.items()):
@@ -83,8 +82,8 @@ def token_stores(collection: Collection, encoder: Encoder, folder: Path) -> dict
         store = QdrantTokenVectors(engine(client), encoder, "library")
         store.add(rows)
         client.optimize()
-        found[name] = store
-    return found
+        stores[name] = store
+    return stores
 
 
 def first_hits(encoder: Encoder, texts: Sequence[str], questions: Sequence[Question]) -> dict[str, dict[str, float]]:
@@ -114,7 +113,7 @@ def main() -> None:
     parse_no_arguments(__doc__)
     encoder = build_encoder(load_settings())
     xquad, afriqa = xquad_part(data_folder("xquad"), "test"), afriqa_part(data_folder("afriqa"), "test")
-    asked: dict[str, tuple[Sequence[str], list[Question]]] = {
+    parts: dict[str, tuple[Sequence[str], list[Question]]] = {
         "XQuAD": (
             xquad.passages,
             [(q.id, q.language, q.text, q.passage) for q in xquad.questions if q.language in LANGUAGES and q.passage],
@@ -130,10 +129,10 @@ def main() -> None:
         ),
     }
     table: list[list[object]] = []
-    for data, (passages, questions) in asked.items():
-        found = first_hits(encoder, passages, questions)
-        exact = found[next(iter(COPIES))]
-        for name, hits in found.items():
+    for data, (passages, questions) in parts.items():
+        hits_by_store = first_hits(encoder, passages, questions)
+        exact = hits_by_store[next(iter(COPIES))]
+        for name, hits in hits_by_store.items():
             difference = compare([hits[group] for group in exact], list(exact.values()))
             share = float(np.mean(list(hits.values())))
             cells = (difference.difference, difference.low, difference.high, difference.p)

@@ -4,7 +4,6 @@ llama.cpp's own server runs inside this process on a free loopback port, behind 
 protocol as every other.
 """
 
-import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from rag.errors import GeneratorError, NoProbabilitiesError
 from rag.generation.client import ChatClient
 from rag.generation.engine import Message
+from retriever.models.processor import processor_count
 
 CONTEXT_TOKENS = 4096
 PROMPT_CACHE_MB = 128
@@ -32,7 +32,7 @@ class LlamaCppEngine(ChatClient):
         params.n_ctx = CONTEXT_TOKENS
         params.n_parallel = 1
         params.n_batch = params.n_ubatch = 512
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 2
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = processor_count()
         params.cache_ram_mib = PROMPT_CACHE_MB
         # llama.cpp repacks the weights for the processor; mapping the file would keep the originals in memory too.
         params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE

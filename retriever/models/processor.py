@@ -1,7 +1,9 @@
 """What this machine's processor says of itself."""
 
 import functools
+import os
 import platform
+import sys
 from pathlib import Path
 
 
@@ -21,3 +23,8 @@ def processor_name() -> str:
 def processor_flags() -> frozenset[str]:
     """The instruction sets that it names, such as avx512_bf16."""
     return frozenset(_fields().get("flags", "").split())
+
+
+def processor_count() -> int:
+    """Processors that this process may use: a container, or who started it, may keep it from some."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
