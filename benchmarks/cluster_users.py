@@ -83,8 +83,10 @@ def running_generator() -> Iterator[dict[str, str]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), InstantGenerator)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield {"generator": "endpoint", "endpoint": f"http://127.0.0.1:{server.server_port}/v1"}
-    server.shutdown()
+    try:
+        yield {"generator": "endpoint", "endpoint": f"http://127.0.0.1:{server.server_port}/v1"}
+    finally:
+        server.shutdown()
 
 
 @contextlib.contextmanager
@@ -95,9 +97,11 @@ def running_qdrant(folder: Path) -> Iterator[str]:
     process = context.Process(target=serve_qdrant, args=(folder, port, ready, end))
     process.start()
     ready.wait(60)
-    yield f"http://127.0.0.1:{port}"
-    end.set()
-    process.join()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        end.set()
+        process.join()
 
 
 def serve_qdrant(folder: Path, port: int, ready: Event, end: Event) -> None:

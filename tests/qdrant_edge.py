@@ -132,7 +132,7 @@ class EdgeClient:
     def query_points(
         self,
         name: str,
-        query: list[Any],
+        query: list[Any] | models.NearestQuery,
         *,
         query_filter: models.Filter | None = None,
         search_params: models.SearchParams | None = None,
@@ -142,7 +142,7 @@ class EdgeClient:
         """The nearest points, or by MaxSim where the query is a list of vectors."""
         request = edge.QueryRequest(
             limit=limit,
-            query=edge.Query.Nearest(query),
+            query=edge.Query.Nearest(cast(Any, query.nearest) if isinstance(query, models.NearestQuery) else query),
             filter=_filter(query_filter) if query_filter else None,
             with_payload=_payload(with_payload),
             params=_search_params(search_params),

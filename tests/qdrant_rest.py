@@ -103,7 +103,12 @@ def _add_points(app: FastAPI, client: Any) -> None:
     @app.post("/collections/{name}/points/query")
     def query(name: str, body: models.QueryRequest) -> dict[str, Any]:
         hits = client.query_points(
-            name, body.query, query_filter=body.filter, limit=body.limit, with_payload=body.with_payload
+            name,
+            body.query,
+            query_filter=body.filter,
+            search_params=body.params,
+            limit=body.limit,
+            with_payload=body.with_payload,
         )
         return _answer(hits)
 

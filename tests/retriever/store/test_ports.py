@@ -63,6 +63,7 @@ def qdrant(server: QdrantServer) -> Engine:
         "Qdrant in a folder",
         "Qdrant over HTTP",
         "Qdrant's engine",
+        "Qdrant's engine over HTTP",
         pytest.param(
             "Qdrant server",
             marks=pytest.mark.skipif(not QDRANT_URL, reason="ISTHMUS_QDRANT_URL names no Qdrant server"),
@@ -81,11 +82,15 @@ def engine(request, tmp_path) -> Iterator[Engine]:
             server = QdrantServer(QdrantClient(path=str(tmp_path / "qdrant")), "a folder")
             yield qdrant(server)
             server.close()
-        case "Qdrant over HTTP":
-            with running(qdrant_app(QdrantClient(":memory:")), unused_port()) as url:
+        case "Qdrant over HTTP" | "Qdrant's engine over HTTP" as over_http:
+            client = QdrantClient(":memory:")
+            if "engine" in over_http:
+                client = engine_of(EdgeClient(tmp_path / "qdrant")).client
+            with running(qdrant_app(client), unused_port()) as url:
                 server = connect(url)
                 yield qdrant(server)
                 server.close()
+            client.close()
         case "Qdrant's engine":
             server = engine_of(EdgeClient(tmp_path / "qdrant"))
             yield qdrant(server)
