@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from benchmarks.report import publish
 from rag.build import build_encoder
@@ -69,10 +70,13 @@ def running_cluster(nodes: int) -> "Iterator[Cluster]":
     load_ray(LOCAL)
     from ray.cluster_utils import Cluster
 
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        mock.patch.dict(os.environ, RAY_TMPDIR=folder),  # where Ray notes the cluster's address, in "ray"
+    ):
         cluster = Cluster()
         try:
-            head: dict[str, Any] = {"include_dashboard": False, "temp_dir": folder, "_system_config": PATIENCE}
+            head: dict[str, Any] = {"include_dashboard": False, "temp_dir": f"{folder}/ray", "_system_config": PATIENCE}
             for number in range(nodes):
                 with one_processor(number):
                     cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES, **({} if number else head))
