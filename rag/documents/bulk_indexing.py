@@ -48,7 +48,7 @@ WORKER_SETTINGS = {
 """What workers need to know; keys and passwords stay here."""
 TASK_FILES, MAX_TASKS = 8, 10_000
 """Files that are read in one task; of very many files, so many that there are no more tasks."""
-PART_PASSAGES, ENCODED_PARTS = 64, 16
+PART_PASSAGES, ENCODED_PARTS = 64, 4
 """Passages that travel together, at most, and how many such parts an encoder takes at a time."""
 BLOCK_BYTES = 4_000_000
 """Parts that are passed on together, at most: texts for a minute of one encoder."""
@@ -164,7 +164,7 @@ def _dataset(library: Library, manifest: Sequence[File], workers: Workers, make_
             _Embedder,
             fn_constructor_args=(make_encoder, settings, probe, library.collection.tokens is not None),
             batch_size=ENCODED_PARTS,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers.encoders, initial_size=workers.encoders),
+            compute=ray.data.ActorPoolStrategy(size=workers.encoders),
             num_cpus=workers.encoder_processors,
             num_gpus=workers.encoder_gpus,
         )
