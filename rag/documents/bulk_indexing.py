@@ -47,7 +47,8 @@ WORKER_SETTINGS = {
 }
 """What workers need to know; keys and passwords stay here."""
 TASK_FILES, MAX_TASKS = 8, 10_000
-"""Files that are read in one task; of very many files, so many that there are no more tasks."""
+"""Files that are read in one task; fewer if encoders would wait, and of very many files so many that there are no more
+tasks."""
 PART_PASSAGES, ENCODED_PARTS = 64, 4
 """Passages that travel together, at most, and how many such parts an encoder takes at a time."""
 BLOCK_BYTES = 4_000_000
@@ -157,14 +158,15 @@ def _dataset(library: Library, manifest: Sequence[File], workers: Workers, make_
     rows = [{"number": file.number, "name": file.name, "path": os.fsencode(file.path)} for file in manifest]
     probe = encoder_probe(library.encoder)
     task: dict[str, Any] = {"num_cpus": workers.task_processors}
+    tasks = min(max(-(-len(rows) // TASK_FILES), workers.encoders), len(rows), MAX_TASKS)
     dataset = (
-        ray.data.from_items(rows, override_num_blocks=min(-(-len(rows) // TASK_FILES), MAX_TASKS))
+        ray.data.from_items(rows, override_num_blocks=tasks)
         .flat_map(partial(_read, settings=settings), **task)
         .map_batches(
             _Embedder,
             fn_constructor_args=(make_encoder, settings, probe, library.collection.tokens is not None),
             batch_size=ENCODED_PARTS,
-            compute=ray.data.ActorPoolStrategy(size=workers.encoders),
+            compute=ray.data.ActorPoolStrategy(size=min(workers.encoders, tasks)),
             num_cpus=workers.encoder_processors,
             num_gpus=workers.encoder_gpus,
         )
