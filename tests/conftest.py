@@ -50,14 +50,6 @@ def pytest_configure() -> None:
         os.sched_setaffinity(0, processors[int(number.removeprefix("gw")) :: count] or processors)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Keep a file's tests in one process of xdist, and all that need the vLLM server, of which one is enough."""
-    for item in items:
-        group = "vllm" if "vllm_url" in getattr(item, "fixturenames", ()) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ISTHMUS_DATA", ROOT.parent / "shared" / "data"))
 
