@@ -4,7 +4,7 @@ The files hold made sentences, ten passages or so each. A worker is a node of a 
 to one processor: one encoder of one thread, and beside it what reads files and pools tokens. The command that writes
 takes what the workers leave of all processors. `isthmus add` is beside them; it computes with all processors.
 "seconds" has Ray's start in it. "passages/s" has not: it is counted from when the files of each encoder's first call
-are written (16 files a worker), to the end. "load" is the machine's load average of the minute before, which is near 0
+are written (4 files a worker), to the end. "load" is the machine's load average of the minute before, which is near 0
 if nobody else uses it.
 """
 

@@ -143,7 +143,9 @@ def detect_language(text: str, likely: Collection[str] = ()) -> str:
         return max(set().union(*votes), key=lambda code: sum(math.log(vote.get(code, 0.0) + FLOOR) for vote in votes))
     codes = sorted(scores, key=lambda code: scores[code], reverse=True)[:CANDIDATES]
     code = next((code for code in codes if _is_in_cldr(code)), codes[0])
-    return code if is_written_in(text, scripts_of(code)) else likely_language(text) or code
+    if _is_in_voting_scripts(text) or is_written_in(text, scripts_of(code)):
+        return code
+    return likely_language(text) or code
 
 
 def language_codes(tags: Iterable[str]) -> list[str]:

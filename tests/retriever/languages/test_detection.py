@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from retriever.languages import detection
 from retriever.languages.detection import detect_language, language_codes
 
 QUESTIONS = {
@@ -93,6 +94,12 @@ def test_likely_languages_decide_where_the_detectors_do_not(language, question):
 @pytest.mark.parametrize(("language", "question"), QUESTIONS.items())
 def test_a_likely_language_does_not_hide_a_clear_one(language, question):
     assert detect_language(question, ["fr"]) == language
+
+
+def test_a_sure_language_may_be_in_another_of_the_scripts_that_many_share(monkeypatch):
+    """CLDR says of Uzbek that it is written in Latin letters, and of Cyrillic that it is mostly Russian."""
+    monkeypatch.setattr(detection, "fast_scores", lambda _: {"uz": 0.95})
+    assert detect_language("Эйфель минораси қанча баланд?") == "uz"
 
 
 def test_tags_that_are_no_language_are_left_out():
