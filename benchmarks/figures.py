@@ -35,7 +35,6 @@ ORDER: Mapping[str, Sequence[str]] = {
         "scale",
         "cluster",
         "cluster-users",
-        "bulk_indexing",
         "token_bits",
         "capacity",
         "sharding",

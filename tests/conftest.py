@@ -41,15 +41,6 @@ from ui.state.collections import Collections
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-
-def pytest_configure() -> None:
-    """Give each process of xdist a share of the processors of its own; two that share all slow each other down."""
-    number, count = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if number and sys.platform == "linux":
-        processors = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, processors[int(number.removeprefix("gw")) :: count] or processors)
-
-
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ISTHMUS_DATA", ROOT.parent / "shared" / "data"))
 
