@@ -6,7 +6,7 @@ are its development files and `test` its training files, which nothing was train
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Literal
 
 from rag.evaluation.answer_data import AnswerData, AnswerQuestion, read_answer_data
 from retriever.alignment.data import split_articles
+from retriever.data.afriqa import AfriqaQuestion, read_afriqa
 from retriever.data.squad import read_squad
 
 LANGUAGES = ["en", "de", "es", "ro", "ru", "hi", "ar", "th"]
@@ -71,9 +72,17 @@ def subject(question: AnswerQuestion) -> str | None:
 
 def afriqa_part(folder: Path, part: Part) -> AnswerData:
     """The questions of a part in their English translation, against the passages of that part."""
-    name = "dev" if part == "dev" else "train"
-    parts = [read_answer_data(path, ["en"]) for path in sorted(folder.glob(f"*.{name}.jsonl"))]
+    parts = [read_answer_data(path, ["en"]) for path in _afriqa_files(folder, part)]
     return AnswerData(
         [question for data in parts for question in data.questions],
         list(dict.fromkeys(passage for data in parts for passage in data.passages)),
     )
+
+
+def native_afriqa(folder: Path, part: Part, passages: Collection[str]) -> list[AfriqaQuestion]:
+    """The questions of a part in their own languages, those whose passage is one of these."""
+    return [row for file in _afriqa_files(folder, part) for row in read_afriqa(file) if row.passage in passages]
+
+
+def _afriqa_files(folder: Path, part: Part) -> list[Path]:
+    return sorted(folder.glob(f"*.{'dev' if part == 'dev' else 'train'}.jsonl"))

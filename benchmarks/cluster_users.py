@@ -3,17 +3,15 @@
 import contextlib
 import multiprocessing
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http.server import ThreadingHTTPServer
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.report import publish
-from benchmarks.server import InstantGenerator, Reply, free_port, over_http, running_page
+from benchmarks.server import Reply, free_port, over_http, running_generator, running_page
 from rag.documents.library import Library
 from rag.documents.sample import add_sample, questions
 from rag.settings import load_settings
@@ -75,18 +73,6 @@ def ask(urls: Sequence[str], count: int, asked: Sequence[str]) -> tuple[list[Rep
         ]
         done = [part.result() for part in parts]
     return [reply for replies, _ in done for reply in replies], max(seconds for _, seconds in done)
-
-
-@contextlib.contextmanager
-def running_generator() -> Iterator[dict[str, str]]:
-    """A generator that replies at once; yields the settings that name it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), InstantGenerator)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield {"generator": "endpoint", "endpoint": f"http://127.0.0.1:{server.server_port}/v1"}
-    finally:
-        server.shutdown()
 
 
 @contextlib.contextmanager

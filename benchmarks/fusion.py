@@ -17,11 +17,10 @@ from typing import get_args
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.answer_data import LANGUAGES, Part, afriqa_part, xquad_part
+from benchmarks.answer_data import LANGUAGES, Part, afriqa_part, native_afriqa, xquad_part
 from benchmarks.report import data_folder, publish
 from rag.build import build_encoder
 from rag.settings import load_settings
-from retriever.data.afriqa import read_afriqa
 from retriever.evaluation.metrics import compare
 from retriever.evaluation.systems import index_pool
 from retriever.evaluation.tasks import Text
@@ -107,9 +106,7 @@ def main() -> None:
     part: Part = parser.parse_args().part
     encoder = build_encoder(load_settings())
     xquad, afriqa = xquad_part(data_folder("xquad"), part), afriqa_part(data_folder("afriqa"), part)
-    pool = set(afriqa.passages)
-    files = sorted(data_folder("afriqa").glob(f"*.{'dev' if part == 'dev' else 'train'}.jsonl"))
-    native = [row for file in files for row in read_afriqa(file) if row.passage in pool]
+    native = native_afriqa(data_folder("afriqa"), part, set(afriqa.passages))
     squad = [(q.id, q.language, q.text, q.passage) for q in xquad.questions if q.language in LANGUAGES and q.passage]
     found = {
         "XQuAD": searches(encoder, xquad.passages, squad),

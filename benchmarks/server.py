@@ -52,6 +52,18 @@ class InstantGenerator(OpenAIHandler):
         self.send(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
 
 
+@contextlib.contextmanager
+def running_generator() -> Iterator[dict[str, str]]:
+    """A generator that replies at once; yields the settings that name it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), InstantGenerator)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield {"generator": "endpoint", "endpoint": f"http://127.0.0.1:{server.server_port}/v1"}
+    finally:
+        server.shutdown()
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One question's end: seconds until it, as the client saw them, and the server's by stage (None if it failed)."""
@@ -103,9 +115,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def in_process(folder: Path, endpoint: str, asked: Sequence[str]) -> list[Reply]:
+def in_process(folder: Path, generator: Mapping[str, str], asked: Sequence[str]) -> list[Reply]:
     """One user of the Python API."""
-    with RAG(load_settings(library=folder, generator="endpoint", endpoint=endpoint)) as rag:
+    with RAG(load_settings(library=folder, **generator)) as rag:
         add_sample(rag.library)
         rag.ask(asked[0])
         replies = []
@@ -175,16 +187,12 @@ def main() -> None:
     arguments = parser.parse_args()
     sample = [question.question for question in questions()]
     asked = [sample[number % len(sample)] for number in range(arguments.questions)]
-    generator = ThreadingHTTPServer(("127.0.0.1", 0), InstantGenerator)
-    generator.daemon_threads = True
-    threading.Thread(target=generator.serve_forever, daemon=True).start()
-    endpoint = f"http://127.0.0.1:{generator.server_port}/v1"
     rows = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, running_generator() as generator:
         folder = Path(scratch, "library")
-        called = in_process(folder, endpoint, asked)
+        called = in_process(folder, generator, asked)
         rows.append(row("RAG.ask, in process", 1, called, sum(reply.seconds for reply in called), ""))
-        with running_page(folder, generator="endpoint", endpoint=endpoint) as (url, pid):
+        with running_page(folder, **generator) as (url, pid):
             over_http(url, "/v1/ask", 1, asked[:20])
             alone: list[Reply] = []
             for users in USERS:  # one user before crowds, which leave a larger process behind
@@ -198,7 +206,6 @@ def main() -> None:
                 many = [sample[number % len(sample)] for number in range(arguments.embedded)]
                 replies, seconds = over_http(url, "/v1/ask", len(many), many)
                 rows.append(row("/v1/ask, embedded 1.5B", len(many), replies, seconds, peak_memory(pid)))
-    generator.shutdown()
     publish(
         "server",
         "The server beside calling RAG in process; stages are p50 / p95 in ms, “outside” is the queue, HTTP and the "

@@ -17,11 +17,10 @@ import numpy as np
 from qdrant_client import models
 from tqdm import tqdm
 
-from benchmarks.answer_data import LANGUAGES, afriqa_part, xquad_part
+from benchmarks.answer_data import LANGUAGES, afriqa_part, native_afriqa, xquad_part
 from benchmarks.report import data_folder, parse_no_arguments, publish
 from rag.build import build_encoder
 from rag.settings import load_settings
-from retriever.data.afriqa import read_afriqa
 from retriever.evaluation.metrics import compare
 from retriever.evaluation.systems import index_pool
 from retriever.evaluation.tasks import Text
@@ -122,9 +121,7 @@ def main() -> None:
             afriqa.passages,
             [
                 (row.english, row.language, row.text, row.passage)
-                for file in sorted(data_folder("afriqa").glob("*.train.jsonl"))
-                for row in read_afriqa(file)
-                if row.passage in set(afriqa.passages)
+                for row in native_afriqa(data_folder("afriqa"), "test", set(afriqa.passages))
             ],
         ),
     }

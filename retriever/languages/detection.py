@@ -135,7 +135,8 @@ def detect_language(text: str, likely: Collection[str] = ()) -> str:
     if text.isascii() and is_romanised_hindi(text):
         return ROMANISED_HINDI
     scores = fast_scores(text)
-    if max(scores.values()) < SURE and _is_in_voting_scripts(text):
+    is_in_voting_scripts = _is_in_voting_scripts(text)
+    if max(scores.values()) < SURE and is_in_voting_scripts:
         votes = [scores, lingua_scores(text), cld3_scores(text)]
         if (words := _without_names(text)) != text:
             votes += [fast_scores(words), lingua_scores(words), cld3_scores(words)]
@@ -143,7 +144,7 @@ def detect_language(text: str, likely: Collection[str] = ()) -> str:
         return max(set().union(*votes), key=lambda code: sum(math.log(vote.get(code, 0.0) + FLOOR) for vote in votes))
     codes = sorted(scores, key=lambda code: scores[code], reverse=True)[:CANDIDATES]
     code = next((code for code in codes if _is_in_cldr(code)), codes[0])
-    if _is_in_voting_scripts(text) or is_written_in(text, scripts_of(code)):
+    if is_in_voting_scripts or is_written_in(text, scripts_of(code)):
         return code
     return likely_language(text) or code
 

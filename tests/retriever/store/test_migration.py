@@ -105,9 +105,6 @@ from retriever.store import migration
 from retriever.store.collection import Collection
 from retriever.store.qdrant import QdrantVectors
 from retriever.store.qdrant_server import QdrantServer
-from tests.conftest import ROOT
-from tests.qdrant_edge import EdgeClient, engine
-from retriever.store.qdrant_server import QdrantServer
 from tests.conftest import FakeEncoder
 
 add, calls = QdrantVectors.add, []

@@ -83,9 +83,8 @@ def engine(request, tmp_path) -> Iterator[Engine]:
             yield qdrant(server)
             server.close()
         case "Qdrant over HTTP" | "Qdrant's engine over HTTP" as over_http:
-            client = QdrantClient(":memory:")
-            if "engine" in over_http:
-                client = engine_of(EdgeClient(tmp_path / "qdrant")).client
+            is_engine = "engine" in over_http
+            client = engine_of(EdgeClient(tmp_path / "qdrant")).client if is_engine else QdrantClient(":memory:")
             with running(qdrant_app(client), unused_port()) as url:
                 server = connect(url)
                 yield qdrant(server)
