@@ -26,7 +26,7 @@ from rag.settings import load_settings
 from retriever.address import shown_url
 from tests.conftest import ROOT, unused_port
 
-SECONDS, MEGABYTES = 60, 2000
+SECONDS, PATIENCE, MEGABYTES = 60, 20, 2000
 PIECE = 'data: {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [%s]}\n\n'
 ASK = [{"role": "user", "content": "?"}]
 SSE = "text/event-stream"
@@ -97,7 +97,7 @@ import sys
 from rag.errors import GeneratorError
 from rag.generation.client import ChatClient
 
-client = ChatClient(sys.argv[1], model="m", api_key="k", timeout=1)
+client = ChatClient(sys.argv[1], model="m", api_key="k", timeout=float(sys.argv[2]))
 try:
     print("text", len("".join(client.stream([{"role": "user", "content": "?"}], max_tokens=16))))
 except GeneratorError as error:
@@ -105,14 +105,14 @@ except GeneratorError as error:
 """
 
 
-def outcome(url: str) -> str:
-    """What comes of a question to a server."""
+def outcome(url: str, timeout: int) -> str:
+    """What comes of a question to a server, which may take `timeout` seconds."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES * 10**6, MEGABYTES * 10**6))
 
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, url],
+        [sys.executable, "-c", PROGRAM, url, str(timeout)],
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -126,22 +126,25 @@ def outcome(url: str) -> str:
 
 SLOW = "error The generator at {url} took longer than 1 seconds"
 BROKEN = "error The answer of the generator at {url} broke off or made no sense"
+STRANGER = "error No generator answers at {url}"
+NEVER_DONE = {
+    "endless pings": sends(head(SSE), b": ping\n\n", pause=0.1, forever=True),
+    "endless empty pieces": sends(head(SSE), piece(""), pause=0.1, forever=True),
+    "silence before the head": sends(b"", pause=30),
+    "silence after the head": sends(head(SSE), pause=30),
+    "silence after a word": sends(head(SSE), piece("a "), b"", pause=0.7, forever=True),
+    "a head in drops": sends(b"HTTP/1.1 200 OK\r\n", b"X-A: a\r\n", pause=0.2, forever=True),
+    "text in drops": sends(head(SSE), b"d", pause=0.2, forever=True),
+}
 CASES = {
     "endless text": (sends(head(SSE), piece("bla "), forever=True), f"text {longest_answer(16)}"),
     "one endless word": (sends(head(SSE), piece("x" * 2_000_000)), f"text {longest_answer(16)}"),
     "an endless line": (sends(head(SSE), b"data: " + b"x" * 65536, b"x" * 65536, forever=True), BROKEN),
     "endless short lines": (sends(head(SSE), b"data: x\n" * 8192, forever=True), "error The "),
     "an endless reply that is no stream": (sends(head(), b"[" * 65536, forever=True), BROKEN),
-    "endless pings": (sends(head(SSE), b": ping\n\n", pause=0.1, forever=True), SLOW),
-    "endless empty pieces": (sends(head(SSE), piece(""), pause=0.1, forever=True), SLOW),
-    "silence before the head": (sends(b"", pause=30), SLOW),
-    "silence after the head": (sends(head(SSE), pause=30), SLOW),
-    "silence after a word": (sends(head(SSE), piece("a "), b"", pause=0.7, forever=True), SLOW),
-    "a head in drops": (sends(b"HTTP/1.1 200 OK\r\n", b"X-A: a\r\n", pause=0.2, forever=True), SLOW),
-    "text in drops": (sends(head(SSE), b"d", pause=0.2, forever=True), SLOW),
-    "an endless head": (sends(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 9999, forever=True), "error No generator answers"),
-    "no HTTP": (sends(b"SSH-2.0-OpenSSH_9.9\r\n"), "error No generator answers at {url}"),
-    "no reply": (sends(b""), "error No generator answers at {url}"),
+    "an endless head": (sends(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 9999, forever=True), STRANGER),
+    "no HTTP": (sends(b"SSH-2.0-OpenSSH_9.9\r\n"), STRANGER),
+    "no reply": (sends(b""), STRANGER),
     "a compressed bomb": (
         sends(head(SSE, Content_Encoding="deflate"), zlib.compress(b"data: " + b"x" * 500_000_000)),
         BROKEN,
@@ -164,10 +167,17 @@ CASES = {
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("reply", NEVER_DONE.values(), ids=NEVER_DONE)
+def test_a_generator_is_not_waited_for_beyond_its_time(reply):
+    with listening(reply) as (url, _):
+        assert outcome(url, timeout=1).startswith(SLOW.format(url=url))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("reply", "expected"), CASES.values(), ids=CASES)
 def test_a_bad_generator_is_one_sentence(reply, expected):
     with listening(reply) as (url, _):
-        assert outcome(url).startswith(expected.format(url=url))
+        assert outcome(url, timeout=PATIENCE).startswith(expected.format(url=url))
 
 
 def overloaded(seconds: str) -> Callable[[socket.socket], None]:
@@ -180,14 +190,14 @@ def overloaded(seconds: str) -> Callable[[socket.socket], None]:
 def test_retries_end_with_the_deadline(seconds):
     """`outcome` is killed if Retry-After is obeyed."""
     with listening(overloaded(seconds)) as (url, requests):
-        assert outcome(url).startswith(f"error The generator at {url} is overloaded (HTTP 503)")
+        assert outcome(url, timeout=5).startswith(f"error The generator at {url} is overloaded (HTTP 503)")
     assert 1 <= len(requests) <= 4
 
 
 @pytest.mark.slow
 def test_a_silent_server_is_asked_once():
     with listening(sends(b"", pause=30)) as (url, requests):
-        assert outcome(url).startswith(SLOW.format(url=url))
+        assert outcome(url, timeout=1).startswith(SLOW.format(url=url))
     assert len(requests) == 1
 
 
