@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import ipaddress
-import json
 import math
 import os
 import socket
@@ -40,6 +39,15 @@ from ui.state.collections import Collections
 # How long an example takes says nothing on a shared machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_configure() -> None:
+    """Give each process of xdist a share of the processors of its own; two that share all slow each other down."""
+    number, count = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if number and sys.platform == "linux":
+        processors = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, processors[int(number.removeprefix("gw")) :: count] or processors)
+
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ISTHMUS_DATA", ROOT.parent / "shared" / "data"))
@@ -295,29 +303,6 @@ def postgresql() -> Iterator[PostgreSQL]:
 def free_port() -> int:
     """A loopback port that nothing listens on."""
     return unused_port()
-
-
-@pytest.fixture(scope="session")
-def vllm_url(command, tmp_path_factory):
-    """A real vLLM server on the processor with the 1.5B model, as `isthmus serve` runs it; started once."""
-    folder = tmp_path_factory.mktemp("serve")
-    port = unused_port()
-    log = folder / "log"
-    with log.open("wb") as errors:
-        server = subprocess.Popen(
-            **command("serve", "--port", str(port), "--json"), stdout=subprocess.PIPE, stderr=errors, cwd=folder
-        )
-    try:
-        first_lines = b"".join(server.stdout.readline() for _ in range(3))  # the endpoint, once it is healthy
-        assert first_lines, log.read_text()
-        yield json.loads(first_lines)["endpoint"]
-    finally:
-        server.terminate()
-        exit_code = server.wait(120)
-    assert exit_code == 0, log.read_text()
-    assert "Stopped." in log.read_text()
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from rag.generation.failures import MALFORMED
 from rag.generation.weights import generator_file, packaged_size
 from rag.settings import Settings
 from retriever.errors import IsthmusError
+from retriever.models.processor import has_quick_bf16
 
 SHARED_PACKAGES = ["gguf==0.19.0", "accelerate==1.15.0"]
 GPU_PACKAGES = ["vllm==0.33.0", *SHARED_PACKAGES]
@@ -141,7 +142,7 @@ def _command(python: Path, source: str, name: str, port: int, *, gpu: bool) -> l
     else:  # in the CPU build `vllm serve` fails: it asks for the version of a package called vllm
         command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", source]
         # Compiling takes longer than it saves on a small machine.
-        command += ["--dtype", "bfloat16", "--enforce-eager"]
+        command += ["--dtype", "bfloat16" if has_quick_bf16() else "float32", "--enforce-eager"]
     command += ["--served-model-name", name, "--host", "127.0.0.1", "--port", str(port)]
     return [*command, "--max-model-len", str(CONTEXT_TOKENS), "--enable-prefix-caching"]
 

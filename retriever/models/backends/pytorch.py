@@ -9,7 +9,7 @@ from retriever.errors import IsthmusError
 from retriever.models.backends.protocol import Encoded, Role
 from retriever.models.backends.tokens import content_tokens, missing_token_vectors, with_content
 from retriever.models.normalization import normalize
-from retriever.models.processor import processor_flags
+from retriever.models.processor import has_quick_bf16
 from retriever.types import Vectors
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def has_bf16(device: str | None = None) -> bool:
 
     if device != "cpu" and torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
-    return "avx512_bf16" in processor_flags()
+    return has_quick_bf16()
 
 
 def load_model(model: str, device: str | None = None, precision: Precision = "float32") -> "SentenceTransformer":

@@ -107,7 +107,9 @@ def test_a_vllm_server_that_is_up_is_named(settings):
         server.server_close()
 
 
-def test_a_server_runs_for_the_length_of_the_block(settings, install, tmp_path):
+@pytest.mark.parametrize(("quick", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_a_server_runs_for_the_length_of_the_block(quick, precision, settings, install, tmp_path, monkeypatch):
+    monkeypatch.setattr(serving, "has_quick_bf16", lambda: quick)
     install(FAKE_PYTHON)
     with vllm_server(settings, model=str(tmp_path / "small"), report=pytest.fail) as url:
         assert url == f"http://127.0.0.1:{settings.serve_port}/v1"
@@ -116,7 +118,7 @@ def test_a_server_runs_for_the_length_of_the_block(settings, install, tmp_path):
     assert not listens(settings.serve_port)
     assert f"--model {tmp_path / 'small'} " in arguments
     assert "--served-model-name small --host 127.0.0.1" in arguments
-    assert "--dtype bfloat16 --enforce-eager" in arguments  # on the processor
+    assert f"--dtype {precision} --enforce-eager" in arguments  # on the processor
 
 
 def test_on_a_gpu_vllm_s_own_command_serves(settings, install, monkeypatch):
