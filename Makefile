@@ -30,8 +30,8 @@ setup: $(VENV)/.ready ## create .venv and fetch the models
 chat: setup ## open the chat in the browser (http://127.0.0.1:7860)
 	$(BIN)/isthmus page
 
-test: setup $(VENV)/.ready-dev ## run every test this machine can
-	$(BIN)/python -m pytest
+test: setup $(VENV)/.ready-dev ## run every test this machine can, in two processes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.ready-dev ## check style, types, the direction of imports, the Dockerfile, and the packages and their licences
 	$(BIN)/ruff check .
