@@ -196,6 +196,6 @@ def test_the_sample_gives_the_same_hits(settings, encoder, servers):
 def test_english_passages_of_xquad_give_the_same_hits(settings, encoder, servers, data):
     squad = read_squad(data / "xquad", ["en", "ar", "hi", "ro"])
     with Library(settings, encoder) as library:
-        library.add_texts([(f"{id_}.txt", text) for id_, text in squad.passages["en"].items()])
-        asked = [(question.text, language) for language, rows in squad.questions.items() for question in rows[::20]]
+        library.add_texts([(f"{id_}.txt", text) for id_, text in list(squad.passages["en"].items())[::2]])
+        asked = [(question.text, language) for language, rows in squad.questions.items() for question in rows[::40]]
         assert_moves_keep_hits(library, encoder, servers, asked)
