@@ -35,6 +35,7 @@ ORDER: Mapping[str, Sequence[str]] = {
         "scale",
         "cluster",
         "cluster-users",
+        "bulk_indexing",
         "token_bits",
         "capacity",
         "sharding",
