@@ -38,7 +38,7 @@ def start_browser(language="en", width=1280, height=1000):
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
 
 
-def wait(browser, condition, seconds=600):
+def wait(browser, condition, seconds=180):
     """Wait for a condition; elements that the page replaces meanwhile are looked up again."""
     patient = WebDriverWait(browser, seconds, 0.2, ignored_exceptions=[StaleElementReferenceException])
     return patient.until(lambda _: condition())
